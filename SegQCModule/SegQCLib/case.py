@@ -1,0 +1,287 @@
+"""One case: the image, its acquisition facts, and the segmentations drawn on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from SegQCLib.findings import Finding
+from SegQCLib.geometry import Geometry
+
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class WindowLevel:
+    """A grey-scale window, DICOM Window Width (0028,1051) and Window Center (0028,1050)."""
+
+    window: float
+    level: float
+    explanation: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.window:g}/{self.level:g}"
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """How the image was made, as its header says. None or () means that the header does not say.
+
+    Every field names its DICOM attribute; nothing here is guessed from anything else.
+    """
+
+    source: str = field(default="unknown", metadata={"doc": "Where these facts come from: DICOM headers, or none."})
+    modality: str | None = field(default=None, metadata={"doc": "Modality (0008,0060)."})
+    image_type: tuple[str, ...] = field(default=(), metadata={"doc": "Image Type (0008,0008)."})
+    manufacturer: str | None = field(default=None, metadata={"doc": "Manufacturer (0008,0070)."})
+    model: str | None = field(default=None, metadata={"doc": "Manufacturer's Model Name (0008,1090)."})
+    device_serial: str | None = field(default=None, metadata={"doc": "Device Serial Number (0018,1000)."})
+    software_versions: tuple[str, ...] = field(default=(), metadata={"doc": "Software Versions (0018,1020)."})
+    study_instance_uid: str | None = field(default=None, metadata={"doc": "Study Instance UID (0020,000D)."})
+    series_instance_uid: str | None = field(default=None, metadata={"doc": "Series Instance UID (0020,000E)."})
+    frame_of_reference_uid: str | None = field(
+        default=None, metadata={"doc": "Frame of Reference UID (0020,0052)."}
+    )
+    series_description: str | None = field(default=None, metadata={"doc": "Series Description (0008,103E)."})
+    body_part_examined: str | None = field(default=None, metadata={"doc": "Body Part Examined (0018,0015)."})
+    slice_thickness_mm: float | None = field(
+        default=None, metadata={"doc": "Slice Thickness (0018,0050), mm: how thick a slice is, not how far apart."}
+    )
+    slice_positions_mm: tuple[float, ...] = field(
+        default=(),
+        metadata={
+            "doc": "Image Position (Patient) (0020,0032) of each slice along the slice normal, mm, ascending,"
+            " one entry per slice of the volume."
+        },
+    )
+    duplicate_positions_mm: tuple[float, ...] = field(
+        default=(), metadata={"doc": "Positions along the normal that more than one file has, mm."}
+    )
+    slice_shear_mm: float | None = field(
+        default=None,
+        metadata={"doc": "Largest in-plane drift of Image Position (Patient) off the slice normal over the series, mm."},
+    )
+    gantry_tilt_deg: float | None = field(default=None, metadata={"doc": "Gantry/Detector Tilt (0018,1120), degrees."})
+    convolution_kernel: tuple[str, ...] = field(default=(), metadata={"doc": "Convolution Kernel (0018,1210)."})
+    kvp: float | None = field(default=None, metadata={"doc": "KVP (0018,0060), kV."})
+    reconstruction_diameter_mm: float | None = field(
+        default=None, metadata={"doc": "Reconstruction Diameter (0018,1100), mm."}
+    )
+    contrast_agent: str | None = field(default=None, metadata={"doc": "Contrast/Bolus Agent (0018,0010)."})
+    contrast_start_time: str | None = field(default=None, metadata={"doc": "Contrast/Bolus Start Time (0018,1042)."})
+    contrast_volume_ml: float | None = field(default=None, metadata={"doc": "Contrast/Bolus Volume (0018,1041), mL."})
+    acquisition_time: str | None = field(default=None, metadata={"doc": "Acquisition Time (0008,0032)."})
+    sequence_name: str | None = field(
+        default=None, metadata={"doc": "Sequence Name (0018,0024), else Pulse Sequence Name (0018,9005)."}
+    )
+    magnetic_field_strength_t: float | None = field(
+        default=None, metadata={"doc": "Magnetic Field Strength (0018,0087), T."}
+    )
+    units: str | None = field(default=None, metadata={"doc": "Units (0054,1001) of PET voxel values."})
+    window_levels: tuple[WindowLevel, ...] = field(
+        default=(), metadata={"doc": "Window Width (0028,1051) and Window Center (0028,1050) pairs, in the header's order."}
+    )
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Which file or folder something was read from."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """An image.
+
+    Attributes
+    ----------
+    array : ndarray, shape (k, j, i), or None
+        Values after rescale (CT: HU). None where only the grid is known, as for reader contours
+        published without their pixels.
+    geometry : Geometry
+    acquisition : Acquisition
+    source : FileSource or None
+        None for a volume that exists only in memory or in a scene.
+    findings : tuple of Finding
+        What reading it already showed.
+    display : WindowLevel or None
+        The window that a viewer shows it with now, where there is a viewer.
+    """
+
+    array: NDArray | None
+    geometry: Geometry
+    acquisition: Acquisition = Acquisition()
+    source: FileSource | None = None
+    findings: tuple[Finding, ...] = ()
+    display: WindowLevel | None = None
+
+    def __post_init__(self) -> None:
+        if self.array is not None and self.array.shape != self.geometry.size:
+            raise ValueError(f"Volume array is {self.array.shape}, its geometry says {self.geometry.size} (k, j, i).")
+
+
+@dataclass(frozen=True)
+class Code:
+    """A coded concept: DICOM Code Value (0008,0100), Coding Scheme Designator (0008,0102), Code Meaning (0008,0104)."""
+
+    value: str = field(metadata={"doc": "Code Value (0008,0100)."})
+    scheme: str = field(metadata={"doc": "Coding Scheme Designator (0008,0102), for example SCT."})
+    meaning: str = field(metadata={"doc": "Code Meaning (0008,0104)."})
+
+
+@dataclass(frozen=True)
+class Terminology:
+    """What a segment is, in DICOM's three codes (PS3.3 C.8.20.4) and its region."""
+
+    category: Code = field(metadata={"doc": "Segmented Property Category (0062,0003)."})
+    type: Code = field(metadata={"doc": "Segmented Property Type (0062,000F)."})
+    modifier: Code | None = field(
+        default=None, metadata={"doc": "Segmented Property Type Modifier (0062,0011), for example the laterality."}
+    )
+    region: Code | None = field(default=None, metadata={"doc": "Anatomic Region (0008,2218)."})
+    region_modifier: Code | None = field(default=None, metadata={"doc": "Anatomic Region Modifier (0008,2220)."})
+
+    def same_structure(self, other: Terminology) -> bool:
+        """Return whether both name one anatomical structure: type, modifier and region by code, not by wording."""
+
+        def key(terminology: Terminology) -> list[tuple[str, str] | None]:
+            codes = (terminology.type, terminology.modifier, terminology.region, terminology.region_modifier)
+            return [None if code is None else (code.scheme, code.value) for code in codes]
+
+        return key(self) == key(other)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment of a segmentation.
+
+    Attributes
+    ----------
+    id : str
+        Unique in its segmentation.
+    name : str
+        DICOM Segment Label (0062,0005).
+    layer, label_value : int
+        The voxels `layers[layer] == label_value` belong to it.
+    terminology : Terminology or None
+    color : tuple of three floats or None
+        RGB, 0 to 1.
+    status : str or None
+        Slicer's Segmentation.Status: notstarted, inprogress, completed or flagged.
+    algorithm_type : str or None
+        DICOM Segment Algorithm Type (0062,0008): AUTOMATIC, SEMIAUTOMATIC or MANUAL.
+    algorithm_name : str or None
+        DICOM Segment Algorithm Name (0062,0009).
+    """
+
+    id: str
+    name: str
+    label_value: int
+    layer: int = 0
+    terminology: Terminology | None = None
+    color: tuple[float, float, float] | None = None
+    status: str | None = None
+    algorithm_type: str | None = None
+    algorithm_name: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Segments on one grid, kept as label layers so that overlapping segments fit too.
+
+    Attributes
+    ----------
+    name : str
+        The reader, model or file it came from, as it is shown to people.
+    geometry : Geometry
+    layers : tuple of ndarray of integers, shape (k, j, i)
+        Segments that do not overlap share a layer. 0 is background.
+    segments : tuple of Segment
+        A segment without voxels is allowed: "assessed, absent" is information.
+    """
+
+    name: str
+    geometry: Geometry
+    layers: tuple[NDArray[np.integer], ...]
+    segments: tuple[Segment, ...]
+    source: FileSource | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        for number, layer in enumerate(self.layers):
+            if layer.shape != self.geometry.size or not np.issubdtype(layer.dtype, np.integer):
+                raise ValueError(
+                    f"Layer {number} is {layer.dtype} of shape {layer.shape}; integers of shape {self.geometry.size} are needed."
+                )
+        ids = [segment.id for segment in self.segments]
+        if len(ids) != len(set(ids)):
+            raise ValueError(f"Segment ids are not unique: {ids}.")
+
+    @cached_property
+    def _boxes(self) -> dict[tuple[int, int], Box]:
+        boxes = {}
+        for number, layer in enumerate(self.layers):
+            # find_objects allocates one entry per value up to the largest: map sparse values to 1..n first.
+            values = np.array(sorted({s.label_value for s in self.segments if s.layer == number}), dtype=np.int64)
+            if not len(values):
+                continue
+            found = _find_boxes(layer, values)
+            boxes.update({(number, int(value)): box for value, box in zip(values, found, strict=True) if box is not None})
+        return boxes
+
+    def box(self, segment: Segment) -> Box | None:
+        """Return the bounding box of a segment as slices (k, j, i), or None if it has no voxels."""
+        return self._boxes.get((segment.layer, segment.label_value))
+
+    def mask(self, segment: Segment, box: Box | None = None) -> NDArray[np.bool_]:
+        """Return the voxels of a segment inside `box` (default: the whole grid), made anew at each call.
+
+        Keep one at a time: a 512 x 512 x 600 mask is 157 MB.
+        """
+        layer = self.layers[segment.layer]
+        return (layer if box is None else layer[box]) == segment.label_value
+
+    def voxel_count(self, segment: Segment) -> int:
+        box = self.box(segment)
+        return 0 if box is None else int(np.count_nonzero(self.mask(segment, box)))
+
+
+def _find_boxes(layer: NDArray[np.integer], values: NDArray[np.int64]) -> list[Box | None]:
+    if values[0] > 0 and values[-1] <= 4096:
+        return [None if value > len(found) else found[value - 1] for found in [ndimage.find_objects(layer)] for value in values]
+    boxes: list[Box | None] = []
+    for value in values:
+        compact = (layer == value).view(np.int8)
+        found = ndimage.find_objects(compact)
+        boxes.append(found[0] if found else None)
+    return boxes
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What `evaluate` looks at: all segmentations are on the image's grid (see `alignment.align`).
+
+    Attributes
+    ----------
+    image : Volume
+    candidate : Segmentation
+        The segmentation under test.
+    references : tuple of Segmentation
+        None, one, or one per reader. Roles in the record: reference, reference 2, reference 3 ...
+    draft : Segmentation or None
+        The AI result that the candidate started from.
+    """
+
+    image: Volume
+    candidate: Segmentation
+    references: tuple[Segmentation, ...] = ()
+    draft: Segmentation | None = None
+
+    def reference_roles(self) -> tuple[str, ...]:
+        return tuple("reference" if n == 1 else f"reference {n}" for n in range(1, len(self.references) + 1))

@@ -1,0 +1,24 @@
+"""The one exception for data that cannot be used."""
+
+
+class BadDataError(Exception):
+    """A file or a combination of files that cannot be evaluated.
+
+    Misuse of a function raises ValueError or TypeError instead: this class is for what a user can
+    meet with correct use, and the command line turns it into one message and exit code 1.
+
+    Parameters
+    ----------
+    where : str
+        The file, folder or tag the message is about.
+    found : str
+        What was found there.
+    remedy : str
+        What is allowed or what to do about it, as a full sentence.
+    """
+
+    def __init__(self, where: object, found: str, remedy: str) -> None:
+        super().__init__(f"{where}: {found} {remedy}")
+        self.where = str(where)
+        self.found = found
+        self.remedy = remedy

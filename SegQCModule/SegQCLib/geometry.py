@@ -1,0 +1,162 @@
+"""Where the voxels of an array are: size, spacing, origin and axes in patient space (LPS)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+Vector = tuple[float, float, float]
+
+# Headers store positions and direction cosines in decimal text (DICOM DS: 16 characters, NIfTI: float32),
+# so two descriptions of one grid differ by rounding. A twentieth of a millimetre is far below a voxel.
+SAME_GRID_TOLERANCE_MM = 0.05
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A regular grid in patient space.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Voxels along (k, j, i).
+    spacing_mm : tuple of float
+        Distance between voxel centres along (k, j, i), in mm, > 0.
+    origin_lps_mm : tuple of float
+        Centre of voxel (0, 0, 0) as (left, posterior, superior), in mm.
+    axes_lps : tuple of three vectors
+        Unit vectors of the k, j and i axes in LPS. DICOM Image Orientation (Patient)
+        (0020,0037) gives the i axis first, then the j axis.
+    """
+
+    size: tuple[int, int, int]
+    spacing_mm: Vector
+    origin_lps_mm: Vector
+    axes_lps: tuple[Vector, Vector, Vector]
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        return math.prod(self.spacing_mm)
+
+    @property
+    def index_to_lps_matrix(self) -> NDArray[np.float64]:
+        """Return the 3 x 3 matrix whose columns are one step along k, j and i, in mm (LPS)."""
+        return (np.array(self.axes_lps) * np.array(self.spacing_mm)[:, None]).T
+
+    def lps_mm(self, index_kji: Sequence[float] | NDArray) -> NDArray[np.float64]:
+        """Return the LPS position in mm of one index (k, j, i) or of many, shape (..., 3)."""
+        return np.asarray(index_kji, float) @ self.index_to_lps_matrix.T + np.array(self.origin_lps_mm)
+
+    def index_kji(self, lps_mm: Sequence[float] | NDArray) -> NDArray[np.float64]:
+        """Return the continuous index (k, j, i) of one LPS position in mm or of many, shape (..., 3)."""
+        offset = np.asarray(lps_mm, float) - np.array(self.origin_lps_mm)
+        return offset @ np.linalg.inv(self.index_to_lps_matrix).T
+
+    def corners_lps_mm(self) -> NDArray[np.float64]:
+        """Return the outer corners of the corner voxels, shape (8, 3): half a voxel beyond the centres."""
+        last = np.array(self.size) - 0.5
+        corners = np.stack(np.meshgrid(*[(-0.5, end) for end in last], indexing="ij"), axis=-1)
+        return self.lps_mm(corners.reshape(8, 3))
+
+
+def geometry_of(image: sitk.Image) -> Geometry:
+    """Return the geometry of a 3-D SimpleITK image (which is already in LPS)."""
+    matrix = np.array(image.GetDirection()).reshape(3, 3)
+    axes = tuple(tuple(float(value) for value in matrix[:, column]) for column in (2, 1, 0))
+    return Geometry(
+        size=tuple(reversed(image.GetSize())),
+        spacing_mm=tuple(reversed(image.GetSpacing())),
+        origin_lps_mm=tuple(image.GetOrigin()),
+        axes_lps=axes,
+    )
+
+
+def sitk_image(array: NDArray, geometry: Geometry) -> sitk.Image:
+    """Return the array (k, j, i) as a SimpleITK image in this geometry."""
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(tuple(reversed(geometry.spacing_mm)))
+    image.SetOrigin(geometry.origin_lps_mm)
+    image.SetDirection(np.array(geometry.axes_lps)[::-1].T.ravel().tolist())
+    return image
+
+
+def corner_difference_mm(a: Geometry, b: Geometry) -> float:
+    """Return the largest distance in mm between corners with the same index in two grids of one size.
+
+    Raises
+    ------
+    ValueError
+        If the sizes differ: then corners with the same index mean different voxels.
+    """
+    if a.size != b.size:
+        raise ValueError(f"corner_difference_mm needs grids of one size: {a.size} and {b.size} (k, j, i).")
+    return float(np.linalg.norm(a.corners_lps_mm() - b.corners_lps_mm(), axis=1).max())
+
+
+def same_grid(a: Geometry, b: Geometry, tolerance_mm: float = SAME_GRID_TOLERANCE_MM) -> bool:
+    """Return whether voxel (k, j, i) of one grid is voxel (k, j, i) of the other, to `tolerance_mm`."""
+    return a.size == b.size and corner_difference_mm(a, b) <= tolerance_mm
+
+
+@dataclass(frozen=True)
+class AxisOrder:
+    """How one grid's axes are stored compared with another's: a permutation and flips, no resampling."""
+
+    permutation: tuple[int, int, int]
+    flipped: tuple[bool, bool, bool]
+
+    @property
+    def is_identity(self) -> bool:
+        return self.permutation == (0, 1, 2) and not any(self.flipped)
+
+    def apply(self, array: NDArray) -> NDArray:
+        """Return a view of an array (k, j, i) with its axes in the target's order."""
+        return array.transpose(self.permutation)[tuple(slice(None, None, -1 if f else None) for f in self.flipped)]
+
+
+def reorder_axes(geometry: Geometry, order: AxisOrder) -> Geometry:
+    """Return the geometry of `order.apply(array)` for an array in `geometry`."""
+    size = tuple(geometry.size[axis] for axis in order.permutation)
+    spacing = tuple(geometry.spacing_mm[axis] for axis in order.permutation)
+    axes = np.array([geometry.axes_lps[axis] for axis in order.permutation])
+    first = [0, 0, 0]
+    for target, (axis, flip) in enumerate(zip(order.permutation, order.flipped, strict=True)):
+        if flip:
+            first[axis] = geometry.size[axis] - 1
+            axes[target] *= -1
+    return Geometry(
+        size=size,
+        spacing_mm=spacing,
+        origin_lps_mm=tuple(float(value) for value in geometry.lps_mm(first)),
+        axes_lps=tuple(tuple(float(value) for value in axis) for axis in axes),
+    )
+
+
+def axis_order(source: Geometry, target: Geometry) -> AxisOrder:
+    """Return the order in which `source`'s axes run closest to `target`'s.
+
+    NIfTI writers often store the same voxels with flipped rows: that is a matter of memory
+    order, and undoing it loses nothing.
+    """
+    cosines = np.array(target.axes_lps) @ np.array(source.axes_lps).T
+    left, permutation = np.abs(cosines), [0, 0, 0]
+    for _ in range(3):
+        row, column = np.unravel_index(np.argmax(left), left.shape)
+        permutation[row] = int(column)
+        left[row, :] = left[:, column] = -1
+    return AxisOrder(tuple(permutation), tuple(bool(cosines[t, s] < 0) for t, s in enumerate(permutation)))
+
+
+def boxes_overlap(a: Geometry, b: Geometry) -> bool:
+    """Return whether any voxel of `b` can lie inside `a`: their boxes overlap along the axes of both grids."""
+    for grid, other in ((a, b), (b, a)):
+        low = grid.index_kji(other.corners_lps_mm()).min(axis=0)
+        high = grid.index_kji(other.corners_lps_mm()).max(axis=0)
+        if np.any(high <= -0.5) or np.any(low >= np.array(grid.size) - 0.5):
+            return False
+    return True

@@ -1,0 +1,442 @@
+"""The written protocol: what images, structures, windows and measures a study allows, and who says so."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from SegQCLib.case import Segment, Terminology
+from SegQCLib.dataclass_json import FaultyJSONError, from_json, json_schema
+from SegQCLib.errors import BadDataError
+from SegQCLib.resources import resource
+
+# Values read from headers are decimal text: 0.9999999 mm is 1 mm.
+LIMIT_TOLERANCE = 1e-6
+
+PROTOCOL_SCHEMA_ID = "https://segqc.invalid/schemas/protocol.schema.json"
+
+Unit = Literal["mm", "deg", "s", "h", "[hnsf'U]", "g/ml", "1", "T", "kV", "d", "mm3", "%"]
+DecidingMetric = Literal[
+    "dice", "jaccard", "relative_volume_difference", "hausdorff_mm", "hausdorff_95_mm", "assd_mm",
+    "surface_dice_1mm", "surface_dice_2mm", "surface_dice_3mm", "surface_dice_protocol",
+]  # fmt: skip
+Plane = Literal["axial", "coronal", "sagittal"]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A closed range of allowed values with unit and source; null leaves a side open."""
+
+    unit: Unit = field(metadata={"doc": "UCUM unit: mm, deg, s, h, [hnsf'U] (Hounsfield), g/ml (SUVbw), 1, T, kV, d, mm3, %."})
+    source: str = field(metadata={"doc": "Who set this limit: paper, guideline, standard, or the study itself."})
+    minimum: float | None = field(default=None, metadata={"doc": "Smallest allowed value (inclusive); null: none."})
+    maximum: float | None = field(default=None, metadata={"doc": "Largest allowed value (inclusive); null: none."})
+
+    def __contains__(self, value: float) -> bool:
+        above = self.minimum is None or value >= self.minimum - LIMIT_TOLERANCE
+        return above and (self.maximum is None or value <= self.maximum + LIMIT_TOLERANCE)
+
+    def __str__(self) -> str:
+        unit = {"1": "", "[hnsf'U]": " HU"}.get(self.unit, f" {self.unit}")
+        if self.minimum is None:
+            return f"up to {self.maximum:g}{unit}"
+        if self.maximum is None:
+            return f"at least {self.minimum:g}{unit}"
+        if self.minimum == self.maximum:
+            return f"{self.minimum:g}{unit}"
+        return f"{self.minimum:g} to {self.maximum:g}{unit}"
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.minimum is None and self.maximum is None:
+            yield "", "has neither minimum nor maximum; give one, or leave the whole limit out"
+        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
+            yield "maximum", f"{self.maximum:g} is below minimum {self.minimum:g}"
+
+
+@dataclass(frozen=True)
+class AllowedTexts:
+    """Allowed values of a header text, with source."""
+
+    values: tuple[str, ...] = field(metadata={"doc": "Allowed values. * stands for any characters, as in Br3*."})
+    source: str = field(metadata={"doc": "Who set this limit."})
+
+    def __contains__(self, value: str) -> bool:
+        return any(fnmatch.fnmatchcase(value.casefold(), pattern.casefold()) for pattern in self.values)
+
+    def __str__(self) -> str:
+        return ", ".join(self.values)
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if not self.values:
+            yield "values", "is empty, so nothing would be allowed; name a value or leave the whole limit out"
+
+
+@dataclass(frozen=True)
+class AllowedPlanes:
+    """Allowed slice planes, with source."""
+
+    values: tuple[Plane, ...] = field(metadata={"doc": "axial, coronal, sagittal."})
+    maximum_obliquity_deg: float = field(
+        metadata={"doc": "Largest angle between the slice normal and the named plane's normal, degrees."}
+    )
+    source: str = field(metadata={"doc": "Who set this limit."})
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if not self.values:
+            yield "values", "is empty; name a plane or leave the whole limit out"
+        if not 0 <= self.maximum_obliquity_deg <= 45:
+            yield "maximum_obliquity_deg", f"{self.maximum_obliquity_deg:g} is not in [0, 45]"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Which contrast phase the study reads, and how the header can show it."""
+
+    phase: str = field(metadata={"doc": "The phase in words, for example portal venous; 'none' for an unenhanced study."})
+    agent_required: bool = field(metadata={"doc": "Whether Contrast/Bolus Agent (0018,0010) must be given."})
+    source: str = field(metadata={"doc": "Who set this limit."})
+    series_description_words: tuple[str, ...] = field(
+        default=(), metadata={"doc": "Words in Series Description (0008,103E) that name this phase; * as wildcard."}
+    )
+    delay_s: Range | None = field(
+        default=None,
+        metadata={"doc": "Acquisition Time (0008,0032) minus Contrast/Bolus Start Time (0018,1042) for this phase, s."},
+    )
+
+
+@dataclass(frozen=True)
+class WindowRule:
+    """The grey-scale windows that readers may use for a group of structures, and the one to apply."""
+
+    name: str = field(metadata={"doc": "Name of the window, for example Soft tissue."})
+    structures: tuple[str, ...] = field(metadata={"doc": "Structure names it applies to; * for all."})
+    window: Range = field(metadata={"doc": "Allowed Window Width (0028,1051)."})
+    level: Range = field(metadata={"doc": "Allowed Window Center (0028,1050)."})
+    apply_window: float = field(metadata={"doc": "Window width that Apply sets."})
+    apply_level: float = field(metadata={"doc": "Window level (centre) that Apply sets."})
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.apply_window <= 0:
+            yield "apply_window", f"{self.apply_window:g} is not > 0"
+        if self.apply_window not in self.window:
+            yield "apply_window", f"{self.apply_window:g} is outside the allowed window, {self.window}"
+        if self.apply_level not in self.level:
+            yield "apply_level", f"{self.apply_level:g} is outside the allowed level, {self.level}"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One anatomical structure or lesion that the protocol names."""
+
+    name: str = field(metadata={"doc": "Unique name in this protocol, lower case with underscores."})
+    terminology: Terminology = field(metadata={"doc": "SNOMED CT or DICOM codes of the structure."})
+    required: bool = field(default=False, metadata={"doc": "Whether a segment for it must exist (it may be empty: assessed, absent)."})
+    aliases: tuple[str, ...] = field(default=(), metadata={"doc": "Other segment names that mean this structure."})
+    is_lesion: bool = field(default=False, metadata={"doc": "Whether the lesion limits (voxels, slices) apply."})
+    many: bool = field(
+        default=False, metadata={"doc": "Whether several segments may carry it (lesion 1, lesion 2, ...)."}
+    )
+    surface_tolerance_mm: Range | None = field(
+        default=None, metadata={"doc": "Tolerance of the surface Dice for this structure: its maximum, mm."}
+    )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """When a measure against the reference accepts or rejects a segment."""
+
+    metric: DecidingMetric = field(metadata={"doc": "Which measure decides."})
+    structures: tuple[str, ...] = field(metadata={"doc": "Structure names it applies to; * for all."})
+    accept: Range = field(metadata={"doc": "Values that accept the segment."})
+    reject: Range | None = field(
+        default=None, metadata={"doc": "Values that reject the segment; anything in neither range asks for review."}
+    )
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.reject is not None:
+            for name in ("minimum", "maximum"):
+                edge = getattr(self.accept, name)
+                if edge is not None and edge in self.reject:
+                    yield "reject", f"{self.reject} overlaps accept, {self.accept}: one value would do both"
+                    break
+
+
+@dataclass(frozen=True)
+class ExpectedAgreementRule:
+    """How the predicted expert agreement of an image decides."""
+
+    rule: Literal["lower", "mean"] = field(
+        default="lower",
+        metadata={
+            "doc": "lower: the value that `coverage` of single expert pairs exceed; mean: the predicted mean,"
+            " which rejects about half of expert-quality work by construction."
+        },
+    )
+    coverage: float = field(default=0.9, metadata={"doc": "Share of expert pairs that exceed the lower bound, 0 to 1."})
+    model: str | None = field(default=None, metadata={"doc": "Identifier of the difficulty model; null: none is fitted."})
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if not 0 < self.coverage < 1:
+            yield "coverage", f"{self.coverage:g} is not in (0, 1)"
+
+
+@dataclass(frozen=True)
+class ImageQualityLimit:
+    """A study's limit for an image-quality number."""
+
+    measure: Literal["snr", "cnr", "noise", "tumour_to_background", "contrast_at_border", "sharpness"] = field(
+        metadata={"doc": "Which number."}
+    )
+    region: str = field(metadata={"doc": "Structure name it is measured in."})
+    limit: Range = field(metadata={"doc": "Allowed values."})
+
+
+@dataclass(frozen=True)
+class Grade:
+    """One grade of a rating with its wording."""
+
+    value: int = field(metadata={"doc": "The number stored."})
+    wording: str = field(metadata={"doc": "What the reader sees beside the number."})
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A Likert rating that the protocol asks of the reader."""
+
+    id: str = field(metadata={"doc": "Stored identifier, for example motion."})
+    title: str = field(metadata={"doc": "What is rated."})
+    grades: tuple[Grade, ...] = field(metadata={"doc": "All grades with their wording."})
+    best: Literal["highest", "lowest"] = field(metadata={"doc": "Which end of the scale is best: papers differ."})
+    source: str = field(metadata={"doc": "Where the scale comes from."})
+    unusable: tuple[int, ...] = field(default=(), metadata={"doc": "Grades that propose to exclude the image."})
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        values = [grade.value for grade in self.grades]
+        if len(values) < 2:
+            yield "grades", f"has {len(values)}; a scale needs at least two"
+        if len(values) != len(set(values)):
+            yield "grades", f"values {values} are not unique"
+        for value in self.unusable:
+            if value not in values:
+                yield "unusable", f"{value} is not a grade of this scale, {values}"
+
+
+@dataclass(frozen=True)
+class ReaderTraining:
+    """Which training a reader must have passed, and for how long it holds."""
+
+    course: str = field(metadata={"doc": "Name of the training course."})
+    valid_d: Range = field(metadata={"doc": "Days for which a passed training holds: its maximum."})
+
+
+@dataclass(frozen=True)
+class AITool:
+    """A segmentation model whose drafts the study allows."""
+
+    name: str = field(metadata={"doc": "Name as in Segment Algorithm Name (0062,0009)."})
+    versions: tuple[str, ...] = field(metadata={"doc": "Allowed versions; * as wildcard."})
+    source: str = field(metadata={"doc": "Who allowed it."})
+
+
+@dataclass(frozen=True)
+class QCProtocol:
+    """A segmentation protocol for SegQC."""
+
+    schema: Literal["segqc-protocol"] = field(metadata={"doc": "Always segqc-protocol."})
+    schema_version: Literal["1.0"] = field(metadata={"doc": "Version of this file format."})
+    id: str = field(metadata={"doc": "Identifier: lower case, digits, hyphens."})
+    version: str = field(metadata={"doc": "Version of the protocol, for example 1.0.0."})
+    title: str = field(metadata={"doc": "Title for people."})
+    purpose: str = field(metadata={"doc": "What the segmentations are for, in one or two sentences."})
+    modality: AllowedTexts = field(metadata={"doc": "Allowed Modality (0008,0060)."})
+    structures: tuple[Structure, ...] = field(metadata={"doc": "The structures that are segmented."})
+    plane: AllowedPlanes | None = field(default=None, metadata={"doc": "Allowed slice planes."})
+    slice_thickness_mm: Range | None = field(default=None, metadata={"doc": "Allowed Slice Thickness (0018,0050)."})
+    slice_spacing_mm: Range | None = field(
+        default=None, metadata={"doc": "Allowed distance between slice centres along the normal."}
+    )
+    slice_gap_mm: Range | None = field(
+        default=None, metadata={"doc": "Allowed unimaged gap: slice spacing minus slice thickness, where positive."}
+    )
+    pixel_spacing_mm: Range | None = field(default=None, metadata={"doc": "Allowed in-plane voxel size."})
+    in_plane_size: Range | None = field(default=None, metadata={"doc": "Allowed rows and columns, unit 1."})
+    spacing_variation_mm: Range | None = field(
+        default=None, metadata={"doc": "Allowed deviation of a slice step from the median step: its maximum."}
+    )
+    gantry_tilt_deg: Range | None = field(
+        default=None, metadata={"doc": "Allowed angle between slice normal and the direction of the slice stack."}
+    )
+    irregular_geometry: Literal["stop", "resample"] = field(
+        default="stop",
+        metadata={
+            "doc": "What to do with a tilted or irregularly spaced series: stop measuring, or resample it to a regular"
+            " grid by its true slice positions."
+        },
+    )
+    uniform_in_study: AllowedTexts | None = field(
+        default=None, metadata={"doc": "Acquisition facts that must be the same in all series of a study."}
+    )
+    convolution_kernel: AllowedTexts | None = field(default=None, metadata={"doc": "Allowed Convolution Kernel (0018,1210)."})
+    contrast: Contrast | None = field(default=None, metadata={"doc": "Contrast phase."})
+    windows: tuple[WindowRule, ...] = field(default=(), metadata={"doc": "Allowed grey-scale windows."})
+    lesion_voxels: Range | None = field(default=None, metadata={"doc": "Allowed voxel count of a lesion, unit 1."})
+    lesion_slices: Range | None = field(default=None, metadata={"doc": "Allowed number of slices of a lesion, unit 1."})
+    decisions: tuple[Decision, ...] = field(default=(), metadata={"doc": "Measures that accept or reject a segment."})
+    rejecting_checks: tuple[str, ...] = field(
+        default=(), metadata={"doc": "Checks whose failure rejects the case; any other failure asks for review."}
+    )
+    expected_agreement: ExpectedAgreementRule = field(
+        default=ExpectedAgreementRule(), metadata={"doc": "How the predicted expert agreement decides."}
+    )
+    image_quality: tuple[ImageQualityLimit, ...] = field(default=(), metadata={"doc": "The study's image-quality limits."})
+    ratings: tuple[Rating, ...] = field(default=(), metadata={"doc": "Ratings that the reader must give."})
+    reader_training: ReaderTraining | None = field(default=None, metadata={"doc": "Training that must be valid."})
+    ai_tools: tuple[AITool, ...] = field(default=(), metadata={"doc": "Segmentation models whose drafts are allowed."})
+
+    def structure_of(self, segment: Segment) -> Structure | None:
+        """Return the structure that a segment stands for: by its codes, else by name or alias, else None."""
+        if segment.terminology is not None:
+            for structure in self.structures:
+                if structure.terminology.same_structure(segment.terminology):
+                    return structure
+        name = _plain_name(segment.name)
+        for structure in self.structures:
+            if name in {_plain_name(known) for known in (structure.name, *structure.aliases)}:
+                return structure
+        return None
+
+    def window_rule(self, structure_name: str) -> WindowRule | None:
+        """Return the first window rule for a structure, or None."""
+        return next((rule for rule in self.windows if _names(rule.structures, structure_name)), None)
+
+    def decisions_for(self, structure: Structure) -> tuple[Decision, ...]:
+        return tuple(decision for decision in self.decisions if _names(decision.structures, structure.name))
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        names = [structure.name for structure in self.structures]
+        if not names:
+            yield "structures", "is empty; name at least one structure"
+        for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+            yield "structures", f"{name!r} is named {names.count(name)} times"
+        yield from self._unknown_names(names)
+        yield from self._unit_faults()
+        yield from self._empty_sources()
+        thickness, spacing = self.slice_thickness_mm, self.slice_spacing_mm
+        if thickness and spacing and self.slice_gap_mm and self.slice_gap_mm.maximum == 0:
+            if spacing.minimum is not None and thickness.maximum is not None and spacing.minimum > thickness.maximum:
+                yield (
+                    "slice_spacing_mm",
+                    f"at least {spacing.minimum:g} mm with slices of up to {thickness.maximum:g} mm always leaves a gap,"
+                    " and slice_gap_mm allows none",
+                )
+
+    def _unknown_names(self, names: list[str]) -> Iterator[tuple[str, str]]:
+        for list_name in ("windows", "decisions"):
+            for number, rule in enumerate(getattr(self, list_name)):
+                for name in rule.structures:
+                    if name != "*" and name not in names:
+                        yield f"{list_name}[{number}].structures", f"{name!r} is not a structure of this protocol"
+        for number, limit in enumerate(self.image_quality):
+            if limit.region not in names:
+                yield f"image_quality[{number}].region", f"{limit.region!r} is not a structure of this protocol"
+
+    def _limits(self) -> Iterator[tuple[str, Range, str | None]]:
+        """Yield every range with its path and the unit it must have (None: any)."""
+        for name in (
+            "slice_thickness_mm", "slice_spacing_mm", "slice_gap_mm", "pixel_spacing_mm", "spacing_variation_mm",
+        ):  # fmt: skip
+            yield name, getattr(self, name), "mm"
+        for name in ("in_plane_size", "lesion_voxels", "lesion_slices"):
+            yield name, getattr(self, name), "1"
+        yield "gantry_tilt_deg", self.gantry_tilt_deg, "deg"
+        if self.contrast:
+            yield "contrast.delay_s", self.contrast.delay_s, "s"
+        if self.reader_training:
+            yield "reader_training.valid_d", self.reader_training.valid_d, "d"
+        for n, structure in enumerate(self.structures):
+            yield f"structures[{n}].surface_tolerance_mm", structure.surface_tolerance_mm, "mm"
+        for n, decision in enumerate(self.decisions):
+            unit = "mm" if decision.metric in ("hausdorff_mm", "hausdorff_95_mm", "assd_mm") else "1"
+            yield f"decisions[{n}].accept", decision.accept, unit
+            yield f"decisions[{n}].reject", decision.reject, unit
+        for n, rule in enumerate(self.windows):
+            yield f"windows[{n}].window", rule.window, None
+            yield f"windows[{n}].level", rule.level, None
+        for n, limit in enumerate(self.image_quality):
+            yield f"image_quality[{n}].limit", limit.limit, None
+
+    def _unit_faults(self) -> Iterator[tuple[str, str]]:
+        for path, limit, unit in self._limits():
+            if limit is not None and unit is not None and limit.unit != unit:
+                yield f"{path}.unit", f"{limit.unit!r} is not {unit!r}, the unit this limit is kept in"
+
+    def _empty_sources(self) -> Iterator[tuple[str, str]]:
+        sourced = [(path, limit) for path, limit, _ in self._limits()]
+        sourced += [(name, getattr(self, name)) for name in ("modality", "plane", "uniform_in_study", "convolution_kernel", "contrast")]
+        for name in ("ratings", "ai_tools"):
+            sourced += [(f"{name}[{n}]", item) for n, item in enumerate(getattr(self, name))]
+        for path, item in sourced:
+            if item is not None and not item.source.strip():
+                yield f"{path}.source", "is empty; say who set this limit (paper, guideline, standard, or 'study decision' with its reason)"
+
+
+@dataclass(frozen=True)
+class LoadedProtocol:
+    """A protocol with the identity of the file it came from."""
+
+    protocol: QCProtocol
+    path: str
+    sha256: str
+
+
+def _names(patterns: tuple[str, ...], name: str) -> bool:
+    return "*" in patterns or name in patterns
+
+
+def _plain_name(name: str) -> str:
+    """Return a name without case, separators and word order of left and right: 'Left Kidney' is 'kidney_left'."""
+    words = name.casefold().replace("_", " ").replace("-", " ").replace(",", " ").split()
+    sides = [word for word in words if word in ("left", "right")]
+    return " ".join([word for word in words if word not in ("left", "right")] + sides)
+
+
+def shipped_protocols() -> dict[str, Path]:
+    """Return the ids of the protocols that come with SegQC and their files."""
+    return {path.stem: path for path in sorted(resource("Protocols").glob("*.json"))}
+
+
+def load_protocol(name_or_path: str | Path) -> LoadedProtocol:
+    """Return a shipped protocol by its id, or one from a JSON file.
+
+    Raises
+    ------
+    BadDataError
+        If there is no such id or file, or the file is not a usable protocol: then with all its faults.
+    """
+    shipped = shipped_protocols()
+    path = shipped.get(str(name_or_path), Path(name_or_path))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadDataError(
+            name_or_path,
+            f"cannot be read as a protocol ({error.strerror}).",
+            f"Give a JSON file, or the id of a shipped protocol: {', '.join(shipped)}.",
+        ) from error
+    try:
+        protocol = from_json(QCProtocol, content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadDataError(path, "is not UTF-8 text.", "Save the protocol as UTF-8.") from error
+    except FaultyJSONError as error:
+        listed = "\n".join(f"  {fault}" for fault in error.faults)
+        raise BadDataError(path.name, f"is not a usable protocol:\n{listed}\n", "Correct the lines above.") from error
+    return LoadedProtocol(protocol, str(path), hashlib.sha256(content).hexdigest())
+
+
+def protocol_schema() -> dict:
+    """Return the JSON Schema of a protocol file, for editors that complete and check it."""
+    return json_schema(QCProtocol, title="SegQC protocol", identifier=PROTOCOL_SCHEMA_ID)

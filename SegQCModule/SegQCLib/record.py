@@ -1,0 +1,125 @@
+"""The record: one result, from which report, table, text node and DICOM are rendered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from SegQCLib.case import Acquisition
+from SegQCLib.dataclass_json import from_json, json_schema, to_json
+from SegQCLib.findings import Finding
+from SegQCLib.geometry import Geometry
+
+RECORD_SCHEMA_ID = "https://segqc.invalid/schemas/record.schema.json"
+
+
+class Verdict(StrEnum):
+    """What to do with a segment or a case. REVIEW means that a person decides, with the reasons at hand."""
+
+    ACCEPT = "ACCEPT"
+    REVIEW = "REVIEW"
+    REJECT = "REJECT"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file that went in."""
+
+    role: str = field(metadata={"doc": "image, candidate, reference, reference 2, ..., draft."})
+    name: str = field(metadata={"doc": "Name shown to people: reader, model or file."})
+    path: str | None = field(metadata={"doc": "Where it was read from; null for a node of a scene."})
+    sha256: str | None = field(
+        metadata={"doc": "SHA-256 of the file; of a folder: of its sorted lines 'file sha256'; null for a node of a scene."}
+    )
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """The image's grid and acquisition, as measured and as its header says."""
+
+    geometry: Geometry = field(metadata={"doc": "Grid on which everything was measured."})
+    acquisition: Acquisition = field(metadata={"doc": "Header facts; null or empty: the header does not say."})
+
+
+@dataclass(frozen=True)
+class ProtocolIdentity:
+    """Which protocol the case was judged by."""
+
+    id: str = field(metadata={"doc": "Protocol id."})
+    version: str = field(metadata={"doc": "Protocol version."})
+    title: str = field(metadata={"doc": "Protocol title."})
+    sha256: str = field(metadata={"doc": "SHA-256 of the protocol file."})
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number about one segment."""
+
+    segment: str = field(metadata={"doc": "Segment name in the candidate, or in the reference where only that has it."})
+    structure: str | None = field(metadata={"doc": "The protocol's name of the structure; null: not in the protocol."})
+    metric: str = field(metadata={"doc": "Metric id, for example dice or hausdorff_95_mm."})
+    value: float | None = field(metadata={"doc": "The value; null where it is undefined, with the reason."})
+    unit: str = field(metadata={"doc": "UCUM unit: 1, mm, mm3, {voxels}."})
+    definition: str = field(metadata={"doc": "Name of the definition: libraries differ under one metric name."})
+    candidate_role: str = field(metadata={"doc": "candidate or draft."})
+    reference_role: str | None = field(metadata={"doc": "reference, reference 2, ...; null for measures of one segmentation."})
+    reason: str | None = field(default=None, metadata={"doc": "Why the value is null."})
+
+
+@dataclass(frozen=True)
+class ExpectedAgreement:
+    """The Dice that experts are predicted to reach among themselves on this image."""
+
+    segment: str = field(metadata={"doc": "Segment name."})
+    model: str = field(metadata={"doc": "Difficulty model and version."})
+    dice: float | None = field(metadata={"doc": "Predicted mean expert Dice, 0 to 1."})
+    lower: float | None = field(metadata={"doc": "Value that `coverage` of single expert pairs exceed."})
+    upper: float | None = field(metadata={"doc": "Upper bound of the interval."})
+    coverage: float = field(metadata={"doc": "Coverage of the bound, 0 to 1."})
+    threshold: float | None = field(metadata={"doc": "The Dice that decides."})
+    rule: Literal["lower", "mean"] = field(metadata={"doc": "Which value decides."})
+    in_domain: bool = field(metadata={"doc": "Whether the image lies in the range the model was fitted on."})
+    reasons: tuple[str, ...] = field(default=(), metadata={"doc": "Why it is what it is, in words."})
+
+
+@dataclass(frozen=True)
+class SegmentVerdict:
+    """The verdict on one segment."""
+
+    segment: str = field(metadata={"doc": "Segment name."})
+    structure: str | None = field(metadata={"doc": "The protocol's name of the structure."})
+    verdict: Verdict = field(metadata={"doc": "ACCEPT, REVIEW or REJECT."})
+    reasons: tuple[str, ...] = field(metadata={"doc": "Why."})
+
+
+@dataclass(frozen=True)
+class QCRecord:
+    """The result of one evaluation."""
+
+    schema: Literal["segqc-record"] = field(metadata={"doc": "Always segqc-record."})
+    schema_version: Literal["1.0"] = field(metadata={"doc": "Version of this format."})
+    created: str = field(metadata={"doc": "When, ISO 8601 with time zone."})
+    software: dict[str, str] = field(metadata={"doc": "Versions of what computed it."})
+    inputs: tuple[Input, ...] = field(metadata={"doc": "What went in."})
+    case: CaseFacts = field(metadata={"doc": "Grid and acquisition of the image."})
+    protocol: ProtocolIdentity = field(metadata={"doc": "Which protocol."})
+    findings: tuple[Finding, ...] = field(metadata={"doc": "What the checks say."})
+    measurements: tuple[Measurement, ...] = field(metadata={"doc": "All numbers."})
+    expected_agreement: tuple[ExpectedAgreement, ...] = field(metadata={"doc": "Predicted expert agreement per segment."})
+    verdicts: tuple[SegmentVerdict, ...] = field(metadata={"doc": "Verdict per segment of the protocol."})
+    verdict: Verdict = field(metadata={"doc": "Verdict on the case: the worst of its segments and failed checks."})
+    reasons: tuple[str, ...] = field(metadata={"doc": "Why, in sentences."})
+
+    def to_json(self) -> str:
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> QCRecord:
+        """Return the record in `text`; raise FaultyJSONError with every fault if it is not one."""
+        return from_json(cls, text)
+
+
+def record_schema() -> dict:
+    """Return the JSON Schema of record.json."""
+    return json_schema(QCRecord, title="SegQC record", identifier=RECORD_SCHEMA_ID)

@@ -94,6 +94,18 @@ class SegmentVerdict:
 
 
 @dataclass(frozen=True)
+class SliceToView:
+    """A slice worth a look: where a segment differs most from the reference, or is largest where there is none."""
+
+    segment: str = field(metadata={"doc": "Segment name."})
+    structure: str | None = field(metadata={"doc": "The protocol's name of the structure."})
+    reference_role: str | None = field(metadata={"doc": "The reference it is compared with; null: none."})
+    slice_index: int = field(metadata={"doc": "Slice number k on the image's grid, from 0."})
+    reason: str = field(metadata={"doc": "Why this slice, with the number that chose it."})
+    location_lps_mm: tuple[float, float, float] = field(metadata={"doc": "Where to look: left, posterior, superior, in mm."})
+
+
+@dataclass(frozen=True)
 class QCRecord:
     """The result of one evaluation."""
 
@@ -106,6 +118,7 @@ class QCRecord:
     protocol: ProtocolIdentity = field(metadata={"doc": "Which protocol."})
     findings: tuple[Finding, ...] = field(metadata={"doc": "What the checks say."})
     measurements: tuple[Measurement, ...] = field(metadata={"doc": "All numbers."})
+    slices_to_view: tuple[SliceToView, ...] = field(metadata={"doc": "Slices that the report shows, most important first."})
     expected_agreement: tuple[ExpectedAgreement, ...] = field(metadata={"doc": "Predicted expert agreement per segment."})
     verdicts: tuple[SegmentVerdict, ...] = field(metadata={"doc": "Verdict per segment of the protocol."})
     verdict: Verdict = field(metadata={"doc": "Verdict on the case: the worst of its segments and failed checks."})

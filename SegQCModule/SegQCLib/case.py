@@ -48,8 +48,12 @@ class Acquisition:
     )
     series_description: str | None = field(default=None, metadata={"doc": "Series Description (0008,103E)."})
     body_part_examined: str | None = field(default=None, metadata={"doc": "Body Part Examined (0018,0015)."})
-    slice_thickness_mm: float | None = field(
-        default=None, metadata={"doc": "Slice Thickness (0018,0050), mm: how thick a slice is, not how far apart."}
+    slice_thicknesses_mm: tuple[float, ...] = field(
+        default=(),
+        metadata={
+            "doc": "Distinct values of Slice Thickness (0018,0050) in the series, mm, ascending: how thick slices are,"
+            " not how far apart. More than one value: the series is not uniform."
+        },
     )
     slice_positions_mm: tuple[float, ...] = field(
         default=(),
@@ -61,9 +65,19 @@ class Acquisition:
     duplicate_positions_mm: tuple[float, ...] = field(
         default=(), metadata={"doc": "Positions along the normal that more than one file has, mm."}
     )
-    slice_shear_mm: float | None = field(
+    slice_displacement_mm: float | None = field(
         default=None,
-        metadata={"doc": "Largest in-plane drift of Image Position (Patient) off the slice normal over the series, mm."},
+        metadata={
+            "doc": "Largest distance between a slice's Image Position (Patient) and where a regular grid from the first"
+            " to the last slice would put it, mm. Readers that stack slices silently hide exactly this."
+        },
+    )
+    stack_tilt_deg: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Angle between the slice normal and the line through the Image Positions (Patient), degrees:"
+            " not 0 for a tilted gantry, whatever Gantry/Detector Tilt says."
+        },
     )
     gantry_tilt_deg: float | None = field(default=None, metadata={"doc": "Gantry/Detector Tilt (0018,1120), degrees."})
     convolution_kernel: tuple[str, ...] = field(default=(), metadata={"doc": "Convolution Kernel (0018,1210)."})
@@ -112,6 +126,8 @@ class Volume:
         What reading it already showed.
     display : WindowLevel or None
         The window that a viewer shows it with now, where there is a viewer.
+    slice_origins_lps_mm : ndarray, shape (k, 3), or None
+        Image Position (Patient) of each slice, where slices were read one by one.
     """
 
     array: NDArray | None
@@ -120,6 +136,7 @@ class Volume:
     source: FileSource | None = None
     findings: tuple[Finding, ...] = ()
     display: WindowLevel | None = None
+    slice_origins_lps_mm: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.array is not None and self.array.shape != self.geometry.size:
@@ -204,6 +221,8 @@ class Segmentation:
         Segments that do not overlap share a layer. 0 is background.
     segments : tuple of Segment
         A segment without voxels is allowed: "assessed, absent" is information.
+    stored : Segmentation or None
+        The segmentation as its file has it, where it had to be brought onto the image's grid.
     """
 
     name: str
@@ -212,6 +231,7 @@ class Segmentation:
     segments: tuple[Segment, ...]
     source: FileSource | None = None
     findings: tuple[Finding, ...] = ()
+    stored: Segmentation | None = None
 
     def __post_init__(self) -> None:
         for number, layer in enumerate(self.layers):
@@ -254,7 +274,8 @@ class Segmentation:
 
 def _find_boxes(layer: NDArray[np.integer], values: NDArray[np.int64]) -> list[Box | None]:
     if values[0] > 0 and values[-1] <= 4096:
-        return [None if value > len(found) else found[value - 1] for found in [ndimage.find_objects(layer)] for value in values]
+        found = ndimage.find_objects(layer, max_label=int(values[-1]))
+        return [found[value - 1] for value in values]
     boxes: list[Box | None] = []
     for value in values:
         compact = (layer == value).view(np.int8)

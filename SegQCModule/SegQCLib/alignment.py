@@ -1,0 +1,56 @@
+"""Bring a segmentation onto the image's grid: as it is, by axis order, or by nearest-neighbour resampling."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from SegQCLib.case import Segmentation
+from SegQCLib.errors import BadDataError
+from SegQCLib.geometry import Geometry, axis_order, boxes_overlap, reorder_axes, same_grid, sitk_image
+
+
+def align(segmentation: Segmentation, geometry: Geometry) -> Segmentation:
+    """Return the segmentation on the image's grid, with `stored` set where that changed its arrays.
+
+    Axes that are merely stored in another order (flipped rows, as NIfTI writers do) are put right
+    without resampling. Any other grid is resampled to the nearest voxel, which moves a surface by up
+    to half a voxel: the check geometry_match says so.
+
+    Raises
+    ------
+    BadDataError
+        If segmentation and image do not overlap in space: they belong to different patients or scans.
+    """
+    if same_grid(segmentation.geometry, geometry):
+        return replace(segmentation, geometry=geometry)
+    order = axis_order(segmentation.geometry, geometry)
+    if same_grid(reorder_axes(segmentation.geometry, order), geometry):
+        layers = tuple(order.apply(layer) for layer in segmentation.layers)
+        return replace(segmentation, geometry=geometry, layers=layers, stored=segmentation)
+    if not boxes_overlap(segmentation.geometry, geometry):
+        raise BadDataError(
+            segmentation.source.path if segmentation.source else segmentation.name,
+            f"lies outside the image: it covers {_extent(segmentation.geometry)}, the image {_extent(geometry)} (LPS, mm).",
+            "Is it of another patient or another scan? Give the segmentation that was drawn on this image.",
+        )
+    layers = tuple(_resample(layer, segmentation.geometry, geometry) for layer in segmentation.layers)
+    return replace(segmentation, geometry=geometry, layers=layers, stored=segmentation)
+
+
+def _resample(layer: NDArray[np.integer], source: Geometry, target: Geometry) -> NDArray[np.integer]:
+    resampler = sitk.ResampleImageFilter()
+    resampler.SetInterpolator(sitk.sitkNearestNeighbor)
+    resampler.SetSize(tuple(reversed(target.size)))
+    resampler.SetOutputSpacing(tuple(reversed(target.spacing_mm)))
+    resampler.SetOutputOrigin(target.origin_lps_mm)
+    resampler.SetOutputDirection(np.array(target.axes_lps)[::-1].T.ravel().tolist())
+    return sitk.GetArrayFromImage(resampler.Execute(sitk_image(layer, source)))
+
+
+def _extent(geometry: Geometry) -> str:
+    corners = geometry.corners_lps_mm()
+    return " x ".join(f"{low:.0f} to {high:.0f}" for low, high in zip(corners.min(axis=0), corners.max(axis=0), strict=True))

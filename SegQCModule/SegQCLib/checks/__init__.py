@@ -1,0 +1,70 @@
+"""The checks: one file each, in the order in which a report lists them.
+
+A check is a module with ID, stored in reports and never renamed, and `run(case, protocol)`, which
+yields findings. The case's segmentations are on the image's grid; `stored` has them as their file does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from SegQCLib.case import Case
+from SegQCLib.checks import (
+    ai_tool,
+    contrast_agent,
+    contrast_phase,
+    convolution_kernel,
+    duplicate_slices,
+    field_of_view,
+    gantry_tilt,
+    geometry_match,
+    image_values,
+    in_plane_size,
+    lesion_size,
+    missing_slices,
+    modality,
+    outside_image,
+    pixel_spacing,
+    plane,
+    segment_status,
+    slice_gap,
+    slice_spacing,
+    slice_thickness,
+    spacing_regularity,
+    structures,
+    window_level,
+)
+from SegQCLib.findings import Finding
+from SegQCLib.protocol import QCProtocol
+
+CHECKS = (
+    modality,
+    plane,
+    slice_thickness,
+    slice_spacing,
+    slice_gap,
+    missing_slices,
+    duplicate_slices,
+    spacing_regularity,
+    gantry_tilt,
+    pixel_spacing,
+    in_plane_size,
+    convolution_kernel,
+    contrast_agent,
+    contrast_phase,
+    window_level,
+    image_values,
+    geometry_match,
+    outside_image,
+    structures,
+    field_of_view,
+    lesion_size,
+    segment_status,
+    ai_tool,
+)
+
+
+def run_checks(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
+    """Yield every check's findings in order."""
+    for check in CHECKS:
+        yield from check.run(case, protocol)

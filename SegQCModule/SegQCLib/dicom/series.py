@@ -1,0 +1,354 @@
+"""A DICOM series as a volume: sorted by position along the slice normal, with its acquisition facts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from SegQCLib.case import Acquisition, FileSource, Volume, WindowLevel
+from SegQCLib.errors import BadDataError
+from SegQCLib.findings import Finding, Status
+from SegQCLib.geometry import Geometry
+from SegQCLib.hashing import sha256_of_files
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+# Positions are decimal text; two slices this close are one position.
+SAME_POSITION_MM = 1e-3
+
+
+@dataclass(frozen=True)
+class _Slice:
+    path: Path
+    header: Dataset
+
+
+def is_dicom(path: Path) -> bool:
+    """Return whether a file carries DICOM's magic word, or is a DICOM file written without its preamble."""
+    with path.open("rb") as file:
+        start = file.read(132)
+    return start[128:] == b"DICM" or _header_without_preamble(path, start) is not None
+
+
+def read_series(path: Path) -> Volume:
+    """Return the one image series of a folder (searched with its subfolders), or the series that a file belongs to.
+
+    Slices are ordered by Image Position (Patient) (0020,0032) along the normal of Image Orientation
+    (Patient) (0020,0037); file names and instance numbers play no part. Values are rescaled slice by slice.
+
+    Raises
+    ------
+    BadDataError
+        If there is no image, more than one series, more than one image at each position, a multi-frame
+        object, or pixel data that cannot be decoded.
+    """
+    folder = path if path.is_dir() else path.parent
+    slices, ignored = _image_headers(folder)
+    if path.is_file():
+        slices = _series_of(path, slices)
+    elif not slices:
+        held = f"no DICOM image ({len(ignored)} other files)" if ignored else "no files"
+        raise BadDataError(path, f"holds {held}.", "Give the folder of one CT, MR or PET series.")
+    _require_one_series(path, slices)
+    _require_plain_images(slices)
+    ordered, positions, duplicates = _sorted_by_position(path, slices)
+    geometry, tilt_deg = _grid(ordered, positions)
+    origins = np.array([_vector(s.header.ImagePositionPatient) for s in ordered])
+    regular = geometry.lps_mm(np.outer(np.arange(len(ordered)), (1, 0, 0)))
+    displacement_mm = float(np.linalg.norm(origins - regular, axis=1).max())
+    return Volume(
+        array=_pixels(ordered),
+        geometry=geometry,
+        acquisition=replace(
+            _acquisition([s.header for s in ordered]),
+            slice_positions_mm=tuple(float(round(position, 4)) for position in positions),
+            duplicate_positions_mm=tuple(round(position, 4) for position in duplicates),
+            slice_displacement_mm=round(displacement_mm, 4),
+            stack_tilt_deg=tilt_deg,
+        ),
+        source=FileSource(str(path), sha256_of_files((s.path for s in ordered), folder)),
+        findings=_findings(ignored if path.is_dir() else []),
+        slice_origins_lps_mm=origins,
+    )
+
+
+def _header_without_preamble(path: Path, start: bytes) -> Dataset | None:
+    # Old writers leave out the preamble: the file then starts with a group 0002 or 0008 element.
+    if start[:4] not in (b"\x02\x00\x00\x00", b"\x08\x00\x00\x00", b"\x08\x00\x01\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00"):
+        return None
+    import pydicom
+
+    header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+    return header if "Rows" in header else None
+
+
+def _image_headers(folder: Path) -> tuple[list[_Slice], list[str]]:
+    """Return the images of a folder and the names of its other files."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    slices, ignored = [], []
+    for file in sorted(folder.rglob("*")):
+        if not file.is_file() or file.name.upper() == "DICOMDIR" or file.name.startswith("."):
+            continue
+        with file.open("rb") as opened:
+            start = opened.read(132)
+        try:
+            header = (
+                pydicom.dcmread(file, stop_before_pixels=True) if start[128:] == b"DICM" else _header_without_preamble(file, start)
+            )
+        except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, NotImplementedError) as error:
+            raise BadDataError(file, f"is a DICOM file whose header cannot be read ({error}).", "Export the series again.") from error
+        if header is None or "Rows" not in header or header.get("Modality") in ("SEG", "RTDOSE"):
+            ignored.append(file.name)
+        else:
+            slices.append(_Slice(file, header))
+    return slices, ignored
+
+
+def _series_key(header: Dataset) -> tuple[str, ...]:
+    # De-identification tools leave the UIDs empty; number and description then still tell series apart.
+    uid = str(header.get("SeriesInstanceUID") or "")
+    return (uid,) if uid else ("", str(header.get("SeriesNumber") or ""), str(header.get("SeriesDescription") or ""))
+
+
+def _series_of(path: Path, slices: list[_Slice]) -> list[_Slice]:
+    own = [s for s in slices if s.path == path]
+    if not own:
+        raise BadDataError(path, "is a DICOM object without an image.", "Give a file of a CT, MR or PET series.")
+    return [s for s in slices if _series_key(s.header) == _series_key(own[0].header)]
+
+
+def _require_one_series(path: Path, slices: list[_Slice]) -> None:
+    groups = defaultdict(list)
+    for s in slices:
+        orientation = s.header.get("ImageOrientationPatient")
+        rounded = None if not orientation else tuple(round(float(value), 3) for value in orientation)
+        groups[_series_key(s.header), s.header.Rows, s.header.Columns, rounded].append(s)
+    if len(groups) == 1:
+        return
+    listed = []
+    for (_, rows, columns, orientation), members in groups.items():
+        header = members[0].header
+        listed.append(
+            f"  {len(members)} images: {header.get('Modality', 'unknown modality')},"
+            f" {header.get('SeriesDescription') or 'no series description'}, {rows} x {columns},"
+            f" orientation {orientation if orientation else 'not given'}, for example {members[0].path.name}"
+        )
+    raise BadDataError(
+        path,
+        f"holds {len(groups)} different sets of images:\n" + "\n".join(listed) + "\n",
+        "Give the folder of one series, or one file of the series you mean; take localizers out of the folder.",
+    )
+
+
+def _require_plain_images(slices: list[_Slice]) -> None:
+    for s in slices:
+        frames = int(s.header.get("NumberOfFrames") or 1)
+        if frames > 1:
+            raise BadDataError(
+                s.path,
+                f"is a multi-frame object with {frames} frames.",
+                "This version reads one image per file: convert it to a classic series, NIfTI or NRRD first.",
+            )
+        samples = int(s.header.get("SamplesPerPixel") or 1)
+        if samples != 1:
+            raise BadDataError(
+                s.path,
+                f"is a colour image ({samples} Samples per Pixel (0028,0002)).",
+                "An image has one grey value per voxel.",
+            )
+        for keyword, tag in (("ImagePositionPatient", "(0020,0032)"), ("ImageOrientationPatient", "(0020,0037)"), ("PixelSpacing", "(0028,0030)")):
+            if not s.header.get(keyword):
+                raise BadDataError(
+                    s.path, f"has no {keyword} {tag}.", "Without it nobody knows where its voxels are; give the original series."
+                )
+
+
+def _sorted_by_position(path: Path, slices: list[_Slice]) -> tuple[list[_Slice], NDArray[np.float64], list[float]]:
+    """Return slices ascending along the normal, one per position, with positions in mm and duplicated positions."""
+    normal = _normal(slices[0].header)
+    along = np.array([np.dot(_vector(s.header.ImagePositionPatient), normal) for s in slices])
+    order = sorted(range(len(slices)), key=lambda n: (along[n], int(slices[n].header.get("InstanceNumber") or 0), slices[n].path.name))
+    kept, duplicates = order[:1], []
+    for n in order[1:]:
+        if along[n] - along[kept[-1]] < SAME_POSITION_MM:
+            duplicates.append(float(along[kept[-1]]))
+        else:
+            kept.append(n)
+    repeated = len(set(duplicates))
+    if repeated > len(kept) / 2 and len(slices) > 1:
+        raise BadDataError(
+            path,
+            f"holds {len(slices)} images at only {len(kept)} positions: several echoes, phases or time points of one region.",
+            "Separate them first: one folder per echo, phase or time point.",
+        )
+    if len(kept) < 2:
+        raise BadDataError(path, "holds one slice only.", "Volumes and surface distances need a series of at least two slices.")
+    return [slices[n] for n in kept], along[kept], duplicates
+
+
+def _vector(values: Iterable[Any]) -> NDArray[np.float64]:
+    return np.array([float(value) for value in values])
+
+
+def _normal(header: Dataset) -> NDArray[np.float64]:
+    orientation = _vector(header.ImageOrientationPatient)
+    normal = np.cross(orientation[:3], orientation[3:])
+    return normal / np.linalg.norm(normal)
+
+
+def _grid(slices: list[_Slice], positions: NDArray[np.float64]) -> tuple[Geometry, float]:
+    """Return the grid that the slices would form if they were stacked regularly along their normal, and the stack's tilt."""
+    first, last = slices[0].header, slices[-1].header
+    orientation = _vector(first.ImageOrientationPatient)
+    row, column = orientation[:3], orientation[3:]
+    normal = _normal(first)
+    travel = _vector(last.ImagePositionPatient) - _vector(first.ImagePositionPatient)
+    off_normal = np.linalg.norm(travel - np.dot(travel, normal) * normal)
+    tilt_deg = float(np.degrees(np.arctan2(off_normal, np.dot(travel, normal))))
+    spacing = _vector(first.PixelSpacing)  # row spacing (j), column spacing (i)
+    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    geometry = Geometry(
+        size=(len(slices), int(first.Rows), int(first.Columns)),
+        spacing_mm=(float(round(step, 6)), float(spacing[0]), float(spacing[1])),
+        origin_lps_mm=tuple(float(value) for value in _vector(first.ImagePositionPatient)),
+        axes_lps=tuple(tuple(float(v) for v in axis / np.linalg.norm(axis)) for axis in (normal, column, row)),
+    )
+    return geometry, round(tilt_deg, 4)
+
+
+def _pixels(slices: list[_Slice]) -> NDArray:
+    """Return the rescaled values (k, j, i), int16 where they fit, else float32.
+
+    GDCM (in SimpleITK, so also in Slicer without any wheel) decodes JPEG, JPEG-LS, JPEG 2000 and RLE and
+    applies Rescale Slope (0028,1053) and Intercept (0028,1052) of each file: PET slopes differ by slice.
+    """
+    volume: NDArray | None = None
+    for k, s in enumerate(slices):
+        plane = _plane(s)
+        if volume is None:
+            volume = np.empty((len(slices), *plane.shape), plane.dtype)
+        elif plane.dtype != volume.dtype and volume.dtype == np.int16:
+            volume = volume.astype(np.float32)
+        volume[k] = plane
+    return volume
+
+
+def _plane(s: _Slice) -> NDArray:
+    _require_whole_pixel_data(s)
+    try:
+        plane = sitk.GetArrayFromImage(sitk.ReadImage(str(s.path)))
+    except RuntimeError as error:
+        syntax = getattr(s.header.file_meta, "TransferSyntaxUID", None)
+        raise BadDataError(
+            s.path,
+            f"has pixel data that cannot be decoded (transfer syntax {syntax.name if syntax else 'not given'}).",
+            "The file is cut short or damaged, or its compression is not supported: export the series again, uncompressed.",
+        ) from error
+    plane = plane.reshape(plane.shape[-2:])
+    if plane.dtype.kind in "iu" and plane.min() >= -32768 and plane.max() <= 32767:
+        return plane.astype(np.int16)
+    return plane.astype(np.float32)
+
+
+def _require_whole_pixel_data(s: _Slice) -> None:
+    """Refuse a file whose uncompressed pixel data ends early: GDCM would fill the rest with what lies in memory."""
+    header = s.header
+    syntax = getattr(header.file_meta, "TransferSyntaxUID", None)
+    if syntax is not None and (syntax.is_compressed or syntax.is_deflated):
+        return
+    needed = int(header.Rows) * int(header.Columns) * int(header.BitsAllocated) // 8
+    if s.path.stat().st_size < needed + 132:
+        raise BadDataError(
+            s.path,
+            f"is cut short: {s.path.stat().st_size:,} bytes, its pixel data alone needs {needed:,}.",
+            "Copy or export the series again.",
+        )
+
+
+def _findings(ignored: list[str]) -> tuple[Finding, ...]:
+    if not ignored:
+        return ()
+    shown = ", ".join(ignored[:5]) + (", ..." if len(ignored) > 5 else "")
+    return (Finding("files_ignored", Status.PASS, f"{len(ignored)} files of the folder are not images and were not read: {shown}."),)
+
+
+def _acquisition(headers: list[Dataset]) -> Acquisition:
+    first = headers[0]
+
+    def text(keyword: str) -> str | None:
+        return str(first.get(keyword) or "").strip() or None
+
+    def texts(keyword: str) -> tuple[str, ...]:
+        value = first.get(keyword)
+        if value is None or value == "":
+            return ()
+        return tuple(str(item) for item in value) if _is_list(value) else (str(value),)
+
+    thicknesses = Counter(_number(header, "SliceThickness") for header in headers)
+    return Acquisition(
+        source="DICOM headers",
+        modality=text("Modality"),
+        image_type=texts("ImageType"),
+        manufacturer=text("Manufacturer"),
+        model=text("ManufacturerModelName"),
+        device_serial=text("DeviceSerialNumber"),
+        software_versions=texts("SoftwareVersions"),
+        study_instance_uid=text("StudyInstanceUID"),
+        series_instance_uid=text("SeriesInstanceUID"),
+        frame_of_reference_uid=text("FrameOfReferenceUID"),
+        series_description=text("SeriesDescription"),
+        body_part_examined=text("BodyPartExamined"),
+        slice_thicknesses_mm=tuple(sorted(value for value in thicknesses if value is not None)),
+        gantry_tilt_deg=_number(first, "GantryDetectorTilt"),
+        convolution_kernel=texts("ConvolutionKernel"),
+        kvp=_number(first, "KVP"),
+        reconstruction_diameter_mm=_number(first, "ReconstructionDiameter"),
+        contrast_agent=text("ContrastBolusAgent"),
+        contrast_start_time=text("ContrastBolusStartTime"),
+        contrast_volume_ml=_number(first, "ContrastBolusVolume"),
+        acquisition_time=text("AcquisitionTime"),
+        sequence_name=text("SequenceName") or text("PulseSequenceName"),
+        magnetic_field_strength_t=_number(first, "MagneticFieldStrength"),
+        units=text("Units"),
+        window_levels=_window_levels(headers),
+    )
+
+
+def _is_list(value: Any) -> bool:
+    from pydicom.multival import MultiValue
+
+    return isinstance(value, MultiValue | list | tuple)
+
+
+def _number(header: Dataset, keyword: str) -> float | None:
+    """Return a single decimal value, or None where it is missing or not a finite number."""
+    value = header.get(keyword)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _window_levels(headers: list[Dataset]) -> tuple[WindowLevel, ...]:
+    found: dict[WindowLevel, None] = {}
+    for header in headers:
+        columns = []
+        for keyword in ("WindowWidth", "WindowCenter", "WindowCenterWidthExplanation"):
+            value = header.get(keyword)
+            columns.append([] if value in (None, "") else list(value) if _is_list(value) else [value])
+        widths, centres, explanations = columns
+        for n, (width, centre) in enumerate(zip(widths, centres, strict=False)):
+            explanation = str(explanations[n]) if n < len(explanations) else None
+            found[WindowLevel(float(width), float(centre), explanation)] = None
+    return tuple(found)

@@ -1,0 +1,158 @@
+"""Measure a case: every segment on its own and against each reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.case import Box, Case, Segment, Segmentation
+from SegQCLib.metrics import surface
+from SegQCLib.metrics.compare import SegmentComparison, compare_masks
+from SegQCLib.metrics.components import hole_count, island_count
+from SegQCLib.pairing import Pair, pair_segments
+from SegQCLib.protocol import QCProtocol, Structure
+from SegQCLib.record import Measurement, SliceToView
+
+TOLERANCES_MM = (1.0, 2.0, 3.0)
+
+BOTH_EMPTY = "Absent in both segmentations."
+ONE_EMPTY = "Absent in one of the two segmentations, so no distance exists."
+REFERENCE_EMPTY = "Absent in the reference, so no ratio to its volume exists."
+
+_COUNT_DEFINITIONS = {
+    "volume_candidate_mm3": ("mm3", "voxel count x voxel volume"),
+    "voxel_count": ("{voxels}", "voxel count"),
+    "slice_count": ("{slices}", "slices with at least one voxel"),
+    "islands": ("1", "26-connected pieces beyond the largest"),
+    "holes": ("1", "6-connected cavities"),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What measuring a case gave."""
+
+    measurements: tuple[Measurement, ...]
+    slices_to_view: tuple[SliceToView, ...]
+
+
+def measure(case: Case, protocol: QCProtocol) -> Measured:
+    """Return all measurements of a case whose segmentations are on the image's grid.
+
+    One mask of one segment is in memory at a time (with a reference: two, cropped to both).
+    """
+    measurements: list[Measurement] = []
+    views: list[tuple[float, SliceToView]] = []
+    for segment in case.candidate.segments:
+        structure = protocol.structure_of(segment)
+        measurements += _alone(case.candidate, segment, structure)
+        if not case.references and structure is not None:
+            views += _largest_slice(case, segment, structure)
+    for role, reference in zip(case.reference_roles(), case.references, strict=True):
+        for pair in pair_segments(reference, case.candidate):
+            structure = protocol.structure_of(pair.candidate or pair.reference)
+            box = _union_box(reference, pair.reference, case.candidate, pair.candidate, case.image.geometry.size)
+            masks = [_crop(s, segment, box) for s, segment in ((reference, pair.reference), (case.candidate, pair.candidate))]
+            tolerance = structure.surface_tolerance_mm if structure else None
+            tolerances = (*TOLERANCES_MM, tolerance.maximum) if tolerance else TOLERANCES_MM
+            comparison = compare_masks(*masks, case.image.geometry.spacing_mm, tolerances)
+            measurements += _compared(pair, structure, comparison, role)
+            if structure is not None or len(case.candidate.segments) == 1:
+                views += _worst_slice(case, pair, structure, role, masks, box)
+    views.sort(key=lambda view: -view[0])
+    return Measured(tuple(measurements), tuple(view for _, view in views))
+
+
+def _alone(segmentation: Segmentation, segment: Segment, structure: Structure | None) -> Iterator[Measurement]:
+    box = segmentation.box(segment)
+    mask = np.zeros((1, 1, 1), bool) if box is None else segmentation.mask(segment, box)
+    voxels = int(np.count_nonzero(mask))
+    values = {
+        "volume_candidate_mm3": voxels * segmentation.geometry.voxel_volume_mm3,
+        "voxel_count": voxels,
+        "slice_count": int(np.count_nonzero(mask.any(axis=(1, 2)))),
+        "islands": island_count(mask),
+        "holes": hole_count(mask),
+    }
+    for metric, value in values.items():
+        unit, definition = _COUNT_DEFINITIONS[metric]
+        name = structure.name if structure else None
+        yield Measurement(segment.name, name, metric, float(value), unit, definition, "candidate", None)
+
+
+def _compared(pair: Pair, structure: Structure | None, comparison: SegmentComparison, role: str) -> Iterator[Measurement]:
+    empty = [volume == 0 for volume in (comparison.volume_reference_mm3, comparison.volume_candidate_mm3)]
+    reason = BOTH_EMPTY if all(empty) else ONE_EMPTY if any(empty) else None
+    name = structure.name if structure else None
+
+    def row(metric: str, value: float | None, unit: str, definition: str, why: str | None = reason) -> Measurement:
+        return Measurement(pair.name, name, metric, value, unit, definition, "candidate", role, None if value is not None else why)
+
+    yield row("dice", comparison.dice, "1", "2 |R and C| / (|R| + |C|), voxel counts")
+    yield row("jaccard", comparison.jaccard, "1", "|R and C| / |R or C|, voxel counts")
+    yield row("volume_reference_mm3", comparison.volume_reference_mm3, "mm3", "voxel count x voxel volume")
+    difference = comparison.relative_volume_difference
+    yield row("relative_volume_difference", difference, "1", "(V_C - V_R) / V_R", BOTH_EMPTY if all(empty) else REFERENCE_EMPTY)
+    for metric in ("hausdorff_mm", "hausdorff_95_mm", "assd_mm"):
+        yield row(metric, getattr(comparison, metric), "mm", surface.DEFINITION)
+    for n, (tolerance_mm, value) in enumerate(comparison.surface_dice):
+        metric = f"surface_dice_{tolerance_mm:g}mm" if n < len(TOLERANCES_MM) else "surface_dice_protocol"
+        yield row(metric, value, "1", f"{surface.DEFINITION}, tolerance {tolerance_mm:g} mm")
+
+
+def _union_box(
+    reference: Segmentation, r: Segment | None, candidate: Segmentation, c: Segment | None, size: tuple[int, int, int]
+) -> Box:
+    """Return the box around both segments, one voxel wider; one voxel at the origin if both are empty."""
+    boxes = [s.box(segment) for s, segment in ((reference, r), (candidate, c)) if segment is not None]
+    boxes = [box for box in boxes if box is not None]
+    if not boxes:
+        return (slice(0, 1),) * 3
+    return tuple(
+        slice(max(0, min(b[axis].start for b in boxes) - 1), min(size[axis], max(b[axis].stop for b in boxes) + 1))
+        for axis in range(3)
+    )
+
+
+def _crop(segmentation: Segmentation, segment: Segment | None, box: Box) -> NDArray[np.bool_]:
+    if segment is None:
+        return np.zeros([s.stop - s.start for s in box], bool)
+    return segmentation.mask(segment, box)
+
+
+def _worst_slice(
+    case: Case, pair: Pair, structure: Structure | None, role: str, masks: list[NDArray[np.bool_]], box: Box
+) -> Iterator[tuple[float, SliceToView]]:
+    """Yield the slice where most area is in only one of the two masks, weighted by that area in mm2."""
+    different = np.count_nonzero(masks[0] ^ masks[1], axis=(1, 2))
+    k = int(np.argmax(different))
+    if not different[k]:
+        return
+    pixel_mm2 = case.image.geometry.spacing_mm[1] * case.image.geometry.spacing_mm[2]
+    area_mm2 = different[k] * pixel_mm2
+    reason = f"Most area in only one of the two outlines: {area_mm2:,.0f} mm2 of {pair.name} on this slice ({role})."
+    yield area_mm2, _view(case, pair.name, structure, role, k + box[0].start, reason, masks[0][k] ^ masks[1][k], box)
+
+
+def _largest_slice(case: Case, segment: Segment, structure: Structure) -> Iterator[tuple[float, SliceToView]]:
+    """Yield the slice with the largest area of a segment: without a reference, the most representative one."""
+    box = case.candidate.box(segment)
+    if box is None:
+        return
+    mask = case.candidate.mask(segment, box)
+    areas = np.count_nonzero(mask, axis=(1, 2))
+    k = int(np.argmax(areas))
+    area_mm2 = areas[k] * case.image.geometry.spacing_mm[1] * case.image.geometry.spacing_mm[2]
+    reason = f"Largest area of {segment.name}: {area_mm2:,.0f} mm2 on this slice. There is no reference to compare with."
+    yield area_mm2, _view(case, segment.name, structure, None, k + box[0].start, reason, mask[k], box)
+
+
+def _view(
+    case: Case, name: str, structure: Structure | None, role: str | None, k: int, reason: str, area: NDArray[np.bool_], box: Box
+) -> SliceToView:
+    j, i = np.argwhere(area).mean(axis=0) + (box[1].start, box[2].start)
+    location = tuple(round(float(value), 2) for value in case.image.geometry.lps_mm((k, j, i)))
+    return SliceToView(name, structure.name if structure else None, role, k, reason, location)

@@ -1,0 +1,1 @@
+"""Measures of one segmentation and of two against each other."""

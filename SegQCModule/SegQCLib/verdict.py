@@ -1,0 +1,109 @@
+"""From findings and measurements to a verdict with its reasons, as the protocol decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from SegQCLib.findings import Finding, Status
+from SegQCLib.protocol import Decision, QCProtocol, Structure
+from SegQCLib.record import Measurement, SegmentVerdict, Verdict
+
+_SEVERITY = (Verdict.ACCEPT, Verdict.REVIEW, Verdict.REJECT)
+
+
+@dataclass(frozen=True)
+class CaseVerdict:
+    """The verdict on a case and on each of its segments."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    segments: tuple[SegmentVerdict, ...]
+
+
+def decide(protocol: QCProtocol, findings: Sequence[Finding], measurements: Sequence[Measurement], measured: bool) -> CaseVerdict:
+    """Return the verdict: the worst of the failed checks and of the segments' measures.
+
+    A warning alone never changes the verdict: it tells the reader something to look at. Where several
+    readers' references exist, the mean over them decides, as in Fournel et al.
+
+    Parameters
+    ----------
+    protocol : QCProtocol
+    findings, measurements : sequence
+    measured : bool
+        False where the case could not be measured (irregular series): then a person decides.
+    """
+    failed = [finding for finding in findings if finding.status is Status.FAIL]
+    from_checks = [Verdict.REJECT if finding.check in protocol.rejecting_checks else Verdict.REVIEW for finding in failed]
+    reasons = [finding.message for finding in failed]
+    segments = tuple(_segment_verdicts(protocol, measurements)) if measured else ()
+    compared = any(m.reference_role is not None for m in measurements)
+    if measured and not compared:
+        from_checks.append(Verdict.REVIEW)
+        reasons.append(
+            "No reference segmentation was given and no expected agreement was predicted for this image, so nothing shows how"
+            " good the outlines are: a reader has to look at them."
+        )
+    elif measured and not any(s.structure for s in segments):
+        from_checks.append(Verdict.REVIEW)
+        reasons.append("No segment is a structure of this protocol, so no measure decides.")
+    for segment in segments:
+        if segment.verdict is not Verdict.ACCEPT and compared:
+            reasons += [f"{segment.segment}: {reason}" for reason in segment.reasons]
+    verdict = _worst([*from_checks, *(s.verdict for s in segments)])
+    if verdict is Verdict.ACCEPT:
+        reasons.append(f"No check failed, and the measures of all {len(segments)} judged segments are in the protocol's accepted ranges.")
+    return CaseVerdict(verdict, tuple(reasons), segments)
+
+
+def _worst(verdicts: Iterable[Verdict]) -> Verdict:
+    return max(verdicts, key=_SEVERITY.index, default=Verdict.ACCEPT)
+
+
+def _segment_verdicts(protocol: QCProtocol, measurements: Sequence[Measurement]) -> Iterable[SegmentVerdict]:
+    structures = {structure.name: structure for structure in protocol.structures}
+    names = dict.fromkeys((m.segment, m.structure) for m in measurements if m.structure is not None)
+    for segment, structure_name in names:
+        own = [m for m in measurements if m.segment == segment and m.structure == structure_name]
+        yield _segment_verdict(protocol, structures[structure_name], segment, own)
+
+
+def _segment_verdict(protocol: QCProtocol, structure: Structure, segment: str, own: list[Measurement]) -> SegmentVerdict:
+    compared = [m for m in own if m.reference_role is not None]
+    if not compared:
+        reason = "not compared with a reference."
+        return SegmentVerdict(segment, structure.name, Verdict.REVIEW, (reason,))
+    if all(m.value is None for m in compared if m.metric == "dice"):
+        reason = "absent in the candidate and in every reference: they agree."
+        return SegmentVerdict(segment, structure.name, Verdict.ACCEPT, (reason,))
+    outcomes = [_outcome(decision, compared) for decision in protocol.decisions_for(structure)]
+    if not outcomes:
+        reason = "the protocol has no deciding measure for it."
+        return SegmentVerdict(segment, structure.name, Verdict.REVIEW, (reason,))
+    verdict = _worst(outcome for outcome, _ in outcomes)
+    return SegmentVerdict(segment, structure.name, verdict, tuple(text for outcome, text in outcomes if outcome is verdict))
+
+
+def _outcome(decision: Decision, compared: list[Measurement]) -> tuple[Verdict, str]:
+    values = [m.value for m in compared if m.metric == decision.metric]
+    defined = [value for value in values if value is not None]
+    if len(defined) < len(values) or not values:
+        return Verdict.REVIEW, f"{_words(decision.metric)} is undefined, because the segment is absent on one side."
+    mean = sum(defined) / len(defined)
+    unit = " mm" if decision.metric.endswith("_mm") else ""
+    shown = f"{_words(decision.metric)} is {mean:.3g}{unit}" + (f" (mean over {len(defined)} references)" if len(defined) > 1 else "")
+    if mean in decision.accept:
+        return Verdict.ACCEPT, f"{shown}; accepted: {decision.accept} ({decision.accept.source})."
+    if decision.reject is not None and mean in decision.reject:
+        return Verdict.REJECT, f"{shown}; rejected: {decision.reject} ({decision.reject.source})."
+    return Verdict.REVIEW, f"{shown}; accepted: {decision.accept} ({decision.accept.source})."
+
+
+def _words(metric: str) -> str:
+    names = {
+        "dice": "Dice", "jaccard": "Jaccard index", "relative_volume_difference": "relative volume difference",
+        "hausdorff_mm": "Hausdorff distance", "hausdorff_95_mm": "95 % Hausdorff distance", "assd_mm": "average surface distance",
+        "surface_dice_protocol": "surface Dice at the protocol's tolerance",
+    }  # fmt: skip
+    return names.get(metric, metric.replace("surface_dice_", "surface Dice at ").replace("mm", " mm"))

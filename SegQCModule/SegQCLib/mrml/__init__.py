@@ -1,0 +1,1 @@
+"""Between MRML nodes and core types: one direction per function; scene or nodes are arguments."""

@@ -1,0 +1,85 @@
+"""Evaluate nodes: in Slicer those of its scene, outside Slicer those of a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+
+from SegQCLib.case import Case, Segmentation, Volume
+from SegQCLib.evaluate import evaluate
+from SegQCLib.mrml.record_node import write_record
+from SegQCLib.mrml.results_table import write_findings, write_measurements
+from SegQCLib.mrml.scene import new_scene, save_scene
+from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node
+from SegQCLib.mrml.volume import add_volume, volume_from_node
+from SegQCLib.protocol import LoadedProtocol
+from SegQCLib.record import QCRecord
+
+Item = TypeVar("Item", Volume, Segmentation)
+
+
+def case_from_nodes(
+    volume_node: vtkMRMLScalarVolumeNode,
+    segmentation_node: vtkMRMLSegmentationNode,
+    reference_nodes: Sequence[vtkMRMLSegmentationNode] = (),
+    draft_node: vtkMRMLSegmentationNode | None = None,
+) -> Case:
+    """Return the case that nodes make up, all segmentations on the volume's grid."""
+    return Case(
+        image=volume_from_node(volume_node),
+        candidate=segmentation_from_node(segmentation_node, volume_node),
+        references=tuple(segmentation_from_node(node, volume_node) for node in reference_nodes),
+        draft=None if draft_node is None else segmentation_from_node(draft_node, volume_node),
+    )
+
+
+def evaluate_nodes(
+    volume_node: vtkMRMLScalarVolumeNode,
+    segmentation_node: vtkMRMLSegmentationNode,
+    protocol: LoadedProtocol,
+    reference_nodes: Sequence[vtkMRMLSegmentationNode] = (),
+) -> QCRecord:
+    """Return the record of a segmentation node by a protocol; the scene is not changed."""
+    return evaluate(case_from_nodes(volume_node, segmentation_node, reference_nodes), protocol)
+
+
+def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path) -> QCRecord:
+    """Put a case into a new scene, evaluate its nodes, and save the scene with record and tables as .mrb.
+
+    Raises
+    ------
+    BadDataError
+        If the image has no voxel values, or the file cannot be written.
+    """
+    scene = new_scene()
+    volume_node = add_volume(scene, case.image, "Image")
+    candidate_node = add_segmentation(scene, case.candidate, volume_node, case.candidate.name)
+    reference_nodes = [add_segmentation(scene, item, volume_node, item.name) for item in case.references]
+    draft_node = None if case.draft is None else add_segmentation(scene, case.draft, volume_node, case.draft.name)
+    in_scene = case_from_nodes(volume_node, candidate_node, reference_nodes, draft_node)
+    record = evaluate(
+        Case(
+            image=_read_from(case.image, in_scene.image),
+            candidate=_read_from(case.candidate, in_scene.candidate),
+            references=tuple(map(_read_from, case.references, in_scene.references)),
+            draft=None if case.draft is None else _read_from(case.draft, in_scene.draft),
+        ),
+        protocol,
+    )
+    write_measurements(scene, record, candidate_node)
+    write_findings(scene, record, candidate_node)
+    write_record(scene, record, candidate_node)
+    # Only now: the automatic window of a display node is no window that a reader chose.
+    volume_node.CreateDefaultDisplayNodes()
+    save_scene(scene, path)
+    return record
+
+
+def _read_from(original: Item, in_scene: Item) -> Item:
+    """Return what is in the scene with the files it came from and what reading them showed."""
+    as_read = replace(in_scene, source=original.source, findings=original.findings + in_scene.findings)
+    return replace(as_read, stored=original.stored or in_scene.stored) if isinstance(original, Segmentation) else as_read

@@ -1,0 +1,44 @@
+"""The record in the scene: JSON in a visible text node that the segmentation refers to."""
+
+from __future__ import annotations
+
+import vtk
+from slicer import vtkMRMLScene, vtkMRMLSegmentationNode, vtkMRMLTextNode
+
+from SegQCLib.dataclass_json import FaultyJSONError
+from SegQCLib.errors import BadDataError
+from SegQCLib.mrml.referenced_node import referenced_node
+from SegQCLib.record import QCRecord
+
+RECORD_ROLE = "SegQC.Record"
+MIME_ATTRIBUTE = "mimetype"
+
+
+def write_record(scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtkMRMLSegmentationNode) -> vtkMRMLTextNode:
+    """Write the record to the segmentation's text node, in place of an earlier record.
+
+    The node stays visible: Slicer 5.10 loses the content of hidden text nodes when it saves a scene.
+    """
+    name = f"{segmentation_node.GetName()} SegQC record"
+    node = referenced_node(scene, segmentation_node, RECORD_ROLE, "vtkMRMLTextNode", name)
+    node.SetEncoding(vtk.VTK_ENCODING_UTF_8)
+    node.SetAttribute(MIME_ATTRIBUTE, "application/json")
+    node.SetText(record.to_json())
+    return node
+
+
+def read_record(segmentation_node: vtkMRMLSegmentationNode) -> QCRecord | None:
+    """Return the record of a segmentation's last evaluation, or None if it was never evaluated.
+
+    Raises
+    ------
+    BadDataError
+        If the text node was changed to something that is not a record.
+    """
+    node = segmentation_node.GetNodeReference(RECORD_ROLE)
+    if node is None:
+        return None
+    try:
+        return QCRecord.from_json(node.GetText() or "")
+    except FaultyJSONError as error:
+        raise BadDataError(node.GetName(), f"is not a SegQC record:\n{error}\n", "Evaluate the segmentation again.") from error

@@ -1,0 +1,93 @@
+"""The record's measurements and findings as table nodes: one row each, every number beside its unit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import vtk
+from slicer import vtkMRMLScene, vtkMRMLSegmentationNode, vtkMRMLTableNode
+
+from SegQCLib.findings import Finding
+from SegQCLib.metric_texts import metric_text
+from SegQCLib.mrml.referenced_node import referenced_node
+from SegQCLib.record import Measurement, QCRecord
+
+MEASUREMENTS_ROLE = "SegQC.Measurements"
+FINDINGS_ROLE = "SegQC.Findings"
+
+MEASUREMENT_TITLES = {
+    "segment": "Segment",
+    "structure": "Structure",
+    "metric": "Measure",
+    "value": "Value",
+    "unit": "Unit",
+    "definition": "Definition",
+    "candidate_role": "Measured in",
+    "reference_role": "Compared with",
+    "reason": "Why undefined",
+}
+FINDING_TITLES = {
+    "status": "Status",
+    "message": "Finding",
+    "segment": "Segment",
+    "measured": "Measured",
+    "allowed": "Allowed",
+    "source": "Source of the limit",
+    "check": "Check",
+}
+
+
+def write_measurements(scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtkMRMLSegmentationNode) -> vtkMRMLTableNode:
+    """Write the measurements to the segmentation's table node, in place of earlier ones.
+
+    Values are text with all their digits, because a number column cannot hold "undefined": such a cell
+    is a dash, with its reason in the last column.
+    """
+    name = f"{segmentation_node.GetName()} SegQC measurements"
+    node = referenced_node(scene, segmentation_node, MEASUREMENTS_ROLE, "vtkMRMLTableNode", name)
+    rows = [
+        {
+            **{column: getattr(measurement, column) for column in MEASUREMENT_TITLES},
+            "metric": metric_text(measurement.metric).short_name,
+            "value": None if measurement.value is None else repr(measurement.value),
+        }
+        for measurement in record.measurements
+    ]
+    _fill(node, Measurement, MEASUREMENT_TITLES, rows)
+    return node
+
+
+def write_findings(scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtkMRMLSegmentationNode) -> vtkMRMLTableNode:
+    """Write the findings to the segmentation's table node, in place of earlier ones."""
+    name = f"{segmentation_node.GetName()} SegQC findings"
+    node = referenced_node(scene, segmentation_node, FINDINGS_ROLE, "vtkMRMLTableNode", name)
+    rows = [{column: getattr(finding, column) for column in FINDING_TITLES} for finding in record.findings]
+    _fill(node, Finding, FINDING_TITLES, rows)
+    return node
+
+
+def _fill(node: vtkMRMLTableNode, row_class: type, titles: dict[str, str], rows: list[dict[str, str | None]]) -> None:
+    docs = {field.name: field.metadata["doc"] for field in dataclasses.fields(row_class)}
+    modifying = node.StartModify()
+    try:
+        node.SetLocked(False)
+        node.RemoveAllColumns()
+        for name, title in titles.items():
+            column = vtk.vtkStringArray()
+            column.SetName(name)
+            for row in rows:
+                column.InsertNextValue(_cell(row[name]))
+            node.AddColumn(column)
+            node.SetColumnTitle(name, title)
+            node.SetColumnDescription(name, docs[name])
+        node.SetUseColumnTitleAsColumnHeader(True)
+        # A number that a person typed over is no measurement.
+        node.SetLocked(True)
+    finally:
+        node.EndModify(modifying)
+
+
+def _cell(text: str | None) -> str:
+    # Slicer's .tsv reader takes " for a quote without an end, a line break for a new row, and an
+    # empty row for nothing at all.
+    return " ".join(str(text).replace('"', "'").split()) if text else "–"

@@ -1,0 +1,263 @@
+"""Between a segmentation node and the core's Segmentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import vtk
+from numpy.typing import NDArray
+from scipy import ndimage
+from slicer import (
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLScene,
+    vtkMRMLSegmentationNode,
+    vtkOrientedImageData,
+    vtkSegment,
+    vtkSegmentation,
+    vtkSegmentationConverter,
+)
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from SegQCLib.alignment import align
+from SegQCLib.case import Box, Segment, Segmentation
+from SegQCLib.errors import BadDataError
+from SegQCLib.findings import Finding, Status
+from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
+from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
+from SegQCLib.mrml.terminology import terminology_from_text, terminology_text
+from SegQCLib.mrml.volume import volume_geometry
+
+STATUS_TAG = "Segmentation.Status"
+# The tags that Slicer's DICOM SEG export reads.
+ALGORITHM_TYPE_TAG = "DICOM.SegmentAlgorithmType"
+ALGORITHM_NAME_TAG = "DICOM.SegmentAlgorithmName"
+
+_LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+
+
+def add_segmentation(
+    scene: vtkMRMLScene, segmentation: Segmentation, volume_node: vtkMRMLScalarVolumeNode, name: str
+) -> vtkMRMLSegmentationNode:
+    """Add a segmentation with its layers, segment ids, names, label values, colours, codes and tags to a scene.
+
+    A segment without a colour gets the next one of Slicer's.
+    """
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+    node.GetSegmentation().SetSourceRepresentationName(_LABELMAP)
+    # Segments that share one image object are one layer in Slicer too.
+    images = [_oriented_image(layer, segmentation.geometry) for layer in segmentation.layers]
+    for segment in segmentation.segments:
+        node.GetSegmentation().AddSegment(_vtk_segment(segment, images[segment.layer]), segment.id)
+    return node
+
+
+def _oriented_image(layer: NDArray[np.integer], geometry: Geometry) -> vtkOrientedImageData:
+    # Slicer's tools handle these two label types; uint8 is what it makes itself.
+    dtype = np.uint8 if layer.size == 0 or layer.max() <= np.iinfo(np.uint8).max else np.int32
+    image = vtkOrientedImageData()
+    image.SetDimensions(*geometry.size[::-1])
+    scalars = numpy_to_vtk(np.ascontiguousarray(layer, dtype).ravel(), deep=True)
+    scalars.SetName("ImageScalars")
+    image.GetPointData().SetScalars(scalars)
+    image.SetImageToWorldMatrix(ijk_to_ras(geometry))
+    return image
+
+
+def _vtk_segment(segment: Segment, image: vtkOrientedImageData) -> vtkSegment:
+    node_segment = vtkSegment()
+    node_segment.SetName(segment.name)
+    node_segment.SetLabelValue(segment.label_value)
+    if segment.color is not None:
+        node_segment.SetColor(*segment.color)
+    if segment.terminology is not None:
+        node_segment.SetTerminology(terminology_text(segment.terminology))
+    tags = {
+        STATUS_TAG: segment.status,
+        ALGORITHM_TYPE_TAG: segment.algorithm_type,
+        ALGORITHM_NAME_TAG: segment.algorithm_name,
+    }
+    for key, value in tags.items():
+        if value is not None:
+            # .seg.nrrd separates tags with |, and cuts a value off there.
+            node_segment.SetTag(key, value.replace("|", "-"))
+    node_segment.AddRepresentation(_LABELMAP, image)
+    return node_segment
+
+
+def segmentation_from_node(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLScalarVolumeNode) -> Segmentation:
+    """Return the segments of a node on the grid of a volume, in as few layers as they fit in without losing overlap.
+
+    A label value is kept where no other segment of its new layer has it. Segments on another grid are
+    aligned as files are (`alignment.align`). Closed surfaces are filled on the volume's grid, and a finding
+    says so. The node is not changed.
+
+    Raises
+    ------
+    BadDataError
+        If the node stands under another transform than the volume, its segments lie on several grids or
+        outside the image, or they are neither voxels nor surfaces that Slicer can fill.
+    """
+    if node.GetParentTransformNode() is not volume_node.GetParentTransformNode():
+        raise BadDataError(
+            node.GetName(),
+            f"is not under the same transform as the volume {volume_node.GetName()!r}.",
+            "Harden the transforms (Transforms module), or put both under the same one.",
+        )
+    grid = volume_geometry(volume_node)
+    findings: tuple[Finding, ...] = ()
+    segmentation = node.GetSegmentation()
+    if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != _LABELMAP:
+        segmentation = _filled_surfaces(node, grid)
+        message = f"The segments of {node.GetName()!r} are surfaces: they were filled on the image's grid to measure them."
+        findings = (Finding("segment_representation", Status.WARN, message),)
+    painted = _painted_layers(segmentation)
+    stored_grid, boxes = _common_grid(node.GetName(), painted, grid)
+    layers, places = _merged(painted, boxes, stored_grid.size)
+    segments = []
+    for segment_id in segmentation.GetSegmentIDs():
+        layer, label_value = places.get(segment_id) or _empty_place(segmentation.GetSegment(segment_id), segments)
+        segments.append(_segment(segment_id, segmentation.GetSegment(segment_id), layer, label_value))
+    return align(Segmentation(node.GetName(), stored_grid, layers, tuple(segments), findings=findings), grid)
+
+
+@dataclass(frozen=True, eq=False)
+class _PaintedLayer:
+    """A layer of Slicer's, cropped to its painted voxels, with the label value of each segment in it."""
+
+    geometry: Geometry
+    array: NDArray
+    label_values: dict[str, int]
+
+
+def _filled_surfaces(node: vtkMRMLSegmentationNode, grid: Geometry) -> vtkSegmentation:
+    # On a copy: a new representation in the user's node would change what the scene shows and saves.
+    filled = vtkSegmentation()
+    filled.DeepCopy(node.GetSegmentation())
+    extent = tuple(value for size in reversed(grid.size) for value in (0, size - 1))
+    filled.SetConversionParameter(
+        vtkSegmentationConverter.GetReferenceImageGeometryParameterName(),
+        vtkSegmentationConverter.SerializeImageGeometry(ijk_to_ras(grid), extent),
+    )
+    if not filled.CreateRepresentation(_LABELMAP, True):
+        raise BadDataError(
+            node.GetName(),
+            f"holds its segments as {node.GetSegmentation().GetSourceRepresentationName()!r}, which Slicer cannot fill here.",
+            "Make Binary labelmap the source representation (Segmentations module, Representations).",
+        )
+    return filled
+
+
+def _painted_layers(segmentation: vtkSegmentation) -> list[_PaintedLayer]:
+    layers = []
+    for number in range(segmentation.GetNumberOfLayers(_LABELMAP)):
+        image = segmentation.GetLayerDataObject(number, _LABELMAP)
+        if image is None or image.GetNumberOfPoints() == 0:
+            continue
+        extent = image.GetExtent()
+        array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+        found = ndimage.find_objects((array > 0).view(np.int8))
+        if not found:
+            continue
+        first = [extent[2 * axis] + found[0][2 - axis].start for axis in range(3)]
+        last = [extent[2 * axis] + found[0][2 - axis].stop - 1 for axis in range(3)]
+        matrix = vtk.vtkMatrix4x4()
+        image.GetImageToWorldMatrix(matrix)
+        geometry = geometry_from_ijk_to_ras(matrix, (first[0], last[0], first[1], last[1], first[2], last[2]))
+        ids = segmentation.GetSegmentIDsForLayer(number, _LABELMAP)
+        values = {segment_id: int(segmentation.GetSegment(segment_id).GetLabelValue()) for segment_id in ids}
+        layers.append(_PaintedLayer(geometry, array[found[0]], values))
+    return layers
+
+
+def _common_grid(name: str, painted: list[_PaintedLayer], grid: Geometry) -> tuple[Geometry, list[Box]]:
+    """Return the grid that holds all painted voxels (the image's where that does), and each layer's box in it."""
+    if not painted:
+        return grid, []
+    # The image's grid, with its axes in the order in which the segments are stored.
+    lattice = reorder_axes(grid, axis_order(grid, painted[0].geometry))
+    low, high = np.zeros(3, int), np.array(lattice.size)
+    if _start_in(lattice, painted[0].geometry) is None:
+        lattice = painted[0].geometry
+        high = np.array(lattice.size)
+    starts = [_start_in(lattice, layer.geometry) for layer in painted]
+    if None in starts:
+        raise BadDataError(
+            name,
+            "has segments on several grids that do not fit each other.",
+            "Choose one with Specify geometry in the Segment Editor (the icon beside the source volume); all segments then follow.",
+        )
+    stops = [np.add(start, layer.array.shape) for start, layer in zip(starts, painted, strict=True)]
+    low, high = np.min([low, *starts], axis=0), np.max([high, *stops], axis=0)
+    boxes = [tuple(map(slice, start - low, stop - low)) for start, stop in zip(starts, stops, strict=True)]
+    return _part(lattice, low, high - low), boxes
+
+
+def _start_in(lattice: Geometry, part: Geometry) -> tuple[int, ...] | None:
+    """Return the index (k, j, i) in `lattice` where `part` begins, or None if their voxels do not coincide."""
+    start = np.rint(lattice.index_kji(part.origin_lps_mm)).astype(int)
+    return tuple(start.tolist()) if same_grid(part, _part(lattice, start, part.size)) else None
+
+
+def _part(lattice: Geometry, start: NDArray[np.int_], size: NDArray[np.int_] | tuple[int, ...]) -> Geometry:
+    return Geometry(tuple(int(n) for n in size), lattice.spacing_mm, tuple(lattice.lps_mm(start).tolist()), lattice.axes_lps)
+
+
+def _merged(
+    painted: list[_PaintedLayer], boxes: list[Box], size: tuple[int, int, int]
+) -> tuple[tuple[NDArray[np.integer], ...], dict[str, tuple[int, int]]]:
+    """Return full-size layers and the (layer, label value) of each segment.
+
+    Slicer keeps a layer for each segment that was once painted with overlap allowed, cropped to its
+    voxels; at full size a hundred of those would not fit in memory.
+    """
+    arrays, used, places = [np.zeros(size, np.uint8)], [set()], {}
+    for layer, box in zip(painted, boxes, strict=True):
+        kept = np.isin(layer.array, list(layer.label_values.values()))
+        number = next((n for n, array in enumerate(arrays) if not np.any(kept & (array[box] > 0))), len(arrays))
+        if number == len(arrays):
+            arrays.append(np.zeros(size, np.uint8))
+            used.append(set())
+        new_values = {}
+        for value in dict.fromkeys(layer.label_values.values()):
+            new_values[value] = _free_value(value, used[number])
+            used[number].add(new_values[value])
+        if max(used[number]) > np.iinfo(arrays[number].dtype).max:
+            arrays[number] = arrays[number].astype(np.int32)
+        table = np.zeros(int(layer.array.max()) + 1, arrays[number].dtype)
+        for value, new_value in new_values.items():
+            if 0 < value < len(table):
+                table[value] = new_value
+        for target, source, keep in zip(arrays[number][box], layer.array, kept, strict=True):
+            target[keep] = table[source[keep].astype(np.intp)]
+        places.update({segment_id: (number, new_values[value]) for segment_id, value in layer.label_values.items()})
+    return tuple(arrays), places
+
+
+def _free_value(wanted: int, used: set[int]) -> int:
+    return wanted if wanted > 0 and wanted not in used else next(n for n in range(1, len(used) + 2) if n not in used)
+
+
+def _empty_place(segment: vtkSegment, others: list[Segment]) -> tuple[int, int]:
+    return 0, _free_value(int(segment.GetLabelValue()), {other.label_value for other in others if other.layer == 0})
+
+
+def _segment(segment_id: str, segment: vtkSegment, layer: int, label_value: int) -> Segment:
+    return Segment(
+        id=segment_id,
+        name=segment.GetName(),
+        label_value=label_value,
+        layer=layer,
+        terminology=terminology_from_text(segment.GetTerminology()),
+        color=segment.GetColor(),
+        status=_tag(segment, STATUS_TAG),
+        algorithm_type=_tag(segment, ALGORITHM_TYPE_TAG),
+        algorithm_name=_tag(segment, ALGORITHM_NAME_TAG),
+    )
+
+
+def _tag(segment: vtkSegment, key: str) -> str | None:
+    value = vtk.reference("")
+    return str(value) if segment.GetTag(key, value) else None

@@ -1,0 +1,136 @@
+"""Between a scalar volume node and the core's Volume."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer.util
+import vtk
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene
+
+from SegQCLib.case import Acquisition, Volume, WindowLevel
+from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
+from SegQCLib.errors import BadDataError
+from SegQCLib.findings import Finding, Status
+from SegQCLib.geometry import Geometry
+from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
+
+# Node attribute with the header facts as JSON: a scene is opened on machines without its DICOM database.
+ACQUISITION_ATTRIBUTE = "SegQC.Acquisition"
+
+
+def add_volume(scene: vtkMRMLScene, volume: Volume, name: str) -> vtkMRMLScalarVolumeNode:
+    """Add a volume with its grid and header facts to a scene.
+
+    The node has a display node only if `volume.display` says which window a viewer uses:
+    an automatic window that nobody has looked at must not be judged.
+
+    Raises
+    ------
+    BadDataError
+        If the volume has a grid only, no voxel values.
+    """
+    if volume.array is None:
+        raise BadDataError(name, "has no voxel values, only a grid.", "Give the image itself; a scene needs it.")
+    # VTK has no boolean or half-precision arrays.
+    array = volume.array.astype(np.uint8) if volume.array.dtype == np.bool_ else volume.array
+    array = array.astype(np.float32) if array.dtype == np.float16 else array
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, array)
+    node.SetIJKToRASMatrix(ijk_to_ras(volume.geometry))
+    keep_acquisition(node, volume.acquisition)
+    if volume.display is not None:
+        show_with_window(node, volume.display)
+    return node
+
+
+def show_with_window(node: vtkMRMLScalarVolumeNode, window_level: WindowLevel) -> None:
+    """Show a volume with a window."""
+    node.CreateDefaultDisplayNodes()
+    display_node = node.GetScalarVolumeDisplayNode()
+    # While auto window/level is on, SetWindowLevel is ignored without a warning.
+    display_node.AutoWindowLevelOff()
+    display_node.SetWindowLevel(window_level.window, window_level.level)
+
+
+def keep_acquisition(node: vtkMRMLScalarVolumeNode, acquisition: Acquisition) -> None:
+    """Keep the header facts with the node, and so with the scene."""
+    node.SetAttribute(ACQUISITION_ATTRIBUTE, to_json(acquisition))
+
+
+def acquisition_of(node: vtkMRMLScalarVolumeNode) -> Acquisition:
+    """Return the header facts kept with the node; all unknown where none were kept.
+
+    Raises
+    ------
+    BadDataError
+        If the attribute was changed to something else.
+    """
+    text = node.GetAttribute(ACQUISITION_ATTRIBUTE)
+    if text is None:
+        return Acquisition()
+    try:
+        return from_json(Acquisition, text)
+    except FaultyJSONError as error:
+        raise BadDataError(
+            f"{node.GetName()}, node attribute {ACQUISITION_ATTRIBUTE}",
+            f"is not what SegQC wrote: {error}.",
+            "Load the image again from DICOM, or remove the attribute: its facts then count as unknown.",
+        ) from error
+
+
+def volume_from_node(node: vtkMRMLScalarVolumeNode) -> Volume:
+    """Return the image of a node in LPS, with its header facts and the window that it is shown with.
+
+    The array is a view of the node's voxels, not a copy: it follows edits of the node.
+
+    Raises
+    ------
+    BadDataError
+        If the node has no voxels, several components per voxel, or a transform that is not hardened.
+    """
+    image = node.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0:
+        raise BadDataError(node.GetName(), "has no voxels.", "Load the image again.")
+    if image.GetNumberOfScalarComponents() != 1:
+        raise BadDataError(
+            node.GetName(),
+            f"has {image.GetNumberOfScalarComponents()} values per voxel (colour or vector image).",
+            "Choose a grey-scale volume.",
+        )
+    display_node = node.GetScalarVolumeDisplayNode()
+    return Volume(
+        array=slicer.util.arrayFromVolume(node),
+        geometry=volume_geometry(node),
+        acquisition=acquisition_of(node),
+        findings=_transform_findings(node),
+        display=None if display_node is None else WindowLevel(display_node.GetWindow(), display_node.GetLevel()),
+    )
+
+
+def volume_geometry(node: vtkMRMLScalarVolumeNode) -> Geometry:
+    """Return the grid of a volume node that has voxels, without its parent transform."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return geometry_from_ijk_to_ras(matrix, node.GetImageData().GetExtent())
+
+
+def _transform_findings(node: vtkMRMLScalarVolumeNode) -> tuple[Finding, ...]:
+    transform = node.GetParentTransformNode()
+    if transform is None:
+        return ()
+    # Slicer's DICOM import hides tilt and uneven slice steps in a grid transform above the volume.
+    if transform.IsA("vtkMRMLGridTransformNode"):
+        return (
+            Finding(
+                "spacing_regularity",
+                Status.WARN,
+                f"The slices are unevenly spaced or tilted: Slicer corrects them with the transform {transform.GetName()!r},"
+                " which SegQC does not apply. Distances and volumes in mm are approximate.",
+                source="Acquisition transform of Slicer's DICOM import",
+            ),
+        )
+    raise BadDataError(
+        node.GetName(),
+        f"is moved by the transform {transform.GetName()!r}.",
+        "Harden the transform (Transforms module), or take the volume out of it.",
+    )

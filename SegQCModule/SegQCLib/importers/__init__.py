@@ -1,0 +1,54 @@
+"""Read a segmentation from a file: the file's header, not its name, decides how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from SegQCLib.case import Segmentation
+from SegQCLib.errors import BadDataError
+from SegQCLib.importers import label_map, slicer_segmentation
+from SegQCLib.importers.file_header import read_file_header, refuse_unread_kinds
+from SegQCLib.importers.label_names import read_label_names
+
+# The first that recognises a header reads the file: a .seg.nrrd is also a plain NRRD.
+IMPORTERS = (slicer_segmentation, label_map)
+
+
+def read_segmentation(path: Path, *, labels: str | None = None, name: str | None = None) -> Segmentation:
+    """Return the segmentation in a file.
+
+    Parameters
+    ----------
+    path : Path
+        A label map (NIfTI-1, NRRD, MetaImage) or a segmentation of 3D Slicer (.seg.nrrd).
+    labels : str, optional
+        What the numbers of a label map mean: `totalsegmentator`, `totalsegmentator_mr`, the path of an
+        nnU-Net dataset.json or of a names JSON. Every label of the table becomes a segment, also one
+        without voxels: whoever uses a table has looked for all of its structures. Without a table,
+        the values present become label_1, label_2 ... A .seg.nrrd brings its own names and keeps them.
+    name : str, optional
+        How the segmentation is called where people read it; default: the file's name without ending.
+
+    Raises
+    ------
+    BadDataError
+        If the file or the table is missing, damaged, or not what it has to be.
+    """
+    header = read_file_header(path)
+    table = None if labels is None else read_label_names(labels)
+    for importer in IMPORTERS:
+        if importer.recognises(header):
+            return importer.read(header, table, name or _stem(path))
+    refuse_unread_kinds(header)
+    raise BadDataError(
+        path,
+        "is not a segmentation file that SegQC knows.",
+        "Give a label map as NIfTI (.nii, .nii.gz), NRRD or MetaImage (.mha, .mhd), or a segmentation of 3D Slicer (.seg.nrrd).",
+    )
+
+
+def _stem(path: Path) -> str:
+    for ending in (".seg.nrrd", ".seg.nhdr", ".nii.gz"):
+        if path.name.lower().endswith(ending) and len(path.name) > len(ending):
+            return path.name[: -len(ending)]
+    return path.stem

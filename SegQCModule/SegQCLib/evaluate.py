@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -12,18 +11,14 @@ import scipy
 import SimpleITK
 
 from SegQCLib import __version__
-from SegQCLib.alignment import align
 from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.checks import run_checks
-from SegQCLib.findings import Finding, Status
+from SegQCLib.findings import Finding
 from SegQCLib.measure import Measured, measure
+from SegQCLib.prepare import PreparedCase, prepare
 from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.record import CaseFacts, Input, ProtocolIdentity, QCRecord
-from SegQCLib.regular_grid import is_regular, resample_case
 from SegQCLib.verdict import decide
-
-GRID_CHECK = "regular_grid"
-
 
 def evaluate(case: Case, protocol: LoadedProtocol) -> QCRecord:
     """Return the record of a case under a protocol.
@@ -36,18 +31,22 @@ def evaluate(case: Case, protocol: LoadedProtocol) -> QCRecord:
     BadDataError
         If a segmentation lies outside the image.
     """
-    rules = protocol.protocol
-    on_grid, grid_findings, measurable = aligned(case, protocol)
-    findings = (*_reading_findings(case), *grid_findings, *run_checks(on_grid, rules))
-    found = measure(on_grid, rules) if measurable else Measured((), ())
-    verdict = decide(rules, findings, found.measurements, measurable)
+    return evaluate_prepared(prepare(case, protocol.protocol), protocol)
+
+
+def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol) -> QCRecord:
+    """Return the record of a case that is on the image's grid already, for callers that also draw it."""
+    rules, case = protocol.protocol, prepared.case
+    findings = (*_reading_findings(case), *prepared.findings, *run_checks(case, rules))
+    found = measure(case, rules) if prepared.measurable else Measured((), ())
+    verdict = decide(rules, findings, found.measurements, prepared.measurable)
     return QCRecord(
         schema="segqc-record",
         schema_version="1.0",
         created=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
         software=software_versions(),
         inputs=tuple(_inputs(case)),
-        case=CaseFacts(on_grid.image.geometry, case.image.acquisition),
+        case=CaseFacts(case.image.geometry, case.image.acquisition),
         protocol=ProtocolIdentity(rules.id, rules.version, rules.title, protocol.sha256),
         findings=findings,
         measurements=found.measurements,
@@ -57,33 +56,6 @@ def evaluate(case: Case, protocol: LoadedProtocol) -> QCRecord:
         verdict=verdict.verdict,
         reasons=verdict.reasons,
     )
-
-
-def aligned(case: Case, protocol: LoadedProtocol) -> tuple[Case, tuple[Finding, ...], bool]:
-    """Return the case with everything on the image's grid, what that took, and whether it can be measured."""
-    findings: tuple[Finding, ...] = ()
-    measurable = True
-    if not is_regular(case.image):
-        moved = f"up to {case.image.acquisition.slice_displacement_mm:.2f} mm"
-        if protocol.protocol.irregular_geometry == "resample":
-            case = resample_case(case)
-            message = f"Slices lie {moved} off a regular grid. Image and segmentations were resampled by the true slice positions."
-            findings = (Finding(GRID_CHECK, Status.WARN, message, moved, "a regular grid", "mm", "protocol: resample"),)
-        else:
-            measurable = False
-            message = (
-                f"Slices lie {moved} off a regular grid (gantry tilt, missing or irregular slices). Nothing was measured: volumes and"
-                " distances would be wrong. Use a regular reconstruction, or a protocol that resamples."
-            )
-            findings = (Finding(GRID_CHECK, Status.FAIL, message, moved, "a regular grid", "mm", "protocol: stop"),)
-    grid = case.image.geometry
-    on_grid = replace(
-        case,
-        candidate=align(case.candidate, grid),
-        references=tuple(align(reference, grid) for reference in case.references),
-        draft=None if case.draft is None else align(case.draft, grid),
-    )
-    return on_grid, findings, measurable
 
 
 def software_versions() -> dict[str, str]:

@@ -16,6 +16,8 @@ from SegQCLib.pairing import Pair, pair_segments
 from SegQCLib.protocol import QCProtocol, Structure
 from SegQCLib.record import Measurement, SliceToView
 
+# The draft is not a reference: comparing with it shows what the reader changed, and decides nothing.
+DRAFT_ROLE = "draft"
 TOLERANCES_MM = (1.0, 2.0, 3.0)
 
 BOTH_EMPTY = "Absent in both segmentations."
@@ -51,7 +53,10 @@ def measure(case: Case, protocol: QCProtocol) -> Measured:
         measurements += _alone(case.candidate, segment, structure)
         if not case.references and structure is not None:
             views += _largest_slice(case, segment, structure)
-    for role, reference in zip(case.reference_roles(), case.references, strict=True):
+    against = list(zip(case.reference_roles(), case.references, strict=True))
+    if case.draft is not None:
+        against.append((DRAFT_ROLE, case.draft))
+    for role, reference in against:
         for pair in pair_segments(reference, case.candidate):
             structure = protocol.structure_of(pair.candidate or pair.reference)
             box = _union_box(reference, pair.reference, case.candidate, pair.candidate, case.image.geometry.size)
@@ -60,7 +65,7 @@ def measure(case: Case, protocol: QCProtocol) -> Measured:
             tolerances = (*TOLERANCES_MM, tolerance.maximum) if tolerance else TOLERANCES_MM
             comparison = compare_masks(*masks, case.image.geometry.spacing_mm, tolerances)
             measurements += _compared(pair, structure, comparison, role)
-            if structure is not None or len(case.candidate.segments) == 1:
+            if role != DRAFT_ROLE and (structure is not None or len(case.candidate.segments) == 1):
                 views += _worst_slice(case, pair, structure, role, masks, box)
     views.sort(key=lambda view: -view[0])
     return Measured(tuple(measurements), tuple(view for _, view in views))

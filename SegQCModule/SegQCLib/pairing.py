@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from SegQCLib.case import Segment, Segmentation
@@ -29,7 +30,7 @@ def pair_segments(reference: Segmentation, candidate: Segmentation) -> list[Pair
     left = list(reference.segments)
     matches: dict[str, Segment] = {}
 
-    def match(same) -> None:  # noqa: ANN001
+    def match(same: Callable[[Segment, Segment], bool]) -> None:
         for segment in candidate.segments:
             if segment.id in matches:
                 continue

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from SegQCLib.findings import Finding, Status
+from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.protocol import Decision, QCProtocol, Structure
 from SegQCLib.record import Measurement, SegmentVerdict, Verdict
 
@@ -38,7 +39,7 @@ def decide(protocol: QCProtocol, findings: Sequence[Finding], measurements: Sequ
     from_checks = [Verdict.REJECT if finding.check in protocol.rejecting_checks else Verdict.REVIEW for finding in failed]
     reasons = [finding.message for finding in failed]
     segments = tuple(_segment_verdicts(protocol, measurements)) if measured else ()
-    compared = any(m.reference_role is not None for m in measurements)
+    compared = any(_decides(m) for m in measurements)
     if measured and not compared:
         from_checks.append(Verdict.REVIEW)
         reasons.append(
@@ -57,6 +58,10 @@ def decide(protocol: QCProtocol, findings: Sequence[Finding], measurements: Sequ
     return CaseVerdict(verdict, tuple(reasons), segments)
 
 
+def _decides(measurement: Measurement) -> bool:
+    return measurement.reference_role not in (None, DRAFT_ROLE)
+
+
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=_SEVERITY.index, default=Verdict.ACCEPT)
 
@@ -70,7 +75,7 @@ def _segment_verdicts(protocol: QCProtocol, measurements: Sequence[Measurement])
 
 
 def _segment_verdict(protocol: QCProtocol, structure: Structure, segment: str, own: list[Measurement]) -> SegmentVerdict:
-    compared = [m for m in own if m.reference_role is not None]
+    compared = [m for m in own if _decides(m)]
     if not compared:
         reason = "not compared with a reference."
         return SegmentVerdict(segment, structure.name, Verdict.REVIEW, (reason,))

@@ -1,0 +1,42 @@
+# make demo: the sample cases, end to end. make test: lint and every test. Both need only Python and pip.
+
+# Slicer's Python is 3.12. A name counts only if it starts: pyenv leaves shims of versions that are not selected.
+PYTHON := $(shell for name in python3.12 python3.11 python3.13 python3 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint bench clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.product
+	@$(BIN)/segqc demo --out segqc-demo
+
+test: $(VENV)/.test lint
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(VENV)/.test
+	$(BIN)/python Benchmarks/evaluate_case.py
+
+clean:
+	rm -rf $(VENV) segqc-demo dist build
+
+$(VENV)/bin/python:
+	@if [ -z "$(PYTHON)" ]; then echo "SegQC needs Python 3.11 or newer (3.12 is best); none was found on PATH." >&2; exit 1; fi
+	@echo "Making $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing (Debian: apt install python3-venv)." >&2; exit 1; }
+
+$(VENV)/.product: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing SegQC ..."
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing SegQC with its test tools ..."
+	@$(PIP) install --editable '.[test]'
+	@touch $@ $(VENV)/.product

@@ -1,0 +1,200 @@
+"""The command line: segqc."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from SegQCLib import __version__
+from SegQCLib.errors import BadDataError
+
+EXIT_DONE, EXIT_BAD_DATA, EXIT_USAGE, EXIT_VERDICT = 0, 1, 2, 3
+
+EPILOG = """\
+exit codes: 0 done, whatever the verdict; 1 the data cannot be used (the message says why); 2 wrong usage;
+3 only with --fail-on: the verdict is that bad or worse.
+
+SegQC is not a medical device. Its verdicts support research, training and quality assurance."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except BadDataError as error:
+        print(f"segqc: {error}", file=sys.stderr)
+        return EXIT_BAD_DATA
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="segqc",
+        description="Check and measure segmentations under a written protocol.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"segqc {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    demo = commands.add_parser("demo", help="evaluate the sample cases (downloads 44 MB at the first run)")
+    demo.add_argument("--out", type=Path, default=Path("segqc-demo"), metavar="DIR", help="output folder (default: segqc-demo)")
+    demo.set_defaults(run=_demo)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="evaluate one case: record.json, report.html, measurements.csv",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    evaluate.add_argument("--image", type=Path, required=True, metavar="I", help="DICOM folder or file, NIfTI, NRRD, MetaImage")
+    evaluate.add_argument("--candidate", type=Path, required=True, metavar="S", help="segmentation under test: label map or .seg.nrrd")
+    evaluate.add_argument(
+        "--reference", type=Path, action="append", default=[], metavar="S", help="segmentation to compare with; once per reader"
+    )
+    evaluate.add_argument("--draft", type=Path, metavar="S", help="AI result that the candidate started from: what was changed")
+    evaluate.add_argument("--protocol", required=True, metavar="P", help="id of a shipped protocol, or a protocol's JSON file")
+    evaluate.add_argument(
+        "--labels",
+        metavar="L",
+        help="what label values mean: totalsegmentator, totalsegmentator_mr, an nnU-Net dataset.json or a names JSON",
+    )
+    evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
+    evaluate.add_argument(
+        "--scene", type=Path, metavar="OUT.mrb", help="evaluate in a 3D Slicer scene and save it with the record (needs slicer-core)"
+    )
+    evaluate.add_argument("--json", choices=["-"], help="print the record to standard output as JSON")
+    evaluate.add_argument("--fail-on", choices=["review", "reject"], help="exit with 3 if the verdict is this or worse")
+    evaluate.set_defaults(run=_evaluate)
+
+    protocol = commands.add_parser("protocol", help="list, show or validate protocols")
+    actions = protocol.add_subparsers(metavar="ACTION", required=True)
+    actions.add_parser("list", help="the shipped protocols").set_defaults(run=_protocol_list)
+    show = actions.add_parser("show", help="print a protocol's JSON")
+    show.add_argument("protocol", metavar="P", help="id or JSON file")
+    show.set_defaults(run=_protocol_show)
+    validate = actions.add_parser("validate", help="report every fault of a protocol file")
+    validate.add_argument("protocol", metavar="FILE", help="protocol JSON file")
+    validate.set_defaults(run=_protocol_validate)
+    return parser
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from SegQCLib.demo import demo_cases
+    from SegQCLib.evaluate import evaluate_prepared
+    from SegQCLib.output import require_writable
+    from SegQCLib.prepare import prepare
+    from SegQCLib.renderers import write_outputs
+
+    require_writable(options.out)
+    for demo in demo_cases(_say):
+        folder = options.out / demo.folder
+        require_writable(folder)
+        prepared = prepare(demo.case, demo.protocol.protocol)
+        record = evaluate_prepared(prepared, demo.protocol)
+        write_outputs(record, prepared.case, demo.protocol.protocol, folder)
+        print(f"\n{demo.title}\n  data: {demo.licence}")
+        _print_verdict(record, folder)
+    return EXIT_DONE
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from SegQCLib.case import Case
+    from SegQCLib.evaluate import evaluate_prepared
+    from SegQCLib.images import read_image
+    from SegQCLib.importers import read_segmentation
+    from SegQCLib.output import require_writable
+    from SegQCLib.prepare import prepare
+    from SegQCLib.protocol import load_protocol
+    from SegQCLib.renderers import write_outputs
+
+    started = time.monotonic()
+    protocol = load_protocol(options.protocol)
+    require_writable(options.out)
+
+    def segmentation(path: Path):  # noqa: ANN202
+        return read_segmentation(path, labels=options.labels)
+
+    progress = _say if sys.stderr.isatty() else lambda _: None
+    progress("Reading image and segmentations ...")
+    case = Case(
+        image=read_image(options.image),
+        candidate=segmentation(options.candidate),
+        references=tuple(segmentation(path) for path in options.reference),
+        draft=segmentation(options.draft) if options.draft else None,
+    )
+    progress("Checking and measuring ...")
+    prepared = prepare(case, protocol.protocol)
+    if options.scene:
+        record = _evaluate_scene(case, protocol, options.scene)
+    else:
+        record = evaluate_prepared(prepared, protocol)
+    progress("Writing the report ...")
+    write_outputs(record, prepared.case, protocol.protocol, options.out)
+    if options.json:
+        print(record.to_json(), end="")
+    else:
+        _print_verdict(record, options.out)
+        if options.scene:
+            print(f"  scene:  {options.scene}")
+        progress(f"Done in {time.monotonic() - started:.1f} s.")
+    severity = ("ACCEPT", "REVIEW", "REJECT")
+    if options.fail_on and severity.index(record.verdict) >= severity.index(options.fail_on.upper()):
+        return EXIT_VERDICT
+    return EXIT_DONE
+
+
+def _evaluate_scene(case, protocol, path: Path):  # noqa: ANN001, ANN202
+    try:
+        import slicer  # noqa: F401
+    except ImportError as error:
+        raise BadDataError(
+            "--scene", "needs slicer-core, which is not installed here.", "Install it with: pip install 'segqc[scene]'."
+        ) from error
+    from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene
+
+    return evaluate_in_new_scene(case, protocol, path)
+
+
+def _print_verdict(record, folder: Path) -> None:  # noqa: ANN001
+    print(f"  verdict: {record.verdict}")
+    for reason in record.reasons:
+        print(f"   - {reason}")
+    print(f"  report:  {folder / 'report.html'}")
+
+
+def _protocol_list(options: argparse.Namespace) -> int:  # noqa: ARG001
+    from SegQCLib.protocol import load_protocol, shipped_protocols
+
+    for identifier in shipped_protocols():
+        protocol = load_protocol(identifier).protocol
+        print(f"{identifier}  {protocol.version}  {protocol.title}")
+    return EXIT_DONE
+
+
+def _protocol_show(options: argparse.Namespace) -> int:
+    from SegQCLib.dataclass_json import to_plain
+    from SegQCLib.protocol import load_protocol
+
+    print(json.dumps(to_plain(load_protocol(options.protocol).protocol), indent=2, ensure_ascii=False))
+    return EXIT_DONE
+
+
+def _protocol_validate(options: argparse.Namespace) -> int:
+    from SegQCLib.protocol import load_protocol
+
+    loaded = load_protocol(options.protocol)
+    print(f"{loaded.path}: a usable protocol, {loaded.protocol.id} {loaded.protocol.version}, SHA-256 {loaded.sha256}")
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

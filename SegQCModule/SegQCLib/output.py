@@ -1,0 +1,61 @@
+"""Write files so that an old one is never half overwritten."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from SegQCLib.errors import BadDataError
+
+
+def require_writable(folder: Path) -> None:
+    """Create a folder if needed and make sure that files can be written there: before an hour's work, not after it.
+
+    Raises
+    ------
+    BadDataError
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadDataError(folder, f"cannot be written to ({error.strerror}).", "Choose another output folder.") from error
+
+
+def write_files(folder: Path, contents: Mapping[str, str]) -> None:
+    """Write UTF-8 texts to a folder, all or none: every file is complete on disk before the first old one is replaced.
+
+    Raises
+    ------
+    BadDataError
+        If the disk is full or the folder cannot be written to. What was there before is unchanged.
+    """
+    waiting: list[tuple[Path, Path]] = []
+    try:
+        for name, text in contents.items():
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+            waiting.append((Path(temporary), folder / name))
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp makes files private; reports are shared like any other new file.
+            Path(temporary).chmod(0o666 & ~_umask())
+        for temporary_path, final in waiting:
+            temporary_path.replace(final)
+    except OSError as error:
+        raise BadDataError(
+            folder, f"could not be written to ({error.strerror}).", "Free space or choose another folder; older files there are unchanged."
+        ) from error
+    finally:
+        for temporary_path, _ in waiting:
+            temporary_path.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,65 @@
+"""Bring a case onto one regular grid before anything is checked or measured on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from SegQCLib.alignment import align
+from SegQCLib.case import Case
+from SegQCLib.findings import Finding, Status
+from SegQCLib.protocol import QCProtocol
+from SegQCLib.regular_grid import is_regular, resample_case
+
+CHECK_ID = "regular_grid"
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """A case with all segmentations on the image's grid.
+
+    Attributes
+    ----------
+    case : Case
+    findings : tuple of Finding
+        What it took to get there, where that can change numbers.
+    measurable : bool
+        False if the series is irregular and the protocol says to stop.
+    """
+
+    case: Case
+    findings: tuple[Finding, ...]
+    measurable: bool
+
+
+def prepare(case: Case, protocol: QCProtocol) -> PreparedCase:
+    """Return the case on one grid: an irregular series resampled or set aside as the protocol says, segmentations aligned.
+
+    Raises
+    ------
+    BadDataError
+        If a segmentation lies outside the image.
+    """
+    if is_regular(case.image):
+        return PreparedCase(_aligned(case), (), True)
+    moved = f"up to {case.image.acquisition.slice_displacement_mm:.2f} mm"
+    facts = f"Slices lie {moved} off a regular grid (gantry tilt, missing or irregular slices)"
+    if protocol.irregular_geometry == "resample":
+        message = f"{facts}. Image and segmentations were resampled by the true slice positions."
+        finding = Finding(CHECK_ID, Status.WARN, message, moved, "a regular grid", "mm", "the protocol's irregular_geometry: resample")
+        return PreparedCase(_aligned(resample_case(case)), (finding,), True)
+    message = (
+        f"{facts}. Nothing was measured: volumes and distances would be wrong. Use a regular reconstruction, or a protocol that"
+        " resamples."
+    )
+    finding = Finding(CHECK_ID, Status.FAIL, message, moved, "a regular grid", "mm", "the protocol's irregular_geometry: stop")
+    return PreparedCase(_aligned(case), (finding,), False)
+
+
+def _aligned(case: Case) -> Case:
+    grid = case.image.geometry
+    return replace(
+        case,
+        candidate=align(case.candidate, grid),
+        references=tuple(align(reference, grid) for reference in case.references),
+        draft=None if case.draft is None else align(case.draft, grid),
+    )

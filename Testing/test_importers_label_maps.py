@@ -112,6 +112,14 @@ def test_values_that_are_no_labels_are_refused(tmp_path, array, words):
         read_segmentation(write(tmp_path / "a.nrrd", array, a_geometry(array.shape)))
 
 
+@pytest.mark.parametrize(("values", "measured"), [(0, "0 labels"), (301, "301 labels")])
+def test_strange_number_of_labels_is_said(tmp_path, values, measured):
+    array = np.zeros((8, 8, 8), np.uint16)
+    array.ravel()[:values] = np.arange(values) + 1
+    (finding,) = read_segmentation(write(tmp_path / "a.nrrd", array, a_geometry(array.shape))).findings
+    assert (finding.check, finding.measured) == ("label_map_values", measured)
+
+
 def test_pictures_and_series_are_refused(tmp_path):
     rgb = np.zeros(LABELS.T.shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])
     nib.save(nib.Nifti1Image(rgb, np.eye(4)), tmp_path / "rgb.nii.gz")

@@ -109,13 +109,8 @@ def refuse_unread_kinds(header: FileHeader) -> None:
 def _kind(path: Path, start: bytes) -> FileKind:
     if start.startswith(b"NRRD000"):
         return FileKind.NRRD
-    # Part 10 files have a preamble; older ones start with group 0002 or 0008, little or big endian.
-    if start[128:132] == b"DICM" or start[:4] in (
-        b"\x08\x00\x05\x00",
-        b"\x08\x00\x00\x00",
-        b"\x02\x00\x00\x00",
-        b"\x08\x00\x08\x00",
-    ):
+    # Part 10 files have a preamble; older ones start with an element of group 0002 or 0008, little endian.
+    if start[128:132] == b"DICM" or re.match(rb"[\x02\x08]\x00[\x00-\xff]\x00", start):
         return FileKind.DICOM
     if re.match(rb"\s*(ObjectType|NDims|Comment)\s*=", start) and b"NDims" in start:
         return FileKind.META_IMAGE

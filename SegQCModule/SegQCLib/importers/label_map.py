@@ -15,6 +15,9 @@ from SegQCLib.importers.file_header import FileHeader, FileKind
 from SegQCLib.importers.label_image import geometry_of_header, open_label_image, read_layers, type_findings
 from SegQCLib.importers.label_table import LabelTable
 
+# Whole-body models have about 150 labels; magnitude images with few grey values have more than 300.
+MANY_LABELS = 300
+
 
 def recognises(header: FileHeader) -> bool:
     """Return whether the file is an image that can hold labels."""
@@ -39,7 +42,12 @@ def read(header: FileHeader, table: LabelTable | None, name: str) -> Segmentatio
         layers=(layer.array,),
         segments=segments,
         source=source_of(header),
-        findings=(*type_findings(reader), *_position_findings(header, reader), *_name_findings(table, layer.values)),
+        findings=(
+            *type_findings(reader),
+            *_position_findings(header, reader),
+            *_count_findings(table, layer.values),
+            *_name_findings(table, layer.values),
+        ),
     )
 
 
@@ -84,6 +92,24 @@ def _segments(table: LabelTable | None, values: tuple[int, ...]) -> tuple[Segmen
         ),
         *(Segment(id=f"label_{value}", name=f"label_{value}", label_value=value) for value in values if value not in known),
     )
+
+
+def _count_findings(table: LabelTable | None, values: tuple[int, ...]) -> Iterator[Finding]:
+    if not values and table is None:
+        yield Finding(
+            "label_map_values",
+            Status.WARN,
+            "The label map has no labelled voxel. Give a label table: it names the structures that were looked for.",
+            measured="0 labels",
+        )
+    elif len(values) > MANY_LABELS:
+        yield Finding(
+            "label_map_values",
+            Status.WARN,
+            f"The label map has {len(values)} different labels; is it an image rather than a segmentation?",
+            measured=f"{len(values)} labels",
+            allowed=f"up to {MANY_LABELS} labels",
+        )
 
 
 def _name_findings(table: LabelTable | None, values: tuple[int, ...]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ import json
 import math
 import types
 import typing
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -24,6 +25,19 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 T = TypeVar("T")
 
 _MISSING = object()
+_UNREADABLE = object()
+
+# float() of a longer integer can overflow, and Python refuses to read one of more than 4,300 digits.
+_LONGEST_INTEGER = 300
+
+
+class _JSONObject(dict[str, Any]):
+    """A JSON object that remembers which keys were given more than once, and how often."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(key for key, _ in pairs)
+        self.repeated = {key: count for key, count in counts.items() if count > 1}
 
 
 @dataclass(frozen=True)
@@ -52,24 +66,20 @@ def from_json(cls: type[T], text: str) -> T:
     ------
     FaultyJSONError
         With every fault: syntax, unknown keys (and the nearest known one), missing keys, wrong types,
-        values outside what is allowed, keys given twice.
+        values outside what is allowed, keys given twice. Rules between the fields of an object are
+        checked if all its fields could be read, so a wrong type can hide a contradiction until it is corrected.
     """
-    faults: list[Fault] = []
-
-    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in dict.fromkeys(key for key in keys if keys.count(key) > 1):
-            faults.append(Fault("", f"key {key!r} is given {keys.count(key)} times in one object; keep one"))
-        return dict(pairs)
-
-    def no_constant(name: str) -> float:
-        faults.append(Fault("", f"{name} is not a JSON number; use null where a value is undefined"))
-        return 0.0
-
     try:
-        data = json.loads(text, object_pairs_hook=unique_keys, parse_constant=no_constant)
+        data = json.loads(
+            text,
+            object_pairs_hook=_JSONObject,
+            parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits),
+        )
     except json.JSONDecodeError as error:
         raise FaultyJSONError([Fault(f"line {error.lineno}, column {error.colno}", f"not JSON: {error.msg}")]) from error
+    except RecursionError as error:
+        raise FaultyJSONError([Fault("", "not usable JSON: lists or objects are nested too deeply")]) from error
+    faults: list[Fault] = []
     value = _read(cls, data, "", faults)
     if faults:
         raise FaultyJSONError(faults)
@@ -132,6 +142,7 @@ def _is_required(field: dataclasses.Field) -> bool:
 
 
 def _read(hint: Any, data: Any, path: str, faults: list[Fault]) -> Any:
+    """Return `data` as `hint`, or `_UNREADABLE` after adding to `faults` why it is not one."""
     if _is_optional(hint):
         return None if data is None else _read(_inner(hint), data, path, faults)
     if dataclasses.is_dataclass(hint):
@@ -140,75 +151,102 @@ def _read(hint: Any, data: Any, path: str, faults: list[Fault]) -> Any:
     if origin is tuple:
         return _read_tuple(get_args(hint), data, path, faults)
     if origin is dict:
-        if not isinstance(data, dict):
-            return _wrong(path, data, "an object", faults)
-        return {key: _read(get_args(hint)[1], item, f"{path}.{key}", faults) for key, item in data.items()}
-    if origin is Literal or isinstance(hint, type) and issubclass(hint, Enum):
-        allowed = get_args(hint) if origin is Literal else tuple(member.value for member in hint)
-        if data not in allowed or isinstance(data, bool):
-            near = difflib.get_close_matches(str(data), [str(value) for value in allowed], n=1)
-            hint_text = f"; did you mean {near[0]!r}?" if near else ""
-            faults.append(Fault(path, f"{data!r} is not one of {', '.join(map(repr, allowed))}{hint_text}"))
-            return None
-        return data if origin is Literal else hint(data)
+        return _read_dict(get_args(hint)[1], data, path, faults)
+    if origin is Literal or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return _read_choice(hint, data, path, faults)
     return _read_scalar(hint, data, path, faults)
+
+
+def _read_choice(hint: Any, data: Any, path: str, faults: list[Fault]) -> Any:
+    is_literal = get_origin(hint) is Literal
+    allowed = get_args(hint) if is_literal else tuple(member.value for member in hint)
+    if data in allowed and not isinstance(data, bool):
+        return data if is_literal else hint(data)
+    near = difflib.get_close_matches(str(data), [str(value) for value in allowed], n=1)
+    return _wrong(path, data, f"one of {', '.join(map(_shown, allowed))}", faults, near)
 
 
 def _read_scalar(hint: type, data: Any, path: str, faults: list[Fault]) -> Any:
     words = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
-    if hint is float and isinstance(data, int | float) and not isinstance(data, bool):
-        return float(data)
     # bool is a subclass of int in Python, not in JSON.
-    if isinstance(data, hint) and (hint is bool or not isinstance(data, bool)):
+    if hint in (int, float) and isinstance(data, int | float) and not isinstance(data, bool):
+        if not math.isfinite(data):
+            return _wrong(path, data, "a finite number; use null where a value is undefined", faults)
+        if hint is float or float(data).is_integer():
+            return hint(data)
+    elif hint in (str, bool) and isinstance(data, hint):
         return data
     return _wrong(path, data, words[hint], faults)
 
 
-def _wrong(path: str, data: Any, needed: str, faults: list[Fault]) -> None:
-    shown = json.dumps(data, ensure_ascii=False)
-    faults.append(Fault(path, f"{shown if len(shown) <= 60 else shown[:57] + '...'} is not {needed}"))
+def _shown(data: Any) -> str:
+    text = json.dumps(data, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _read_tuple(items: tuple[Any, ...], data: Any, path: str, faults: list[Fault]) -> Any:
+def _wrong(path: str, data: Any, needed: str, faults: list[Fault], near: list[str] | None = None) -> Any:
+    suggestion = f"; did you mean {_shown(near[0])}?" if near else ""
+    faults.append(Fault(path, f"{_shown(data)} is not {needed}{suggestion}"))
+    return _UNREADABLE
+
+
+def _readable(items: Any, whole: Any) -> Any:
+    return _UNREADABLE if any(item is _UNREADABLE for item in items) else whole
+
+
+def _read_dict(hint: Any, data: Any, path: str, faults: list[Fault]) -> Any:
+    if not isinstance(data, _JSONObject):
+        return _wrong(path, data, "an object", faults)
+    _read_repeated(data, path, faults)
+    values = {key: _read(hint, item, _at(path, key), faults) for key, item in data.items()}
+    return _readable(values.values(), values)
+
+
+def _read_tuple(hints: tuple[Any, ...], data: Any, path: str, faults: list[Fault]) -> Any:
     if not isinstance(data, list):
         return _wrong(path, data, "a list", faults)
-    if len(items) == 2 and items[1] is Ellipsis:
-        return tuple(_read(items[0], item, f"{path}[{n}]", faults) for n, item in enumerate(data))
-    if len(items) != len(data):
-        return _wrong(path, data, f"a list of {len(items)}", faults)
-    return tuple(_read(hint, item, f"{path}[{n}]", faults) for n, (hint, item) in enumerate(zip(items, data, strict=True)))
+    if len(hints) == 2 and hints[1] is Ellipsis:
+        hints = (hints[0],) * len(data)
+    if len(hints) != len(data):
+        return _wrong(path, data, f"a list of {len(hints)}", faults)
+    items = [_read(hint, item, f"{path}[{n}]", faults) for n, (hint, item) in enumerate(zip(hints, data, strict=True))]
+    return _readable(items, tuple(items))
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _read_repeated(data: _JSONObject, path: str, faults: list[Fault]) -> None:
+    faults.extend(Fault(_at(path, key), f"is given {count} times; keep one") for key, count in data.repeated.items())
 
 
 def _read_dataclass(cls: type, data: Any, path: str, faults: list[Fault]) -> Any:
-    if not isinstance(data, dict):
-        return _wrong(path, data, f"an object with {', '.join(f.name for f in dataclasses.fields(cls))}", faults)
-    hints, fields = _hints(cls), {f.name: f for f in dataclasses.fields(cls)}
-    before = len(faults)
-
-    def at(name: str) -> str:
-        return f"{path}.{name}" if path else name
-
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    if not isinstance(data, _JSONObject):
+        return _wrong(path, data, f"an object with {', '.join(fields)}", faults)
+    _read_repeated(data, path, faults)
     for key in data:
         if key not in fields and key != "$schema":  # editors add "$schema" to find the schema
             near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
             known = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(fields)}"
-            faults.append(Fault(at(key), f"unknown key; {known}"))
+            faults.append(Fault(_at(path, key), f"unknown key; {known}"))
+    hints = _hints(cls)
     values = {}
     for name, field in fields.items():
         given = data.get(name, _MISSING)
         if given is not _MISSING:
-            values[name] = _read(hints[name], given, at(name), faults)
+            values[name] = _read(hints[name], given, _at(path, name), faults)
         elif _is_required(field):
-            faults.append(Fault(at(name), "missing"))
-    if len(faults) > before:
-        return None
+            values[name] = _UNREADABLE
+            meaning = f": {field.metadata['doc']}" if "doc" in field.metadata else ""
+            faults.append(Fault(_at(path, name), f"is missing{meaning}"))
+    if _readable(values.values(), values) is _UNREADABLE:
+        return _UNREADABLE
     value = cls(**values)
     own_rules: Callable[[], Iterator[tuple[str, str]]] | None = getattr(value, "faults", None)
     if own_rules is not None:
-        faults.extend(Fault(at(where) if where else path, text) for where, text in own_rules())
-    for name, item in values.items():
-        if isinstance(item, float) and not math.isfinite(item):
-            faults.append(Fault(at(name), f"{item} is not a finite number"))
+        faults.extend(Fault(_at(path, where) if where else path, text) for where, text in own_rules())
     return value
 
 

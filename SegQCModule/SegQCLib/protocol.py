@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import hashlib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
-from SegQCLib.case import Segment, Terminology
+from SegQCLib.case import Acquisition, Segment, Terminology
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, json_schema
 from SegQCLib.errors import BadDataError
 from SegQCLib.resources import resource
@@ -24,6 +26,10 @@ DecidingMetric = Literal[
     "dice", "jaccard", "relative_volume_difference", "hausdorff_mm", "hausdorff_95_mm", "assd_mm",
     "surface_dice_1mm", "surface_dice_2mm", "surface_dice_3mm", "surface_dice_protocol",
 ]  # fmt: skip
+# Share of something: 1 is all of it, and nothing lies outside 0 to 1.
+_SHARES = ("dice", "jaccard", "surface_dice_1mm", "surface_dice_2mm", "surface_dice_3mm", "surface_dice_protocol")
+_IN_MM = ("hausdorff_mm", "hausdorff_95_mm", "assd_mm")
+_AGAINST_BACKGROUND = ("cnr", "tumour_to_background")
 Plane = Literal["axial", "coronal", "sagittal"]
 
 
@@ -49,6 +55,12 @@ class Range:
         if self.minimum == self.maximum:
             return f"{self.minimum:g}{unit}"
         return f"{self.minimum:g} to {self.maximum:g}{unit}"
+
+    def overlaps(self, other: Range) -> bool:
+        """Return whether one value can lie in both ranges, each taken with its reading tolerance."""
+        minima = [edge for edge in (self.minimum, other.minimum) if edge is not None]
+        maxima = [edge for edge in (self.maximum, other.maximum) if edge is not None]
+        return not minima or not maxima or max(minima) - LIMIT_TOLERANCE <= min(maxima) + LIMIT_TOLERANCE
 
     def faults(self) -> Iterator[tuple[str, str]]:
         if self.minimum is None and self.maximum is None:
@@ -120,6 +132,8 @@ class WindowRule:
     apply_level: float = field(metadata={"doc": "Window level (centre) that Apply sets."})
 
     def faults(self) -> Iterator[tuple[str, str]]:
+        if not self.structures:
+            yield "structures", "is empty; name a structure, or * for all"
         if self.apply_window <= 0:
             yield "apply_window", f"{self.apply_window:g} is not > 0"
         if self.apply_window not in self.window:
@@ -134,15 +148,20 @@ class Structure:
 
     name: str = field(metadata={"doc": "Unique name in this protocol, lower case with underscores."})
     terminology: Terminology = field(metadata={"doc": "SNOMED CT or DICOM codes of the structure."})
-    required: bool = field(default=False, metadata={"doc": "Whether a segment for it must exist (it may be empty: assessed, absent)."})
+    required: bool = field(
+        default=False, metadata={"doc": "Whether a segment for it must exist (it may be empty: assessed, absent)."}
+    )
     aliases: tuple[str, ...] = field(default=(), metadata={"doc": "Other segment names that mean this structure."})
     is_lesion: bool = field(default=False, metadata={"doc": "Whether the lesion limits (voxels, slices) apply."})
-    many: bool = field(
-        default=False, metadata={"doc": "Whether several segments may carry it (lesion 1, lesion 2, ...)."}
-    )
+    many: bool = field(default=False, metadata={"doc": "Whether several segments may carry it (lesion 1, lesion 2, ...)."})
     surface_tolerance_mm: Range | None = field(
         default=None, metadata={"doc": "Tolerance of the surface Dice for this structure: its maximum, mm."}
     )
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        tolerance = self.surface_tolerance_mm
+        if tolerance is not None and not (tolerance.maximum and tolerance.maximum > 0):
+            yield "surface_tolerance_mm", "needs a maximum above 0 mm: that is the tolerance"
 
 
 @dataclass(frozen=True)
@@ -157,12 +176,15 @@ class Decision:
     )
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        if self.reject is not None:
-            for name in ("minimum", "maximum"):
-                edge = getattr(self.accept, name)
-                if edge is not None and edge in self.reject:
-                    yield "reject", f"{self.reject} overlaps accept, {self.accept}: one value would do both"
-                    break
+        if not self.structures:
+            yield "structures", "is empty; name a structure, or * for all"
+        for name in ("accept", "reject"):
+            limit = getattr(self, name)
+            for edge in () if limit is None or self.metric not in _SHARES else (limit.minimum, limit.maximum):
+                if edge is not None and not 0 <= edge <= 1:
+                    yield name, f"{edge:g} is not in [0, 1], where {self.metric} lies (1 is complete agreement)"
+        if self.reject is not None and self.reject.overlaps(self.accept):
+            yield "reject", f"{self.reject} overlaps accept, {self.accept}: one value would do both"
 
 
 @dataclass(frozen=True)
@@ -193,6 +215,14 @@ class ImageQualityLimit:
     )
     region: str = field(metadata={"doc": "Structure name it is measured in."})
     limit: Range = field(metadata={"doc": "Allowed values."})
+    background: str | None = field(
+        default=None,
+        metadata={"doc": "For cnr and tumour_to_background: structure name of the background; null: the tissue around the region."},
+    )
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.background is not None and self.measure not in _AGAINST_BACKGROUND:
+            yield "background", f"{self.measure} is not measured against a background; only {' and '.join(_AGAINST_BACKGROUND)} are"
 
 
 @dataclass(frozen=True)
@@ -231,6 +261,10 @@ class ReaderTraining:
 
     course: str = field(metadata={"doc": "Name of the training course."})
     valid_d: Range = field(metadata={"doc": "Days for which a passed training holds: its maximum."})
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.valid_d.maximum is None:
+            yield "valid_d", "needs a maximum: the days for which a passed training holds"
 
 
 @dataclass(frozen=True)
@@ -278,7 +312,8 @@ class QCProtocol:
         },
     )
     uniform_in_study: AllowedTexts | None = field(
-        default=None, metadata={"doc": "Acquisition facts that must be the same in all series of a study."}
+        default=None,
+        metadata={"doc": "Acquisition facts (names as in record.json) that must be the same in all series of a study."},
     )
     convolution_kernel: AllowedTexts | None = field(default=None, metadata={"doc": "Allowed Convolution Kernel (0018,1210)."})
     contrast: Contrast | None = field(default=None, metadata={"doc": "Contrast phase."})
@@ -295,54 +330,113 @@ class QCProtocol:
     image_quality: tuple[ImageQualityLimit, ...] = field(default=(), metadata={"doc": "The study's image-quality limits."})
     ratings: tuple[Rating, ...] = field(default=(), metadata={"doc": "Ratings that the reader must give."})
     reader_training: ReaderTraining | None = field(default=None, metadata={"doc": "Training that must be valid."})
-    ai_tools: tuple[AITool, ...] = field(default=(), metadata={"doc": "Segmentation models whose drafts are allowed."})
+    ai_tools: tuple[AITool, ...] = field(default=(), metadata={"doc": "Segmentation models whose drafts are allowed; empty: none."})
 
     def structure_of(self, segment: Segment) -> Structure | None:
-        """Return the structure that a segment stands for: by its codes, else by name or alias, else None."""
+        """Return the structure that a segment stands for: by its codes, else by name or alias, else None.
+
+        Case, separators and the place of left and right do not count ('Left Kidney' is kidney_left), nor
+        does a number at the end where a structure may have many segments ('Lesion 2' is lesion).
+        """
         if segment.terminology is not None:
             for structure in self.structures:
                 if structure.terminology.same_structure(segment.terminology):
                     return structure
-        name = _plain_name(segment.name)
+        name = plain_name(segment.name)
         for structure in self.structures:
-            if name in {_plain_name(known) for known in (structure.name, *structure.aliases)}:
+            known = plain_names(structure)
+            if name in known or (structure.many and re.sub(r"\s*#?\d+$", "", name) in known):
                 return structure
         return None
 
     def window_rule(self, structure_name: str) -> WindowRule | None:
-        """Return the first window rule for a structure, or None."""
-        return next((rule for rule in self.windows if _names(rule.structures, structure_name)), None)
+        """Return the window rule that names a structure, else the one for all (*), else None."""
+        for wanted in (structure_name, "*"):
+            for rule in self.windows:
+                if wanted in rule.structures:
+                    return rule
+        return None
 
     def decisions_for(self, structure: Structure) -> tuple[Decision, ...]:
+        """Return every decision that names a structure or is for all (*): each has its say."""
         return tuple(decision for decision in self.decisions if _names(decision.structures, structure.name))
 
     def faults(self) -> Iterator[tuple[str, str]]:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
+            yield "id", f"{self.id!r} is not lower-case letters and digits joined by hyphens, as in ct-abdomen-portal-venous"
         names = [structure.name for structure in self.structures]
         if not names:
             yield "structures", "is empty; name at least one structure"
-        for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-            yield "structures", f"{name!r} is named {names.count(name)} times"
+        yield from self._ambiguous_structures()
+        yield from self._ambiguous_windows()
         yield from self._unknown_names(names)
         yield from self._unit_faults()
         yield from self._empty_sources()
-        thickness, spacing = self.slice_thickness_mm, self.slice_spacing_mm
-        if thickness and spacing and self.slice_gap_mm and self.slice_gap_mm.maximum == 0:
-            if spacing.minimum is not None and thickness.maximum is not None and spacing.minimum > thickness.maximum:
-                yield (
-                    "slice_spacing_mm",
-                    f"at least {spacing.minimum:g} mm with slices of up to {thickness.maximum:g} mm always leaves a gap,"
-                    " and slice_gap_mm allows none",
-                )
+        yield from self._missing_tolerances()
+        yield from self._unavoidable_gap()
+
+    def _ambiguous_structures(self) -> Iterator[tuple[str, str]]:
+        for n, structure in enumerate(self.structures):
+            for m, other in enumerate(self.structures[:n]):
+                for name in sorted(plain_names(structure) & plain_names(other)):
+                    yield (
+                        f"structures[{n}]",
+                        f"the name {name!r} is also one of structures[{m}], {other.name}; a segment would be both",
+                    )
+                if structure.terminology.same_structure(other.terminology):
+                    yield (
+                        f"structures[{n}].terminology",
+                        f"has the same codes as structures[{m}], {other.name}; a segment would be both",
+                    )
+
+    def _ambiguous_windows(self) -> Iterator[tuple[str, str]]:
+        for n, rule in enumerate(self.windows):
+            for m, other in enumerate(self.windows[:n]):
+                for name in rule.structures:
+                    if name in other.structures:
+                        yield (
+                            f"windows[{n}].structures",
+                            f"{name!r} is also in windows[{m}], {other.name}; a structure has one window",
+                        )
+
+    def _missing_tolerances(self) -> Iterator[tuple[str, str]]:
+        for n, decision in enumerate(self.decisions):
+            if decision.metric == "surface_dice_protocol":
+                for m, structure in enumerate(self.structures):
+                    if structure.surface_tolerance_mm is None and _names(decision.structures, structure.name):
+                        yield (
+                            f"structures[{m}].surface_tolerance_mm",
+                            f"is not given for {structure.name}, but decisions[{n}] needs it",
+                        )
+
+    def _unavoidable_gap(self) -> Iterator[tuple[str, str]]:
+        thickness, spacing, gap = self.slice_thickness_mm, self.slice_spacing_mm, self.slice_gap_mm
+        if (
+            thickness and spacing and gap
+            and spacing.minimum is not None and thickness.maximum is not None and gap.maximum is not None
+            and spacing.minimum - thickness.maximum > gap.maximum + LIMIT_TOLERANCE
+        ):  # fmt: skip
+            yield (
+                "slice_spacing_mm",
+                f"at least {spacing.minimum:g} mm with slices of up to {thickness.maximum:g} mm always leaves a gap; slice_gap_mm allows {gap}",
+            )
 
     def _unknown_names(self, names: list[str]) -> Iterator[tuple[str, str]]:
         for list_name in ("windows", "decisions"):
             for number, rule in enumerate(getattr(self, list_name)):
                 for name in rule.structures:
                     if name != "*" and name not in names:
-                        yield f"{list_name}[{number}].structures", f"{name!r} is not a structure of this protocol"
+                        yield f"{list_name}[{number}].structures", _unknown(name, names, "a structure of this protocol")
         for number, limit in enumerate(self.image_quality):
-            if limit.region not in names:
-                yield f"image_quality[{number}].region", f"{limit.region!r} is not a structure of this protocol"
+            for key in ("region", "background"):
+                name = getattr(limit, key)
+                if name is not None and name not in names:
+                    yield f"image_quality[{number}].{key}", _unknown(name, names, "a structure of this protocol")
+        if self.uniform_in_study:
+            facts = [f.name for f in fields(Acquisition)]
+            for number, name in enumerate(self.uniform_in_study.values):
+                if name not in facts:
+                    yield f"uniform_in_study.values[{number}]", _unknown(name, facts, "an acquisition fact of record.json")
 
     def _limits(self) -> Iterator[tuple[str, Range, str | None]]:
         """Yield every range with its path and the unit it must have (None: any)."""
@@ -360,7 +454,7 @@ class QCProtocol:
         for n, structure in enumerate(self.structures):
             yield f"structures[{n}].surface_tolerance_mm", structure.surface_tolerance_mm, "mm"
         for n, decision in enumerate(self.decisions):
-            unit = "mm" if decision.metric in ("hausdorff_mm", "hausdorff_95_mm", "assd_mm") else "1"
+            unit = "mm" if decision.metric in _IN_MM else "1"
             yield f"decisions[{n}].accept", decision.accept, unit
             yield f"decisions[{n}].reject", decision.reject, unit
         for n, rule in enumerate(self.windows):
@@ -376,12 +470,17 @@ class QCProtocol:
 
     def _empty_sources(self) -> Iterator[tuple[str, str]]:
         sourced = [(path, limit) for path, limit, _ in self._limits()]
-        sourced += [(name, getattr(self, name)) for name in ("modality", "plane", "uniform_in_study", "convolution_kernel", "contrast")]
+        sourced += [
+            (name, getattr(self, name)) for name in ("modality", "plane", "uniform_in_study", "convolution_kernel", "contrast")
+        ]
         for name in ("ratings", "ai_tools"):
             sourced += [(f"{name}[{n}]", item) for n, item in enumerate(getattr(self, name))]
         for path, item in sourced:
             if item is not None and not item.source.strip():
-                yield f"{path}.source", "is empty; say who set this limit (paper, guideline, standard, or 'study decision' with its reason)"
+                yield (
+                    f"{path}.source",
+                    "is empty; say who set this limit (paper, guideline, standard, or 'study decision' with its reason)",
+                )
 
 
 @dataclass(frozen=True)
@@ -397,7 +496,16 @@ def _names(patterns: tuple[str, ...], name: str) -> bool:
     return "*" in patterns or name in patterns
 
 
-def _plain_name(name: str) -> str:
+def _unknown(name: str, known: list[str], what: str) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"{name!r} is not {what}; " + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}")
+
+
+def plain_names(structure: Structure) -> set[str]:
+    return {plain_name(name) for name in (structure.name, *structure.aliases)}
+
+
+def plain_name(name: str) -> str:
     """Return a name without case, separators and word order of left and right: 'Left Kidney' is 'kidney_left'."""
     words = name.casefold().replace("_", " ").replace("-", " ").replace(",", " ").split()
     sides = [word for word in words if word in ("left", "right")]

@@ -233,6 +233,16 @@ def test_a_segment_just_added_in_slicer_is_assessed_and_absent(scene):
     assert len({(segment.layer, segment.label_value) for segment in back.segments}) == 2
 
 
+def test_an_empty_segment_never_takes_over_the_voxels_of_one_with_its_label_value(scene):
+    volume_node = add_volume(scene, a_volume(), "CT")
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reader")
+    node.GetSegmentation().AddEmptySegment("spleen", "spleen")
+    painted = add_segmentation(scene, a_segmentation(liver=((1, 4), (2, 9), (3, 8))), volume_node, "painted")
+    node.GetSegmentation().AddSegment(painted.GetSegmentation().GetSegment("s0"), "liver")
+    back = segmentation_from_node(node, volume_node)
+    assert {segment.name: back.voxel_count(segment) for segment in back.segments} == {"spleen": 0, "liver": 3 * 7 * 5}
+
+
 def test_a_segmentation_without_segments_is_empty(scene):
     volume_node = add_volume(scene, a_volume(), "CT")
     back = segmentation_from_node(scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "none"), volume_node)
@@ -384,6 +394,8 @@ def test_evaluating_nodes_says_what_evaluating_the_case_says(tmp_path, totalsegm
 
 def test_a_dicom_series_is_judged_by_the_same_header_facts_from_a_scene(tmp_path, totalsegmentator):
     candidate = read_segmentation(totalsegmentator / "example_seg_dicom.nii.gz", labels="totalsegmentator", name="total")
+    # Slicer's writer looks through the file once per segment; eight are as good as 117.
+    candidate = dataclasses.replace(candidate, segments=candidate.segments[:8])
     case = Case(read_series(totalsegmentator / "example_ct_dicom"), candidate)
     direct = evaluate(case, an_abdomen_protocol())
     through_scene = evaluate_in_new_scene(case, an_abdomen_protocol(), tmp_path / "case.mrb")

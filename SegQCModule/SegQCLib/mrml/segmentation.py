@@ -55,11 +55,15 @@ def add_segmentation(
 
 
 def _oriented_image(layer: NDArray[np.integer], geometry: Geometry) -> vtkOrientedImageData:
+    # Cropped to the painted voxels as Slicer does: saving looks through the whole layer once per segment.
+    painted = ndimage.find_objects((layer > 0).view(np.int8))
+    box = painted[0] if painted else (slice(0, 1),) * 3
+    cropped = layer[box]
     # Slicer's tools handle these two label types; uint8 is what it makes itself.
-    dtype = np.uint8 if layer.size == 0 or layer.max() <= np.iinfo(np.uint8).max else np.int32
+    dtype = np.uint8 if cropped.max() <= np.iinfo(np.uint8).max else np.int32
     image = vtkOrientedImageData()
-    image.SetDimensions(*geometry.size[::-1])
-    scalars = numpy_to_vtk(np.ascontiguousarray(layer, dtype).ravel(), deep=True)
+    image.SetExtent(*(edge for axis in reversed(box) for edge in (axis.start, axis.stop - 1)))
+    scalars = numpy_to_vtk(np.ascontiguousarray(cropped, dtype).ravel(), deep=True)
     scalars.SetName("ImageScalars")
     image.GetPointData().SetScalars(scalars)
     image.SetImageToWorldMatrix(ijk_to_ras(geometry))
@@ -111,15 +115,21 @@ def segmentation_from_node(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLSc
     segmentation = node.GetSegmentation()
     if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != _LABELMAP:
         segmentation = _filled_surfaces(node, grid)
-        message = f"The segments of {node.GetName()!r} are surfaces: they were filled on the image's grid to measure them."
+        message = (
+            f"The segments of {node.GetName()!r} are stored as {node.GetSegmentation().GetSourceRepresentationName()}, not as voxels:"
+            " they were filled on the image's grid to measure them."
+        )
         findings = (Finding("segment_representation", Status.WARN, message),)
     painted = _painted_layers(segmentation)
     stored_grid, boxes = _common_grid(node.GetName(), painted, grid)
     layers, places = _merged(painted, boxes, stored_grid.size)
     segments = []
     for segment_id in segmentation.GetSegmentIDs():
-        layer, label_value = places.get(segment_id) or _empty_place(segmentation.GetSegment(segment_id), segments)
-        segments.append(_segment(segment_id, segmentation.GetSegment(segment_id), layer, label_value))
+        segment = segmentation.GetSegment(segment_id)
+        if segment_id not in places:
+            taken = {label_value for layer, label_value in places.values() if layer == 0}
+            places[segment_id] = (0, _free_value(int(segment.GetLabelValue()), taken))
+        segments.append(_segment(segment_id, segment, *places[segment_id]))
     return align(Segmentation(node.GetName(), stored_grid, layers, tuple(segments), findings=findings), grid)
 
 
@@ -238,10 +248,6 @@ def _merged(
 
 def _free_value(wanted: int, used: set[int]) -> int:
     return wanted if wanted > 0 and wanted not in used else next(n for n in range(1, len(used) + 2) if n not in used)
-
-
-def _empty_place(segment: vtkSegment, others: list[Segment]) -> tuple[int, int]:
-    return 0, _free_value(int(segment.GetLabelValue()), {other.label_value for other in others if other.layer == 0})
 
 
 def _segment(segment_id: str, segment: vtkSegment, layer: int, label_value: int) -> Segment:

@@ -1,0 +1,46 @@
+"""The record's measurements as a table for spreadsheets and statistics (measurements.csv)."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from SegQCLib.record import QCRecord
+
+COLUMNS = ("segment", "structure", "metric", "value", "unit", "definition", "candidate_role", "reference_role", "reason")
+
+# Spreadsheets run a cell that starts with one of these (their full-width forms too) as a formula, and drop white
+# space before it. OWASP, CSV Injection. The apostrophe is in the list so that removing one always restores the text.
+_STARTS_A_FORMULA = tuple("=+-@＝＋－＠\t\r\n'")
+
+
+def render_csv(record: QCRecord) -> str:
+    """Return the measurements as CSV, RFC 4180: a header line, CRLF line ends, quotes where needed.
+
+    An undefined value is an empty cell with its reason in the last column. Numbers have all their digits
+    and a point as decimal mark. A text that a spreadsheet would run as a formula (it starts with = + - @,
+    after white space or not) gets one apostrophe in front; so does a text that starts with an apostrophe.
+    Programs that need the exact text remove one leading apostrophe, where there is one.
+
+    Write it with newline="" and encoding "utf-8-sig": without the mark, Excel does not read UTF-8.
+    """
+    lines = io.StringIO(newline="")
+    writer = csv.writer(lines, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for m in record.measurements:
+        # Only texts are guarded: a negative number is a number.
+        value = "" if m.value is None else repr(float(m.value))
+        writer.writerow(
+            (
+                *map(_inert, (m.segment, m.structure, m.metric)),
+                value,
+                *map(_inert, (m.unit, m.definition, m.candidate_role, m.reference_role, m.reason)),
+            )
+        )
+    return lines.getvalue()
+
+
+def _inert(text: str | None) -> str:
+    if text is None:
+        return ""
+    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) or text.lstrip().startswith(_STARTS_A_FORMULA) else text

@@ -1,0 +1,366 @@
+"""The report: one self-contained HTML page of a record, for the screen and for A4.
+
+It formats and orders what the record says and computes nothing. It opens without a network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from SegQCLib.findings import Finding, Status
+from SegQCLib.metric_texts import MetricText, metric_order, metric_text
+from SegQCLib.pictures import Picture, place_text
+from SegQCLib.protocol import Decision, QCProtocol, Range
+from SegQCLib.record import Input, Measurement, QCRecord, SegmentVerdict, Verdict
+from SegQCLib.resources import resource
+
+# Narrow no-break space: a number must not break over two lines.
+_THIN_SPACE = "\u202f"
+_SHORT_HASH = 12
+_MANY_FINDINGS = 30
+
+_STATUS_ORDER = (Status.FAIL, Status.WARN, Status.NOT_EVALUATED, Status.PASS)
+_STATUS_WORDS = {
+    Status.FAIL: ("✗", "Fail"),
+    Status.WARN: ("!", "Warning"),
+    Status.NOT_EVALUATED: ("–", "Not evaluated"),
+    Status.PASS: ("✓", "Pass"),
+}
+_VERDICT_WORDS = {
+    Verdict.ACCEPT: ("✓", "Under this protocol the segmentation can be used."),
+    Verdict.REVIEW: ("?", "A person has to look at this case and decide."),
+    Verdict.REJECT: ("✗", "Under this protocol the segmentation is not usable as it is."),
+}
+_VERDICT_ORDER = (Verdict.REJECT, Verdict.REVIEW, Verdict.ACCEPT)
+_GROUPS = {
+    "overlap": "Overlap and surface agreement",
+    "distance": "Distances between the surfaces",
+    "size": "Volume, extent and shape",
+    "other": "Other measures",
+}
+_UNITS = {"mm3": "mm³", "[hnsf'U]": "HU", "{voxels}": "voxels", "{slices}": "slices", "deg": "°"}
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """What a table shows for one measure of one segment; `note` numbers the footnote of an undefined value."""
+
+    text: str
+    reason: str | None = None
+    note: int | None = None
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One measure under one definition: two definitions of a measure are two columns."""
+
+    text: MetricText
+    unit: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    segment: str
+    structure: str | None
+    verdict: Verdict | None
+    cells: tuple[_Cell, ...]
+
+
+@dataclass(frozen=True)
+class _Table:
+    title: str
+    columns: tuple[_Column, ...]
+    rows: tuple[_Row, ...]
+    other_rows: tuple[_Row, ...]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """All measures against one reference, or of one segmentation by itself."""
+
+    title: str
+    tables: tuple[_Table, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Notes:
+    """Footnotes of a block, each reason once."""
+
+    reasons: list[str] = field(default_factory=list)
+
+    def number(self, reason: str) -> int:
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        return self.reasons.index(reason) + 1
+
+
+def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Picture, ...]) -> str:
+    """Return the report as one HTML page that needs no other file and loads nothing.
+
+    Parameters
+    ----------
+    record : QCRecord
+    protocol : QCProtocol
+        The protocol that the record names.
+    pictures : tuple of Picture
+        From `slice_pictures`; empty is allowed and said on the page.
+
+    Raises
+    ------
+    ValueError
+        If the record was made under another protocol or another version of it.
+    ImportError
+        If jinja2 is not installed.
+    """
+    if (record.protocol.id, record.protocol.version) != (protocol.id, protocol.version):
+        raise ValueError(
+            f"The record was made under {record.protocol.id} {record.protocol.version}, the protocol given is"
+            f" {protocol.id} {protocol.version}. Give the protocol that the record names."
+        )
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Environment(
+        loader=FileSystemLoader(resource("Templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["sentence"] = _sentence
+    templates.filters["ratio"] = _ratio
+    templates.filters["place"] = place_text
+    templates.globals.update(status_words=_STATUS_WORDS, verdict_words=_VERDICT_WORDS, verdict_order=_VERDICT_ORDER, names=_names)
+    attention, others = _ordered_findings(record)
+    counted = Counter(finding.status for finding in record.findings)
+    return templates.get_template("report.html").render(
+        record=record,
+        protocol=protocol,
+        pictures=pictures,
+        subject=_subject(record),
+        created=_created(record.created),
+        attention=attention,
+        others=others,
+        others_open=len(others) <= _MANY_FINDINGS,
+        finding_counts=[(status, counted[status]) for status in _STATUS_ORDER],
+        segment_verdicts=sorted(record.verdicts, key=_verdict_order),
+        verdict_counts=Counter(verdict.verdict for verdict in record.verdicts),
+        blocks=_blocks(record, protocol),
+        limits=[(metric_text(d.metric), d, _limit(d.accept, d), d.reject and _limit(d.reject, d)) for d in protocol.decisions],
+        tolerances=[(s.name, s.surface_tolerance_mm) for s in protocol.structures if s.surface_tolerance_mm is not None],
+        metrics=_metrics_used(record),
+        simulated=_says_simulated(record),
+        methods=_methods(record, protocol),
+    )
+
+
+def _subject(record: QCRecord) -> str:
+    """Return what was judged: the candidate's name and the image's."""
+    shown = [entry.name for role in ("candidate", "image") for entry in record.inputs if entry.role == role]
+    return " on ".join(shown) or record.protocol.title
+
+
+def _created(text: str) -> str:
+    """Return an ISO 8601 time as 2026-11-21 18:59 +00:00; any other text as it is."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)", text)
+    return text if found is None else f"{found[1]} {found[2]} {'UTC' if found[3] in ('Z', '+00:00', '+0000') else 'UTC' + found[3]}"
+
+
+def _ordered_findings(record: QCRecord) -> tuple[list[Finding], list[Finding]]:
+    ordered = sorted(record.findings, key=lambda finding: _STATUS_ORDER.index(finding.status))
+    urgent = [finding for finding in ordered if finding.status in (Status.FAIL, Status.WARN)]
+    return urgent, ordered[len(urgent) :]
+
+
+def _verdict_order(verdict: SegmentVerdict) -> int:
+    return _VERDICT_ORDER.index(verdict.verdict)
+
+
+def _names(structures: tuple[str, ...]) -> str:
+    return "all structures" if "*" in structures else ", ".join(structures)
+
+
+def _sentence(text: str) -> str:
+    """Return a text with a full stop, so that sentences in a row stay sentences."""
+    return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
+
+
+def _grouped(value: float, decimals: int) -> str:
+    """Return a number with thin spaces between thousands; a value that only rounding makes 0 says so."""
+    if value and abs(value) < 0.5 * 10**-decimals:
+        return f"{'<' if value > 0 else '>'}{_THIN_SPACE}{'' if value > 0 else '−'}{10**-decimals:.{decimals}f}"
+    return f"{value:,.{decimals}f}".replace(",", _THIN_SPACE).replace("-", "−")
+
+
+def _ratio(value: float) -> str:
+    """Return a share with 3 decimals; only a true 1 reads 1.000, only a true 0 reads 0.000."""
+    if value != 1 and f"{value:.3f}" == "1.000":
+        return f"{'>' if value < 1 else '<'}{_THIN_SPACE}{'0.999' if value < 1 else '1.001'}"
+    return _grouped(value, 3)
+
+
+def _percent(value: float) -> str:
+    text = _grouped(value * 100, 1)
+    return f"+{text}" if value > 0 and text[0].isdigit() else text
+
+
+def _volume(mm3: float) -> str:
+    ml = mm3 / 1000
+    decimals = 1 if ml >= 10 else 2 if ml >= 1 else 3
+    return f"{_grouped(ml, decimals)} mL ({_grouped(mm3, 0 if mm3 >= 100 else 1)} mm³)"
+
+
+def _value(value: float, m: Measurement) -> str:
+    """Return a defined value as a table shows it, for a column whose heading has the unit."""
+    shown_as = metric_text(m.metric).shown_as
+    if m.unit == "mm3":
+        return _volume(value)
+    if m.unit == "mm":
+        return _grouped(value, 1 if value >= 100 else 2)
+    if m.unit.startswith("{") or shown_as == "count":
+        return _grouped(value, 0 if value == int(value) else 2)
+    if m.unit == "1":
+        return f"{_percent(value)}{_THIN_SPACE}%" if shown_as == "percent" else _ratio(value)
+    return f"{value:.4g}".replace("-", "−")
+
+
+def _unit(m: Measurement) -> str:
+    text = metric_text(m.metric)
+    if m.unit != "1":
+        return "mL and mm³" if m.unit == "mm3" else _UNITS.get(m.unit, m.unit)
+    if text.group == "other":
+        return "no unit"
+    return {"ratio": "0 to 1", "percent": "% of reference", "count": "count"}[text.shown_as]
+
+
+def _limit(limit: Range, decision: Decision) -> str:
+    """Return a decision's range in the way its measure is written in the tables."""
+    if metric_text(decision.metric).shown_as != "percent":
+        return str(limit).replace("-", "−")
+    low, high = (None if edge is None else f"{_percent(edge)}{_THIN_SPACE}%" for edge in (limit.minimum, limit.maximum))
+    if low is None:
+        return f"up to {high}"
+    return f"at least {low}" if high is None else f"{low} to {high}"
+
+
+def _blocks(record: QCRecord, protocol: QCProtocol) -> list[_Block]:
+    named = {entry.role: entry.name for entry in record.inputs}
+    pairs = dict.fromkeys((m.candidate_role, m.reference_role) for m in record.measurements)
+    # Comparisons first: what one segmentation measures by itself is context.
+    ordered = sorted(pairs, key=lambda pair: pair[1] is None)
+    blocks = []
+    for candidate_role, reference_role in ordered:
+        own = [m for m in record.measurements if (m.candidate_role, m.reference_role) == (candidate_role, reference_role)]
+        title = _role(candidate_role, named)
+        title += " by itself" if reference_role is None else f" compared with {_role(reference_role, named)}"
+        notes = _Notes()
+        tables = tuple(
+            _table(heading, [m for m in own if metric_text(m.metric).group == group], record, protocol, notes)
+            for group, heading in _GROUPS.items()
+            if any(metric_text(m.metric).group == group for m in own)
+        )
+        blocks.append(_Block(title[0].upper() + title[1:], tables, tuple(notes.reasons)))
+    return blocks
+
+
+def _role(role: str, named: dict[str, str]) -> str:
+    return f"{role} ({named[role]})" if role in named else role
+
+
+def _table(title: str, measurements: list[Measurement], record: QCRecord, protocol: QCProtocol, notes: _Notes) -> _Table:
+    columns = sorted(
+        dict.fromkeys(_Column(metric_text(m.metric), _unit(m), m.definition) for m in measurements),
+        key=lambda column: metric_order(column.text.id),
+    )
+    verdicts = {verdict.segment: verdict.verdict for verdict in record.verdicts}
+    cells: dict[tuple[str, str | None, int], dict[_Column, _Cell]] = {}
+    seen: Counter[tuple[str, str | None, _Column]] = Counter()
+    for m in measurements:
+        column = _Column(metric_text(m.metric), _unit(m), m.definition)
+        # DICOM Segment Labels need not be unique: a second segment of a name gets a row of its own.
+        occurrence = seen[m.segment, m.structure, column]
+        seen[m.segment, m.structure, column] += 1
+        cells.setdefault((m.segment, m.structure, occurrence), {})[column] = _cell(m, notes)
+    structures = [structure.name for structure in protocol.structures]
+    not_measured = _Cell("–", "Not measured.")
+    rows = [
+        _Row(segment, structure, verdicts.get(segment), tuple(by_column.get(column, not_measured) for column in columns))
+        for (segment, structure, _), by_column in cells.items()
+    ]
+    main = sorted(
+        (row for row in rows if row.structure is not None),
+        key=lambda row: structures.index(row.structure) if row.structure in structures else len(structures),
+    )
+    return _Table(title, tuple(columns), tuple(main), tuple(row for row in rows if row.structure is None))
+
+
+def _cell(m: Measurement, notes: _Notes) -> _Cell:
+    if m.value is not None:
+        return _Cell(_value(m.value, m))
+    reason = m.reason or "The record gives no reason."
+    return _Cell("undefined", reason, notes.number(reason))
+
+
+def _metrics_used(record: QCRecord) -> list[tuple[MetricText, list[str]]]:
+    """Return the words of each metric in the record with the names of the definitions it was computed by."""
+    definitions: dict[str, dict[str, None]] = {}
+    for m in record.measurements:
+        definitions.setdefault(m.metric, {})[m.definition] = None
+    return [(metric_text(metric), list(definitions[metric])) for metric in sorted(definitions, key=metric_order)]
+
+
+def _says_simulated(record: QCRecord) -> bool:
+    texts = [entry.name for entry in record.inputs] + [finding.message for finding in record.findings]
+    return any("simulated" in text.casefold() for text in texts)
+
+
+def _methods(record: QCRecord, protocol: QCProtocol) -> str:
+    """Return a methods paragraph: only what the record states, in full sentences."""
+    facts, identity = record.case, record.protocol
+    software = dict(record.software)
+    own = next((name for name in software if name.casefold() == "segqc"), None)
+    by = f"SegQC {software.pop(own)}" if own else "SegQC (version not recorded)"
+    if software:
+        by += f" (with {', '.join(f'{name} {version}' for name, version in software.items())})"
+    file_hash = f"SHA-256 of its file begins {identity.sha256[:_SHORT_HASH]}"
+    title = f"“{identity.title}” ({identity.id}, version {identity.version}; {file_hash})"
+    sentences = [f"Segmentation quality was assessed with {by} under the protocol {title}."]
+    size = " × ".join(str(n) for n in facts.geometry.size)
+    spacing = " × ".join(f"{mm:.4g}" for mm in facts.geometry.spacing_mm)
+    sentences.append(
+        f"All measurements were made on the grid of the {_modality(record)}image, {size} voxels (slices, rows, columns) spaced"
+        f" {spacing} mm apart."
+    )
+    thicknesses = facts.acquisition.slice_thicknesses_mm
+    if thicknesses:
+        sentences.append(f"The slice thickness stated in the header was {' and '.join(f'{mm:g}' for mm in thicknesses)} mm.")
+    references = [entry for entry in record.inputs if _is_reference(entry)]
+    structures = ", ".join(structure.name.replace("_", " ") for structure in protocol.structures)
+    sentences.append(f"The protocol names the following structures: {structures}.")
+    if len(references) == 1:
+        sentences.append("The candidate segmentation was compared with one reference segmentation.")
+    elif references:
+        sentences.append(f"The candidate segmentation was compared with {len(references)} reference segmentations, one by one.")
+    else:
+        sentences.append("There was no reference segmentation, so no agreement with a reference was measured.")
+    used = [f"{text.long_name} ({'; '.join(definitions)})" for text, definitions in _metrics_used(record)]
+    if used:
+        sentences.append(f"These measures were computed, each by the definition named in brackets: {'; '.join(used)}.")
+    if any(m.value is None for m in record.measurements):
+        sentences.append("Measures that are undefined, for example because a segment is empty, were reported as undefined.")
+    models = list(dict.fromkeys(entry.model for entry in record.expected_agreement))
+    if models:
+        sentences.append(f"Expected expert agreement was predicted with {', '.join(models)}.")
+    return " ".join(sentences)
+
+
+def _modality(record: QCRecord) -> str:
+    modality = record.case.acquisition.modality
+    return f"{modality} " if modality else ""
+
+
+def _is_reference(entry: Input) -> bool:
+    return entry.role.split(" ")[0] == "reference"

@@ -20,12 +20,13 @@ from SegQCLib.record import CaseFacts, Measurement, ProtocolIdentity, QCRecord, 
 slicer = pytest.importorskip("slicer", reason="the MRML layer needs slicer-core")
 vtk = pytest.importorskip("vtk")
 
+from SegQCLib.mrml.database_acquisition import keep_database_acquisition  # noqa: E402
 from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene  # noqa: E402
 from SegQCLib.mrml.record_node import read_record, write_record  # noqa: E402
 from SegQCLib.mrml.results_table import MEASUREMENT_TITLES, write_findings, write_measurements  # noqa: E402
 from SegQCLib.mrml.scene import load_scene, new_scene, save_scene  # noqa: E402
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node  # noqa: E402
-from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, add_volume, volume_from_node  # noqa: E402
+from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, SLICE_ORIGINS_ATTRIBUTE, add_volume, volume_from_node  # noqa: E402
 
 COS, SIN = math.cos(math.radians(20)), math.sin(math.radians(20))
 OBLIQUE = ((0.0, -SIN, COS), (0.0, COS, SIN), (1.0, 0.0, 0.0))
@@ -150,6 +151,39 @@ def test_changed_header_facts_are_refused_with_the_attribute_s_name(scene):
     node = add_volume(scene, a_volume(), "CT")
     node.SetAttribute(ACQUISITION_ATTRIBUTE, '{"modalty": "CT"}')
     with pytest.raises(BadDataError, match=r"CT, node attribute SegQC\.Acquisition.*did you mean 'modality'"):
+        volume_from_node(node)
+
+
+def test_a_volume_from_slicer_s_dicom_database_gets_the_header_facts_of_its_series(scene, totalsegmentator):
+    class Database:
+        """The two members of Slicer's ctkDICOMDatabase that are used, over one folder."""
+
+        isOpen = True  # noqa: N815
+
+        def fileForInstance(self, _uid):
+            return str(next((totalsegmentator / "example_ct_dicom").iterdir()))
+
+    series = read_series(totalsegmentator / "example_ct_dicom")
+    node = add_volume(scene, dataclasses.replace(series, acquisition=Acquisition()), "CT")
+    node.RemoveAttribute(ACQUISITION_ATTRIBUTE)
+    keep_database_acquisition(node, Database())
+    assert volume_from_node(node).acquisition == Acquisition()  # not from the database
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    keep_database_acquisition(node, None)
+    assert volume_from_node(node).acquisition == Acquisition()
+    keep_database_acquisition(node, Database())
+    assert volume_from_node(node).acquisition == series.acquisition
+
+
+def test_slice_positions_of_an_irregular_series_stay_with_the_node(scene):
+    origins = np.array([(0.0, 0.0, position) for position in (0.0, 2.0, 5.0)])
+    geometry = a_geometry((3, 20, 30), (2.5, 1.0, 1.0))
+    acquisition = Acquisition("DICOM headers", "CT", slice_displacement_mm=0.5)
+    volume = dataclasses.replace(a_volume(geometry, acquisition), slice_origins_lps_mm=origins)
+    node = add_volume(scene, volume, "CT")
+    assert np.array_equal(volume_from_node(node).slice_origins_lps_mm, origins)
+    node.SetAttribute(SLICE_ORIGINS_ATTRIBUTE, "[[0, 0, 0]]")
+    with pytest.raises(BadDataError, match="each of the 3 slices"):
         volume_from_node(node)
 
 

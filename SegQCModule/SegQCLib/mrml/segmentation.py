@@ -116,7 +116,7 @@ def segmentation_from_node(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLSc
     if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != _LABELMAP:
         segmentation = _filled_surfaces(node, grid)
         message = (
-            f"The segments of {node.GetName()!r} are stored as {node.GetSegmentation().GetSourceRepresentationName()}, not as voxels:"
+            f"The segments of {node.GetName()!r} are not voxels but {node.GetSegmentation().GetSourceRepresentationName()}:"
             " they were filled on the image's grid to measure them."
         )
         findings = (Finding("segment_representation", Status.WARN, message),)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import slicer.util
 import vtk
+from numpy.typing import NDArray
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene
 
 from SegQCLib.case import Acquisition, Volume, WindowLevel
@@ -13,9 +16,12 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
+from SegQCLib.regular_grid import is_regular
 
 # Node attribute with the header facts as JSON: a scene is opened on machines without its DICOM database.
 ACQUISITION_ATTRIBUTE = "SegQC.Acquisition"
+# Where each slice of an irregular series lies, (left, posterior, superior) in mm: a node has one spacing only.
+SLICE_ORIGINS_ATTRIBUTE = "SegQC.SliceOrigins"
 
 
 def add_volume(scene: vtkMRMLScene, volume: Volume, name: str) -> vtkMRMLScalarVolumeNode:
@@ -37,7 +43,7 @@ def add_volume(scene: vtkMRMLScene, volume: Volume, name: str) -> vtkMRMLScalarV
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     slicer.util.updateVolumeFromArray(node, array)
     node.SetIJKToRASMatrix(ijk_to_ras(volume.geometry))
-    keep_acquisition(node, volume.acquisition)
+    keep_acquisition(node, volume)
     if volume.display is not None:
         show_with_window(node, volume.display)
     return node
@@ -52,9 +58,11 @@ def show_with_window(node: vtkMRMLScalarVolumeNode, window_level: WindowLevel) -
     display_node.SetWindowLevel(window_level.window, window_level.level)
 
 
-def keep_acquisition(node: vtkMRMLScalarVolumeNode, acquisition: Acquisition) -> None:
-    """Keep the header facts with the node, and so with the scene."""
-    node.SetAttribute(ACQUISITION_ATTRIBUTE, to_json(acquisition))
+def keep_acquisition(node: vtkMRMLScalarVolumeNode, volume: Volume) -> None:
+    """Keep the header facts of a volume with its node, and so with the scene."""
+    node.SetAttribute(ACQUISITION_ATTRIBUTE, to_json(volume.acquisition))
+    if volume.slice_origins_lps_mm is not None and not is_regular(volume):
+        node.SetAttribute(SLICE_ORIGINS_ATTRIBUTE, json.dumps(volume.slice_origins_lps_mm.tolist()))
 
 
 def acquisition_of(node: vtkMRMLScalarVolumeNode) -> Acquisition:
@@ -76,6 +84,24 @@ def acquisition_of(node: vtkMRMLScalarVolumeNode) -> Acquisition:
             f"is not what SegQC wrote: {error}.",
             "Load the image again from DICOM, or remove the attribute: its facts then count as unknown.",
         ) from error
+
+
+def _slice_origins(node: vtkMRMLScalarVolumeNode) -> NDArray[np.float64] | None:
+    text = node.GetAttribute(SLICE_ORIGINS_ATTRIBUTE)
+    if text is None:
+        return None
+    try:
+        origins = np.array(json.loads(text), float)
+    except ValueError:
+        origins = np.empty(0)
+    slices = node.GetImageData().GetDimensions()[2]
+    if origins.shape != (slices, 3):
+        raise BadDataError(
+            f"{node.GetName()}, node attribute {SLICE_ORIGINS_ATTRIBUTE}",
+            f"is not a position for each of the {slices} slices.",
+            "Load the image again from DICOM.",
+        )
+    return origins
 
 
 def volume_from_node(node: vtkMRMLScalarVolumeNode) -> Volume:
@@ -104,6 +130,7 @@ def volume_from_node(node: vtkMRMLScalarVolumeNode) -> Volume:
         acquisition=acquisition_of(node),
         findings=_transform_findings(node),
         display=None if display_node is None else WindowLevel(display_node.GetWindow(), display_node.GetLevel()),
+        slice_origins_lps_mm=_slice_origins(node),
     )
 
 

@@ -1,8 +1,11 @@
 import copy
 import csv
+import dataclasses
 import itertools
 import json
 import re
+import typing
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -90,6 +93,12 @@ def test_no_shipped_limit_is_called_the_esr_limit_and_each_says_who_set_it(proto
         assert "ESR limit" not in source
 
 
+@pytest.mark.parametrize("protocol_id", SHIPPED)
+def test_every_structure_of_a_shipped_protocol_has_a_measure_that_decides(protocol_id):
+    protocol = load_protocol(protocol_id).protocol
+    assert all(protocol.decisions_for(structure) for structure in protocol.structures)
+
+
 @pytest.mark.parametrize(("name", "schema"), [("protocol", protocol_schema()), ("record", record_schema())])
 def test_the_shipped_schema_is_the_one_of_the_code(name, schema):
     shipped = resource(f"Schemas/{name}.schema.json").read_text(encoding="utf-8")
@@ -100,6 +109,27 @@ def totalsegmentator_codes(shared_data) -> dict[str, dict[str, str]]:
     folder = shared_data / "totalsegmentator" / "totalsegmentator" / "resources"
     with (folder / "totalsegmentator_snomed_mapping.csv").open(encoding="utf-8") as file:
         return {row["Structure"]: row for row in csv.DictReader(file)}
+
+
+def keys_of(cls: type) -> set[str]:
+    keys = set()
+    for name, hint in typing.get_type_hints(cls).items():
+        keys.add(name)
+        for part in (hint, *typing.get_args(hint)):
+            if dataclasses.is_dataclass(part):
+                keys |= keys_of(part)
+    return keys
+
+
+def test_the_reference_for_coordinators_explains_every_key():
+    text = (Path(__file__).parents[1] / "Documentation" / "protocol.md").read_text(encoding="utf-8")
+    assert {key for key in keys_of(QCProtocol) if f"`{key}`" not in text} == set()
+
+
+def test_the_example_in_the_reference_is_a_usable_protocol():
+    text = (Path(__file__).parents[1] / "Documentation" / "protocol.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(\{\n.*?\n\})\n```", text, flags=re.DOTALL)
+    assert from_json(QCProtocol, example).id == "liver-ct"
 
 
 def test_abdominal_organs_have_the_names_and_codes_of_totalsegmentator(shared_data):
@@ -154,7 +184,8 @@ def test_the_lung_nodule_limits_are_those_of_the_lidc_radiologists(shared_data):
                 start, length = int(row["offset"]), int(row["nbytes"])
                 readers = np.unpackbits(bits[start : start + length])[: np.prod(shape)].reshape(shape[0], -1)
                 dices += [2 * (a & b).sum() / (a.sum() + b.sum(dtype=int)) for a, b in itertools.combinations(readers, 2)]
-    (decision,) = load_protocol("ct-lung-nodule").protocol.decisions
+    protocol = load_protocol("ct-lung-nodule").protocol
+    (decision,) = protocol.decisions_for(protocol.structures[0])
     assert len(dices) == 5646
     assert np.mean(np.array(dices) > decision.accept.minimum) == pytest.approx(0.90, abs=0.005)
     assert np.mean(np.array(dices) <= decision.reject.maximum) == pytest.approx(0.05, abs=0.005)
@@ -235,7 +266,7 @@ def test_loading_a_bad_file_names_the_file_and_lists_its_faults(tmp_path):
     with pytest.raises(BadDataError) as error:
         load_protocol(path)
     lines = str(error.value).splitlines()
-    assert lines[:2] == ["mine.json: is not a usable protocol:", "  titel: unknown key; did you mean 'title'?"]
+    assert lines[:2] == ["mine.json: is not a usable protocol. Correct:", "  titel: unknown key; did you mean 'title'?"]
     assert lines[2].startswith("  id: 'My protocol' is not lower-case")
 
 

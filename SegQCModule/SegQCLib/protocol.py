@@ -416,10 +416,8 @@ class QCProtocol:
             and spacing.minimum is not None and thickness.maximum is not None and gap.maximum is not None
             and spacing.minimum - thickness.maximum > gap.maximum + LIMIT_TOLERANCE
         ):  # fmt: skip
-            yield (
-                "slice_spacing_mm",
-                f"at least {spacing.minimum:g} mm with slices of up to {thickness.maximum:g} mm always leaves a gap; slice_gap_mm allows {gap}",
-            )
+            facts = f"at least {spacing.minimum:g} mm with slices of up to {thickness.maximum:g} mm"
+            yield "slice_spacing_mm", f"{facts} always leaves a gap; slice_gap_mm allows {gap}"
 
     def _unknown_names(self, names: list[str]) -> Iterator[tuple[str, str]]:
         for list_name in ("windows", "decisions"):
@@ -541,7 +539,7 @@ def load_protocol(name_or_path: str | Path) -> LoadedProtocol:
         raise BadDataError(path, "is not UTF-8 text.", "Save the protocol as UTF-8.") from error
     except FaultyJSONError as error:
         listed = "\n".join(f"  {fault}" for fault in error.faults)
-        raise BadDataError(path.name, f"is not a usable protocol:\n{listed}\n", "Correct the lines above.") from error
+        raise BadDataError(path.name, "is not a usable protocol.", f"Correct:\n{listed}") from error
     return LoadedProtocol(protocol, str(path), hashlib.sha256(content).hexdigest())
 
 

@@ -26,7 +26,7 @@ class MetricText:
         Who described the measure.
     group : {"overlap", "distance", "size", "other"}
         Which table it belongs to.
-    shown_as : {"ratio", "percent", "count"}
+    shown_as : {"ratio", "signed", "count"}
         How a value of UCUM unit 1 is written. Values with another unit are written with that unit.
     """
 
@@ -38,7 +38,7 @@ class MetricText:
     values: str
     source: str
     group: Literal["overlap", "distance", "size", "other"]
-    shown_as: Literal["ratio", "percent", "count"] = "ratio"
+    shown_as: Literal["ratio", "signed", "count"] = "ratio"
 
     @property
     def better_text(self) -> str:
@@ -89,9 +89,9 @@ METRIC_TEXTS = (
         "Jaccard, New Phytologist 1912;11:37-50",
         "overlap",
     ),
-    _surface_dice("surface_dice_1mm", "Surface Dice, 1 mm", "1 mm"),
-    _surface_dice("surface_dice_2mm", "Surface Dice, 2 mm", "2 mm"),
-    _surface_dice("surface_dice_3mm", "Surface Dice, 3 mm", "3 mm"),
+    _surface_dice("surface_dice_1mm", "Surface Dice, 1\u00a0mm", "1 mm"),
+    _surface_dice("surface_dice_2mm", "Surface Dice, 2\u00a0mm", "2 mm"),
+    _surface_dice("surface_dice_3mm", "Surface Dice, 3\u00a0mm", "3 mm"),
     _surface_dice("surface_dice_protocol", "Surface Dice, protocol", "the protocol's tolerance for the structure"),
     MetricText(
         "hausdorff_mm",
@@ -158,12 +158,12 @@ METRIC_TEXTS = (
         "Volume difference",
         "Relative volume difference",
         "How much larger (+) or smaller (−) the candidate is than the reference, as a share of the reference volume;"
-        " 0 % does not mean that the two overlap.",
+        " 0.100 is 10 % larger, and 0 does not mean that the two overlap.",
         "closer to 0",
-        "−100 % and above",
+        "−1 (candidate empty) and above",
         _HEIMANN,
         "size",
-        "percent",
+        "signed",
     ),
     MetricText(
         "voxel_count",
@@ -190,8 +190,8 @@ METRIC_TEXTS = (
     MetricText(
         "islands",
         "Islands",
-        "Number of separate parts",
-        "How many parts of the segment do not touch each other; which parts are counted stands in the definition.",
+        "Islands apart from the largest part",
+        "How many pieces of the segment lie apart from its largest piece; 0 means that the segment is in one piece.",
         None,
         "0 and above",
         "Connected components on the image grid",

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from SegQCLib.case import Case, Segment, Segmentation, Volume, WindowLevel
 from SegQCLib.geometry import Geometry
+from SegQCLib.pairing import Pair, pair_segments
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.record import QCRecord, SliceToView
 
@@ -143,7 +144,9 @@ def slice_pictures(case: Case, record: QCRecord, protocol: QCProtocol) -> tuple[
         If the record names a slice or a reference that this case does not have: it is another case's record.
     """
     view = slice_view(case.image.geometry)
-    return tuple(_picture(case, entry, protocol, view) for entry in record.slices_to_view)
+    # The same pairs as were measured, made once: with 117 segments pairing takes longer than drawing.
+    pairs = {role: pair_segments(s, case.candidate) for role, s in zip(case.reference_roles(), case.references, strict=True)}
+    return tuple(_picture(case, pairs, entry, protocol, view) for entry in record.slices_to_view)
 
 
 def slice_view(geometry: Geometry) -> SliceView:
@@ -250,19 +253,23 @@ def _outline_loops(mask: NDArray[np.bool_]) -> list[list[tuple[int, int]]]:
     return loops
 
 
-def _picture(case: Case, entry: SliceToView, protocol: QCProtocol, view: SliceView) -> Picture:
+def _picture(case: Case, pairs: dict[str, list[Pair]], entry: SliceToView, protocol: QCProtocol, view: SliceView) -> Picture:
     geometry = case.image.geometry
     k = entry.slice_index
     if not 0 <= k < geometry.size[0]:
         raise ValueError(f"The record shows slice {k}; this image has slices 0 to {geometry.size[0] - 1}. Give its own record.")
     drawn: list[tuple[Literal["reference", "candidate"], Segmentation]] = [("candidate", case.candidate)]
-    if entry.reference_role is not None:
-        if entry.reference_role not in case.reference_roles():
-            raise ValueError(
-                f"The record compares with {entry.reference_role!r}; this case has {case.reference_roles()}. Give its own record."
-            )
+    if entry.reference_role is None:
+        segments = [next((segment for segment in case.candidate.segments if segment.name == entry.segment), None)]
+    elif entry.reference_role in pairs:
         drawn.insert(0, ("reference", case.references[case.reference_roles().index(entry.reference_role)]))
-    masks = [view.apply(_slice_mask(segmentation, entry, protocol, k)) for _, segmentation in drawn]
+        pair = next((pair for pair in pairs[entry.reference_role] if pair.name == entry.segment), Pair(None, None))
+        segments = [pair.reference, pair.candidate]
+    else:
+        raise ValueError(
+            f"The record compares with {entry.reference_role!r}; this case has {case.reference_roles()}. Give its own record."
+        )
+    masks = [view.apply(_slice_mask(segmentation, segment, k)) for (_, segmentation), segment in zip(drawn, segments, strict=True)]
     _, j, i = geometry.index_kji(entry.location_lps_mm)
     rows, columns = _crop(masks, view, view.row_column(j, i, geometry.size[1:]))
     outlines = tuple(
@@ -301,24 +308,10 @@ def _picture(case: Case, entry: SliceToView, protocol: QCProtocol, view: SliceVi
     )
 
 
-def _slice_mask(segmentation: Segmentation, entry: SliceToView, protocol: QCProtocol, k: int) -> NDArray[np.bool_]:
-    segment = _segment(segmentation, entry, protocol)
+def _slice_mask(segmentation: Segmentation, segment: Segment | None, k: int) -> NDArray[np.bool_]:
     if segment is None:
         return np.zeros(segmentation.geometry.size[1:], bool)
     return segmentation.mask(segment, (slice(k, k + 1), slice(None), slice(None)))[0]
-
-
-def _segment(segmentation: Segmentation, entry: SliceToView, protocol: QCProtocol) -> Segment | None:
-    by_name = next((segment for segment in segmentation.segments if segment.name == entry.segment), None)
-    if by_name is not None or entry.structure is None:
-        return by_name
-    of_structure = [
-        segment
-        for segment in segmentation.segments
-        if (structure := protocol.structure_of(segment)) is not None and structure.name == entry.structure
-    ]
-    # Several lesions carry one structure: without the name nobody can say which of them is meant.
-    return of_structure[0] if len(of_structure) == 1 else None
 
 
 def _crop(masks: list[NDArray[np.bool_]], view: SliceView, location: tuple[float, float]) -> tuple[slice, slice]:

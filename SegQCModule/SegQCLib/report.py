@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from SegQCLib.findings import Finding, Status
 from SegQCLib.metric_texts import MetricText, metric_order, metric_text
 from SegQCLib.pictures import Picture, place_text
-from SegQCLib.protocol import Decision, QCProtocol, Range
+from SegQCLib.protocol import QCProtocol
 from SegQCLib.record import Input, Measurement, QCRecord, SegmentVerdict, Verdict
 from SegQCLib.resources import resource
 
@@ -45,20 +45,27 @@ _UNITS = {"mm3": "mm³", "[hnsf'U]": "HU", "{voxels}": "voxels", "{slices}": "sl
 
 @dataclass(frozen=True)
 class _Cell:
-    """What a table shows for one measure of one segment; `note` numbers the footnote of an undefined value."""
+    """What a table shows for one measure of one segment.
+
+    `note` numbers the footnote of an undefined value; `definition` is given where it is not the column's.
+    """
 
     text: str
     reason: str | None = None
     note: int | None = None
+    definition: str | None = None
 
 
 @dataclass(frozen=True)
 class _Column:
-    """One measure under one definition: two definitions of a measure are two columns."""
+    """One measure, under one definition where a segment has it under several.
+
+    `definition` is None where it differs from segment to segment, as a tolerance does: then the cells have it.
+    """
 
     text: MetricText
     unit: str
-    definition: str
+    definition: str | None
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,7 @@ class _Block:
     """All measures against one reference, or of one segmentation by itself."""
 
     title: str
+    warning: str | None
     tables: tuple[_Table, ...]
     notes: tuple[str, ...]
 
@@ -142,6 +150,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         pictures=pictures,
         subject=_subject(record),
         created=_created(record.created),
+        grid=_grid(record),
         attention=attention,
         others=others,
         others_open=len(others) <= _MANY_FINDINGS,
@@ -149,7 +158,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         segment_verdicts=sorted(record.verdicts, key=_verdict_order),
         verdict_counts=Counter(verdict.verdict for verdict in record.verdicts),
         blocks=_blocks(record, protocol),
-        limits=[(metric_text(d.metric), d, _limit(d.accept, d), d.reject and _limit(d.reject, d)) for d in protocol.decisions],
+        limits=[(metric_text(decision.metric), decision) for decision in protocol.decisions],
         tolerances=[(s.name, s.surface_tolerance_mm) for s in protocol.structures if s.surface_tolerance_mm is not None],
         metrics=_metrics_used(record),
         simulated=_says_simulated(record),
@@ -202,8 +211,8 @@ def _ratio(value: float) -> str:
     return _grouped(value, 3)
 
 
-def _percent(value: float) -> str:
-    text = _grouped(value * 100, 1)
+def _signed(value: float) -> str:
+    text = _grouped(value, 3)
     return f"+{text}" if value > 0 and text[0].isdigit() else text
 
 
@@ -223,7 +232,7 @@ def _value(value: float, m: Measurement) -> str:
     if m.unit.startswith("{") or shown_as == "count":
         return _grouped(value, 0 if value == int(value) else 2)
     if m.unit == "1":
-        return f"{_percent(value)}{_THIN_SPACE}%" if shown_as == "percent" else _ratio(value)
+        return _signed(value) if shown_as == "signed" else _ratio(value)
     return f"{value:.4g}".replace("-", "−")
 
 
@@ -233,17 +242,7 @@ def _unit(m: Measurement) -> str:
         return "mL and mm³" if m.unit == "mm3" else _UNITS.get(m.unit, m.unit)
     if text.group == "other":
         return "no unit"
-    return {"ratio": "0 to 1", "percent": "% of reference", "count": "count"}[text.shown_as]
-
-
-def _limit(limit: Range, decision: Decision) -> str:
-    """Return a decision's range in the way its measure is written in the tables."""
-    if metric_text(decision.metric).shown_as != "percent":
-        return str(limit).replace("-", "−")
-    low, high = (None if edge is None else f"{_percent(edge)}{_THIN_SPACE}%" for edge in (limit.minimum, limit.maximum))
-    if low is None:
-        return f"up to {high}"
-    return f"at least {low}" if high is None else f"{low} to {high}"
+    return {"ratio": "0 to 1", "signed": "share of reference", "count": "count"}[text.shown_as]
 
 
 def _blocks(record: QCRecord, protocol: QCProtocol) -> list[_Block]:
@@ -262,7 +261,13 @@ def _blocks(record: QCRecord, protocol: QCProtocol) -> list[_Block]:
             for group, heading in _GROUPS.items()
             if any(metric_text(m.metric).group == group for m in own)
         )
-        blocks.append(_Block(title[0].upper() + title[1:], tables, tuple(notes.reasons)))
+        # Agreement with the draft is high where a reader changed little: it must not be read as quality.
+        warning = (
+            "These numbers say how much of the draft was changed, not how good the outlines are."
+            if reference_role == "draft"
+            else None
+        )
+        blocks.append(_Block(title[0].upper() + title[1:], warning, tables, tuple(notes.reasons)))
     return blocks
 
 
@@ -271,19 +276,21 @@ def _role(role: str, named: dict[str, str]) -> str:
 
 
 def _table(title: str, measurements: list[Measurement], record: QCRecord, protocol: QCProtocol, notes: _Notes) -> _Table:
-    columns = sorted(
-        dict.fromkeys(_Column(metric_text(m.metric), _unit(m), m.definition) for m in measurements),
-        key=lambda column: metric_order(column.text.id),
-    )
+    several = _defined_in_several_ways(measurements)
+
+    def column_of(m: Measurement) -> _Column:
+        return _Column(metric_text(m.metric), _unit(m), None if m.metric in several else m.definition)
+
+    columns = sorted(dict.fromkeys(map(column_of, measurements)), key=lambda column: metric_order(column.text.id))
     verdicts = {verdict.segment: verdict.verdict for verdict in record.verdicts}
     cells: dict[tuple[str, str | None, int], dict[_Column, _Cell]] = {}
     seen: Counter[tuple[str, str | None, _Column]] = Counter()
     for m in measurements:
-        column = _Column(metric_text(m.metric), _unit(m), m.definition)
+        column = column_of(m)
         # DICOM Segment Labels need not be unique: a second segment of a name gets a row of its own.
         occurrence = seen[m.segment, m.structure, column]
         seen[m.segment, m.structure, column] += 1
-        cells.setdefault((m.segment, m.structure, occurrence), {})[column] = _cell(m, notes)
+        cells.setdefault((m.segment, m.structure, occurrence), {})[column] = _cell(m, column, notes)
     structures = [structure.name for structure in protocol.structures]
     not_measured = _Cell("–", "Not measured.")
     rows = [
@@ -297,11 +304,24 @@ def _table(title: str, measurements: list[Measurement], record: QCRecord, protoc
     return _Table(title, tuple(columns), tuple(main), tuple(row for row in rows if row.structure is None))
 
 
-def _cell(m: Measurement, notes: _Notes) -> _Cell:
+def _defined_in_several_ways(measurements: list[Measurement]) -> set[str]:
+    """Return the metrics whose definition differs between segments but is one for each segment."""
+    per_metric: dict[str, dict[tuple[str, str | None], set[str]]] = {}
+    for m in measurements:
+        per_metric.setdefault(m.metric, {}).setdefault((m.segment, m.structure), set()).add(m.definition)
+    return {
+        metric
+        for metric, by_segment in per_metric.items()
+        if all(len(own) == 1 for own in by_segment.values()) and len(set.union(*by_segment.values())) > 1
+    }
+
+
+def _cell(m: Measurement, column: _Column, notes: _Notes) -> _Cell:
+    definition = m.definition if column.definition is None else None
     if m.value is not None:
-        return _Cell(_value(m.value, m))
+        return _Cell(_value(m.value, m), definition=definition)
     reason = m.reason or "The record gives no reason."
-    return _Cell("undefined", reason, notes.number(reason))
+    return _Cell("undefined", reason, notes.number(reason), definition)
 
 
 def _metrics_used(record: QCRecord) -> list[tuple[MetricText, list[str]]]:
@@ -328,12 +348,7 @@ def _methods(record: QCRecord, protocol: QCProtocol) -> str:
     file_hash = f"SHA-256 of its file begins {identity.sha256[:_SHORT_HASH]}"
     title = f"“{identity.title}” ({identity.id}, version {identity.version}; {file_hash})"
     sentences = [f"Segmentation quality was assessed with {by} under the protocol {title}."]
-    size = " × ".join(str(n) for n in facts.geometry.size)
-    spacing = " × ".join(f"{mm:.4g}" for mm in facts.geometry.spacing_mm)
-    sentences.append(
-        f"All measurements were made on the grid of the {_modality(record)}image, {size} voxels (slices, rows, columns) spaced"
-        f" {spacing} mm apart."
-    )
+    sentences.append(f"All measurements were made on the grid of the {_modality(record)}image, {_grid(record)}.")
     thicknesses = facts.acquisition.slice_thicknesses_mm
     if thicknesses:
         sentences.append(f"The slice thickness stated in the header was {' and '.join(f'{mm:g}' for mm in thicknesses)} mm.")
@@ -355,6 +370,13 @@ def _methods(record: QCRecord, protocol: QCProtocol) -> str:
     if models:
         sentences.append(f"Expected expert agreement was predicted with {', '.join(models)}.")
     return " ".join(sentences)
+
+
+def _grid(record: QCRecord) -> str:
+    geometry = record.case.geometry
+    size = " × ".join(str(n) for n in geometry.size)
+    spacing = " × ".join(f"{mm:.4g}" for mm in geometry.spacing_mm)
+    return f"{size} voxels (slices, rows, columns) spaced {spacing} mm apart"
 
 
 def _modality(record: QCRecord) -> str:

@@ -31,6 +31,10 @@ def align(segmentation: Segmentation, geometry: Geometry) -> Segmentation:
     if same_grid(reorder_axes(segmentation.geometry, order), geometry):
         layers = tuple(order.apply(layer) for layer in segmentation.layers)
         return replace(segmentation, geometry=geometry, layers=layers, stored=segmentation)
+    if not any(layer.any() for layer in segmentation.layers):
+        # Slicer saves an empty segmentation as one voxel anywhere: absent is absent wherever it is.
+        empty = tuple(np.zeros(geometry.size, layer.dtype) for layer in segmentation.layers)
+        return replace(segmentation, geometry=geometry, layers=empty, stored=segmentation)
     if not boxes_overlap(segmentation.geometry, geometry):
         raise BadDataError(
             segmentation.source.path if segmentation.source else segmentation.name,

@@ -64,14 +64,15 @@ class Geometry:
         return self.lps_mm(corners.reshape(8, 3))
 
 
-def geometry_of(image: sitk.Image) -> Geometry:
-    """Return the geometry of a 3-D SimpleITK image (which is already in LPS)."""
-    matrix = np.array(image.GetDirection()).reshape(3, 3)
-    axes = tuple(tuple(float(value) for value in matrix[:, column]) for column in (2, 1, 0))
+def geometry_of(image: sitk.Image | sitk.ImageFileReader) -> Geometry:
+    """Return the geometry of an image, or of a header that was read, in its first three axes; ITK's positions are LPS."""
+    dimensions = image.GetDimension()
+    matrix = np.array(image.GetDirection()).reshape(dimensions, dimensions)
+    axes = tuple(tuple(float(value) for value in matrix[:3, column]) for column in (2, 1, 0))
     return Geometry(
-        size=tuple(reversed(image.GetSize())),
-        spacing_mm=tuple(reversed(image.GetSpacing())),
-        origin_lps_mm=tuple(image.GetOrigin()),
+        size=tuple(reversed(image.GetSize()[:3])),
+        spacing_mm=tuple(reversed(image.GetSpacing()[:3])),
+        origin_lps_mm=tuple(image.GetOrigin()[:3]),
         axes_lps=axes,
     )
 

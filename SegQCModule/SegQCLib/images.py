@@ -8,10 +8,15 @@ import numpy as np
 import SimpleITK as sitk
 
 from SegQCLib.case import FileSource, Volume
-from SegQCLib.dicom.series import is_dicom, read_series
+from SegQCLib.complete_file import data_files, require_complete
+from SegQCLib.dicom.series import read_series
 from SegQCLib.errors import BadDataError
+from SegQCLib.file_header import FileHeader, FileKind, read_file_header, refuse_unread_kinds
 from SegQCLib.geometry import geometry_of
-from SegQCLib.hashing import sha256_of
+from SegQCLib.hashing import sha256_of, sha256_of_files
+from SegQCLib.image_file import itk_reason, open_image
+
+_GIVE = "Give a DICOM folder or file, NIfTI, NRRD or MetaImage."
 
 
 def read_image(path: Path) -> Volume:
@@ -23,54 +28,43 @@ def read_image(path: Path) -> Volume:
         If nothing readable is there, or it is not one 3-D image with one value per voxel.
     """
     if not path.exists():
-        raise BadDataError(path, "does not exist.", "Give a DICOM folder or file, NIfTI, NRRD or MetaImage.")
-    if path.is_dir() or is_dicom(path):
+        raise BadDataError(path, "does not exist.", _GIVE)
+    if path.is_dir():
         return read_series(path)
-    header = read_header(path)
-    require_scalar_3d(path, header, "An image")
+    header = read_file_header(path)
+    if header.kind is FileKind.DICOM:
+        return read_series(path)
+    refuse_unread_kinds(header)
+    if header.kind is FileKind.UNKNOWN:
+        raise BadDataError(path, "is not an image file that SegQC knows.", _GIVE)
+    reader = open_image(header)
+    _require_scalar_3d(header, reader)
+    require_complete(header, reader)
     try:
-        image = header.Execute()
+        image = reader.Execute()
     except RuntimeError as error:
-        raise BadDataError(path, f"cannot be read to its end ({itk_reason(error)}).", "Copy or export it again.") from error
+        raise BadDataError(path, f"cannot be read to its end: {itk_reason(error)}.", "Copy or export it again.") from error
     array = sitk.GetArrayFromImage(image)
     if array.dtype.kind in "iu" and array.dtype.itemsize > 2 and _fits_int16(array):
         array = array.astype(np.int16)
-    return Volume(array, geometry_of(image), source=FileSource(str(path), sha256_of(path)))
+    files = data_files(header)
+    sha256 = sha256_of(path) if len(files) == 1 else sha256_of_files(files, path.parent)
+    return Volume(array, geometry_of(image), source=FileSource(str(path), sha256))
 
 
-def read_header(path: Path) -> sitk.ImageFileReader:
-    """Return a reader that knows the header of an image file but has not read its voxels."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise BadDataError(
-            path, f"is not an image file that can be read ({itk_reason(error)}).", "Give NIfTI, NRRD, MetaImage or DICOM."
-        ) from error
-    return reader
-
-
-def require_scalar_3d(path: Path, header: sitk.ImageFileReader, what: str) -> None:
-    """Raise BadDataError unless the header describes one 3-D image with one real value per voxel."""
-    components = header.GetNumberOfComponents()
-    if components != 1 or "complex" in sitk.GetPixelIDValueAsString(header.GetPixelID()):
-        kind = {3: "a colour image (RGB)", 4: "a colour image (RGBA)"}.get(components, "an image of vectors or complex values")
-        raise BadDataError(path, f"is {kind}: {components} values per voxel.", f"{what} has one value per voxel.")
-    size = header.GetSize()
+def _require_scalar_3d(header: FileHeader, reader: sitk.ImageFileReader) -> None:
+    components, size = reader.GetNumberOfComponents(), reader.GetSize()
+    if components != 1:
+        kind = "a colour image" if components in (3, 4) else "an image of vectors"
+        raise BadDataError(header.path, f"is {kind}: {components} values per voxel.", "An image has one grey value per voxel.")
     # Writers of 3-D files often add a time axis of length one.
     if len(size) > 3 and all(extent == 1 for extent in size[3:]):
-        header.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
-        return
-    if len(size) != 3 or min(size) < 2 and size.index(min(size)) == 2:
+        reader.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
+    elif len(size) != 3 or size[2] < 2:
         shape = " x ".join(map(str, size))
-        raise BadDataError(path, f"is {len(size)}-dimensional or one slice only ({shape}).", f"{what} must have at least two slices.")
-
-
-def itk_reason(error: RuntimeError) -> str:
-    """Return the last sentence of an ITK message: the rest is source files and addresses."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rpartition("): ")[2] or lines[-1]
+        raise BadDataError(
+            header.path, f"has {len(size)} dimensions ({shape}).", "An image has three, and at least two slices: give one 3-D series."
+        )
 
 
 def _fits_int16(array: np.ndarray) -> bool:

@@ -29,6 +29,8 @@ def _finding(role: str, segmentation: Segmentation, image: Geometry) -> Finding:
     if segmentation.stored is None:
         return Finding(ID, Status.PASS, f"{role} is on the image's grid.", "same grid", ALLOWED, "mm", SOURCE)
     stored = segmentation.stored.geometry
+    if not any(layer.any() for layer in segmentation.stored.layers):
+        return Finding(ID, Status.PASS, f"{role} has no voxels, so its grid does not matter.", "empty", ALLOWED, "mm", SOURCE)
     upright = reorder_axes(stored, axis_order(stored, image))
     if same_grid(upright, image):
         message = f"{role} is on the image's grid; its file stores the axes in another order, which was put right without resampling."

@@ -31,13 +31,6 @@ class _Slice:
     header: Dataset
 
 
-def is_dicom(path: Path) -> bool:
-    """Return whether a file carries DICOM's magic word, or is a DICOM file written without its preamble."""
-    with path.open("rb") as file:
-        start = file.read(132)
-    return start[128:] == b"DICM" or _header_without_preamble(path, start) is not None
-
-
 def read_series(path: Path) -> Volume:
     """Return the one image series of a folder (searched with its subfolders), or the series that a file belongs to.
 

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
-from SegQCLib.geometry import Geometry
-from SegQCLib.importers.complete_file import data_files, require_complete
-from SegQCLib.importers.file_header import FileHeader, FileKind
+from SegQCLib.image_file import itk_reason
+from SegQCLib.complete_file import require_complete
+from SegQCLib.file_header import FileHeader
 
 # The finest brain atlases have a few hundred labels, spleen-to-toe models about 150; an image has thousands of values.
 MOST_LABELS = 5000
 HIGHEST_LABEL = 2**32 - 1
-
-_IMAGE_IO = {FileKind.NIFTI: "NiftiImageIO", FileKind.NRRD: "NrrdImageIO", FileKind.META_IMAGE: "MetaImageIO"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,48 +36,6 @@ class LabelLayer:
     values: tuple[int, ...]
 
 
-def open_label_image(header: FileHeader) -> sitk.ImageFileReader:
-    """Return a reader that has read the header of a label image but not its voxels.
-
-    Raises
-    ------
-    BadDataError
-        If ITK cannot read the header, or part of the file is missing.
-    """
-    path = header.path
-    if header.kind is FileKind.NIFTI:
-        _require_nifti_name(header)
-    data_files(header)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.SetImageIO(_IMAGE_IO[header.kind])
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        if "orthonormal" in str(error):
-            raise BadDataError(
-                path,
-                "has axes that are not at right angles (a tilted gantry or an affine with shear).",
-                "Resample image and segmentation to a rectangular grid first.",
-            ) from error
-        raise BadDataError(path, f"cannot be read: {_reason(error)}.", "Copy or export it again.") from error
-    if "complex" in sitk.GetPixelIDValueAsString(reader.GetPixelID()):
-        raise BadDataError(path, "has complex values.", "A label map has one whole number per voxel.")
-    return reader
-
-
-def geometry_of_header(reader: sitk.ImageFileReader) -> Geometry:
-    """Return the grid (LPS) of the first three axes that a header describes."""
-    dimensions = reader.GetDimension()
-    axes = np.array(reader.GetDirection()).reshape(dimensions, dimensions)[:3, :3].T[::-1]
-    return Geometry(
-        size=tuple(reversed(reader.GetSize()[:3])),
-        spacing_mm=tuple(reversed(reader.GetSpacing()[:3])),
-        origin_lps_mm=tuple(reader.GetOrigin()[:3]),
-        axes_lps=tuple(tuple(float(value) for value in axis) for axis in axes),
-    )
-
-
 def read_layers(header: FileHeader, reader: sitk.ImageFileReader) -> tuple[LabelLayer, ...]:
     """Return the voxels: one layer, or one for each component or index of a fourth axis.
 
@@ -93,7 +49,7 @@ def read_layers(header: FileHeader, reader: sitk.ImageFileReader) -> tuple[Label
     try:
         image = reader.Execute()
     except RuntimeError as error:
-        raise BadDataError(header.path, f"cannot be read to its end: {_reason(error)}.", "Copy or export it again.") from error
+        raise BadDataError(header.path, f"cannot be read to its end: {itk_reason(error)}.", "Copy or export it again.") from error
     # The view is valid as long as `image` lives; copying it first would double the memory.
     voxels = sitk.GetArrayViewFromImage(image)
     if image.GetNumberOfComponentsPerPixel() > 1:
@@ -157,25 +113,3 @@ def _values(voxels: NDArray, header: FileHeader) -> tuple[int, ...]:
     if highest > HIGHEST_LABEL:
         raise BadDataError(header.path, f"has the label {highest}.", f"The highest label is {HIGHEST_LABEL}; renumber the labels.")
     return tuple(sorted(found - {0}))
-
-
-def _require_nifti_name(header: FileHeader) -> None:
-    name = header.path.name.lower()
-    with header.path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    wanted = (".nii.gz",) if packed else (".nii", ".nii.gz", ".hdr")
-    if not name.endswith(wanted):
-        # ITK opens NIfTI by name: it refuses other endings and misreads compressed files named .nii.
-        raise BadDataError(
-            header.path,
-            f"is a {'compressed ' if packed else ''}NIfTI file by its content, but its name says otherwise.",
-            f"Rename it so that it ends in {wanted[0]}.",
-        )
-
-
-def _reason(error: RuntimeError) -> str:
-    """Return the last line of an ITK message; the rest is source files and addresses."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = (lines[-1].rpartition("): ")[2] or lines[-1]).rstrip(".")
-    # MetaImageIO reports the last error of the operating system, which has nothing to do with it.
-    return "voxels are missing or damaged" if reason.startswith("Reason:") else reason

@@ -9,10 +9,12 @@ import SimpleITK as sitk
 from SegQCLib.case import FileSource, Segment, Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
+from SegQCLib.geometry import geometry_of
 from SegQCLib.hashing import sha256_of, sha256_of_files
-from SegQCLib.importers.complete_file import data_files
-from SegQCLib.importers.file_header import FileHeader, FileKind
-from SegQCLib.importers.label_image import geometry_of_header, open_label_image, read_layers, type_findings
+from SegQCLib.complete_file import data_files
+from SegQCLib.file_header import FileHeader, FileKind
+from SegQCLib.image_file import open_image
+from SegQCLib.importers.label_image import read_layers, type_findings
 from SegQCLib.importers.label_table import LabelTable
 
 # Whole-body models have about 150 labels; magnitude images with few grey values have more than 300.
@@ -26,7 +28,7 @@ def recognises(header: FileHeader) -> bool:
 
 def read(header: FileHeader, table: LabelTable | None, name: str) -> Segmentation:
     """Return a label map as a segmentation of one layer; see `read_segmentation`."""
-    reader = open_label_image(header)
+    reader = open_image(header)
     _require_one_label_per_voxel(header, reader)
     (layer,) = read_layers(header, reader)
     segments = _segments(table, layer.values)
@@ -38,7 +40,7 @@ def read(header: FileHeader, table: LabelTable | None, name: str) -> Segmentatio
         )
     return Segmentation(
         name=name,
-        geometry=geometry_of_header(reader),
+        geometry=geometry_of(reader),
         layers=(layer.array,),
         segments=segments,
         source=source_of(header),

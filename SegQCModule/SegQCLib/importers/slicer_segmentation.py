@@ -13,9 +13,10 @@ import SimpleITK as sitk
 from SegQCLib.case import Segment, Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
-from SegQCLib.geometry import Geometry
-from SegQCLib.importers.file_header import FileHeader, FileKind
-from SegQCLib.importers.label_image import LabelLayer, geometry_of_header, open_label_image, read_layers, type_findings
+from SegQCLib.geometry import Geometry, geometry_of
+from SegQCLib.image_file import open_image
+from SegQCLib.file_header import FileHeader, FileKind
+from SegQCLib.importers.label_image import LabelLayer, read_layers, type_findings
 from SegQCLib.importers.label_map import source_of
 from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.importers.terminology_entry import terminology_from_entry
@@ -38,7 +39,7 @@ def read(header: FileHeader, _table: LabelTable | None, name: str) -> Segmentati
     Three layouts are read: one 3-D layer; layers in a list axis, first or last; and the one of
     Slicer 4.10 and older, a fourth spatial axis with one binary layer for each segment.
     """
-    reader = open_label_image(header)
+    reader = open_image(header)
     one_segment_a_layer = reader.GetDimension() == 4
     if reader.GetDimension() not in (3, 4):
         raise BadDataError(header.path, f"has {reader.GetDimension()} dimensions; three or four are known.", _SAVE_AGAIN)
@@ -67,7 +68,7 @@ def _binary(layer: LabelLayer) -> LabelLayer:
 
 
 def _geometry(header: FileHeader, reader: sitk.ImageFileReader) -> Geometry:
-    geometry = geometry_of_header(reader)
+    geometry = geometry_of(reader)
     if not reader.HasMetaDataKey("NRRD_space"):
         # Slicer 4.10 wrote its RAS numbers without saying so, and ITK takes such a file for LPS.
         geometry = replace(

@@ -9,7 +9,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from SegQCLib.errors import BadDataError
-from SegQCLib.importers.file_header import FileHeader, FileKind
+from SegQCLib.file_header import FileHeader, FileKind
 
 _BLOCK = 2**20
 _AGAIN = "Copy or export it again."

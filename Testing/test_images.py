@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from SegQCLib.errors import BadDataError
+from SegQCLib.images import read_image
+
+
+def write(path, array, is_vector=False):
+    sitk.WriteImage(sitk.GetImageFromArray(array, isVector=is_vector), path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_values_and_spacing_of_a_file_are_kept(tmp_path, suffix):
+    array = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((0.5, 1.5, 2.5))
+    sitk.WriteImage(image, tmp_path / f"image{suffix}")
+    volume = read_image(tmp_path / f"image{suffix}")
+    assert np.array_equal(volume.array, array)
+    assert volume.geometry.spacing_mm == pytest.approx((2.5, 1.5, 0.5))
+    assert len(volume.source.sha256) == 64
+
+
+def test_a_colour_image_is_refused(tmp_path):
+    with pytest.raises(BadDataError, match="colour image"):
+        read_image(write(tmp_path / "colour.nrrd", np.zeros((3, 4, 5, 3), np.uint8), is_vector=True))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (1, 4, 5), (2, 3, 4, 5)])
+def test_an_image_that_is_not_three_dimensional_is_refused(tmp_path, shape):
+    with pytest.raises(BadDataError, match="at least two slices"):
+        read_image(write(tmp_path / "flat.nrrd", np.zeros(shape, np.int16)))
+
+
+def test_a_time_axis_of_length_one_is_dropped(tmp_path):
+    array = np.arange(24, dtype=np.int16).reshape(1, 2, 3, 4)
+    assert np.array_equal(read_image(write(tmp_path / "one.nii.gz", array)).array, array[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"hello"])
+def test_a_file_that_is_no_image_is_refused(tmp_path, content):
+    path = tmp_path / "image.nii.gz"
+    path.write_bytes(content)
+    with pytest.raises(BadDataError, match=r"image\.nii\.gz"):
+        read_image(path)
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    array = np.random.default_rng(0).integers(0, 1000, (20, 30, 40)).astype(np.int16)
+    path = write(tmp_path / "image.nii.gz", array)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(BadDataError, match=r"image\.nii\.gz"):
+        read_image(path)

@@ -22,7 +22,7 @@ vtk = pytest.importorskip("vtk")
 
 from SegQCLib.mrml.database_acquisition import keep_database_acquisition  # noqa: E402
 from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene  # noqa: E402
-from SegQCLib.mrml.record_node import read_record, write_record  # noqa: E402
+from SegQCLib.mrml.record_node import is_outdated, mark_outdated, read_record, write_record  # noqa: E402
 from SegQCLib.mrml.results_table import MEASUREMENT_TITLES, write_findings, write_measurements  # noqa: E402
 from SegQCLib.mrml.scene import load_scene, new_scene, save_scene  # noqa: E402
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node  # noqa: E402
@@ -366,6 +366,17 @@ def test_evaluating_again_rewrites_the_same_record_and_table_nodes(scene):
     assert first == second
     assert read_record(node) == later
     assert [table.GetNumberOfRows() for table in second[1:]] == [1, 0]
+
+
+def test_a_record_is_outdated_from_an_edit_until_the_next_evaluation(scene):
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reader")
+    mark_outdated(node)
+    assert not is_outdated(node)
+    write_record(scene, a_record(), node)
+    mark_outdated(node)
+    assert is_outdated(node)
+    write_record(scene, a_record(), node)
+    assert not is_outdated(node)
 
 
 def test_table_columns_have_titles_and_descriptions_and_values_keep_all_digits(scene):

@@ -12,6 +12,8 @@ from SegQCLib.record import QCRecord
 
 RECORD_ROLE = "SegQC.Record"
 MIME_ATTRIBUTE = "mimetype"
+# Set once the segmentation is edited after its evaluation; saved with the scene.
+OUTDATED_ATTRIBUTE = "SegQC.Outdated"
 
 
 def write_record(scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtkMRMLSegmentationNode) -> vtkMRMLTextNode:
@@ -23,6 +25,7 @@ def write_record(scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtkMR
     node = referenced_node(scene, segmentation_node, RECORD_ROLE, "vtkMRMLTextNode", name)
     node.SetEncoding(vtk.VTK_ENCODING_UTF_8)
     node.SetAttribute(MIME_ATTRIBUTE, "application/json")
+    node.RemoveAttribute(OUTDATED_ATTRIBUTE)
     node.SetText(record.to_json())
     return node
 
@@ -42,3 +45,16 @@ def read_record(segmentation_node: vtkMRMLSegmentationNode) -> QCRecord | None:
         return QCRecord.from_json(node.GetText() or "")
     except FaultyJSONError as error:
         raise BadDataError(node.GetName(), f"is not a SegQC record:\n{error}\n", "Evaluate the segmentation again.") from error
+
+
+def mark_outdated(segmentation_node: vtkMRMLSegmentationNode) -> None:
+    """Note that the segmentation was edited after its evaluation; nothing happens where there is no record."""
+    node = segmentation_node.GetNodeReference(RECORD_ROLE)
+    if node is not None:
+        node.SetAttribute(OUTDATED_ATTRIBUTE, "true")
+
+
+def is_outdated(segmentation_node: vtkMRMLSegmentationNode) -> bool:
+    """Return whether the segmentation has a record that was written before its last edit."""
+    node = segmentation_node.GetNodeReference(RECORD_ROLE)
+    return node is not None and node.GetAttribute(OUTDATED_ATTRIBUTE) is not None

@@ -49,16 +49,16 @@ class SurfaceDistances:
 
 
 def surface_distances(
-    reference: NDArray[np.bool_], candidate: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+    reference: NDArray[np.bool_], candidate: NDArray[np.bool_], spacing_mm: tuple[float, ...]
 ) -> SurfaceDistances | None:
     """Return the distances between the borders of two masks, or None if either is empty: then no distance exists.
 
     Parameters
     ----------
-    reference, candidate : ndarray of bool, shape (k, j, i)
+    reference, candidate : ndarray of bool, shape (k, j, i), or (j, i) for one slice
         Crops of one grid around both masks are enough, and much faster than the whole grid.
     spacing_mm : tuple of float
-        (k, j, i), in mm.
+        In the order of the axes, in mm.
 
     Raises
     ------

@@ -1,0 +1,153 @@
+import json
+import os
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+import SimpleITK as sitk
+from dicom_series import write_series
+from phantoms import a_geometry, a_segmentation, a_volume
+
+from SegQCLib.cli import main
+from SegQCLib.geometry import sitk_image
+from SegQCLib.record import record_schema
+
+BOX = ((1, 5), (2, 10), (3, 9))
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Image, a good and a bad candidate and a reference of one phantom, with their label names."""
+    geometry = a_geometry()
+    image = a_volume(geometry).array.copy()
+    image[2:] += 1
+    sitk.WriteImage(sitk_image(image, geometry), tmp_path / "image.nrrd")
+    for name, box in (("reference", BOX), ("good", BOX), ("bad", ((1, 2), (2, 10), (3, 9)))):
+        sitk.WriteImage(sitk_image(a_segmentation(geometry, liver=box).layers[0], geometry), tmp_path / f"{name}.nrrd")
+    (tmp_path / "names.json").write_text('{"liver": 1, "spleen": 2}')
+    return tmp_path
+
+
+def evaluate(files, candidate, *more):
+    arguments = ["evaluate", "--image", files / "image.nrrd", "--candidate", files / candidate, "--out", files / "out"]
+    arguments += ["--protocol", "ct-abdomen-portal-venous", "--labels", files / "names.json", *more]
+    return main([str(argument) for argument in arguments])
+
+
+def test_evaluate_writes_record_report_and_table(files, capsys):
+    assert evaluate(files, "good.nrrd", "--reference", files / "reference.nrrd") == 0
+    assert sorted(os.listdir(files / "out")) == ["measurements.csv", "record.json", "report.html"]
+    record = json.loads((files / "out" / "record.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(record_schema()).validate(record)
+    assert [i["role"] for i in record["inputs"]] == ["image", "candidate", "reference"]
+    assert all(len(i["sha256"]) == 64 for i in record["inputs"])
+    printed = capsys.readouterr().out
+    assert f"verdict: {record['verdict']}" in printed
+    assert str(files / "out" / "report.html") in printed
+
+
+def test_the_record_goes_to_standard_output_on_demand(files, capsys):
+    assert evaluate(files, "good.nrrd", "--json", "-") == 0
+    assert json.loads(capsys.readouterr().out)["schema"] == "segqc-record"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "fail_on", "code"),
+    [("bad.nrrd", "reject", 3), ("bad.nrrd", "review", 3), ("good.nrrd", "reject", 0), ("good.nrrd", "review", 3)],
+)
+def test_only_fail_on_turns_a_verdict_into_an_exit_code(files, candidate, fail_on, code):
+    # The phantom has no header, so that good outlines still ask for review; bad ones are rejected.
+    reference = ("--reference", files / "reference.nrrd")
+    assert evaluate(files, candidate, *reference) == 0
+    record = json.loads((files / "out" / "record.json").read_text(encoding="utf-8"))
+    expected = {"ACCEPT": 0, "REVIEW": 3 if fail_on == "review" else 0, "REJECT": 3}[record["verdict"]]
+    assert evaluate(files, candidate, *reference, "--fail-on", fail_on) == expected
+    if candidate == "bad.nrrd":
+        assert (record["verdict"], expected) == ("REJECT", code)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("--image", "nothing.nrrd"), "does not exist"),
+        (("--candidate", "names.json"), "not a segmentation file"),
+        (("--protocol", "ct-abdomen"), "shipped protocol: ct-abdomen-portal-venous"),
+        (("--labels", "image.nrrd"), "image.nrrd"),
+        (("--out", "image.nrrd/out"), "cannot be written to"),
+    ],
+)
+def test_bad_data_is_one_message_and_exit_code_one(files, capsys, change, message):
+    name, value = change
+    path = value if name == "--protocol" else files / value
+    assert evaluate(files, "good.nrrd", name, path) == 1
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.startswith("segqc: ")
+    assert "Traceback" not in printed.err
+
+
+def test_a_label_map_of_another_patient_is_refused_and_an_old_report_stays(files, capsys):
+    assert evaluate(files, "good.nrrd") == 0
+    before = (files / "out" / "report.html").read_bytes()
+    elsewhere = a_geometry(origin_lps_mm=(0.0, 0.0, 900.0))
+    sitk.WriteImage(sitk_image(a_segmentation(elsewhere, liver=BOX).layers[0], elsewhere), files / "other.nrrd")
+    assert evaluate(files, "other.nrrd") == 1
+    assert "another patient" in capsys.readouterr().err
+    assert (files / "out" / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize("arguments", [["evaluate"], ["nonsense"], []])
+def test_wrong_usage_exits_with_two(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: segqc" in capsys.readouterr().err
+
+
+def test_help_names_every_command_and_nothing_else(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(command in printed for command in ("demo", "evaluate", "protocol", "not a medical device"))
+
+
+def test_protocols_are_listed_shown_and_validated(tmp_path, capsys):
+    assert main(["protocol", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert main(["protocol", "show", "ct-lung-nodule"]) == 0
+    (tmp_path / "own.json").write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["protocol", "validate", str(tmp_path / "own.json")]) == 0
+    assert [line.split()[0] for line in listed.splitlines()] == [
+        "ct-abdomen-portal-venous",
+        "ct-lung-nodule",
+        "mr-brain-lesion",
+        "pet-ct-fdg-lesion",
+    ]
+
+
+def test_a_faulty_protocol_is_explained_line_by_line(tmp_path, capsys):
+    path = tmp_path / "own.json"
+    assert main(["protocol", "show", "ct-lung-nodule"]) == 0
+    protocol = json.loads(capsys.readouterr().out)
+    protocol["slice_thickness_mm"]["minimum"] = 9
+    protocol["windoes"] = []
+    path.write_text(json.dumps(protocol), encoding="utf-8")
+    assert main(["protocol", "validate", str(path)]) == 1
+    printed = capsys.readouterr().err
+    assert "slice_thickness_mm.maximum: 1.5 is below minimum 9" in printed
+    assert "windoes: unknown key; did you mean 'windows'?" in printed
+
+
+def test_a_dicom_folder_is_evaluated_by_the_installed_command(tmp_path):
+    write_series(tmp_path / "dicom", [0, 2, 4, 6], ConvolutionKernel="Br38f")
+    volume_geometry = a_geometry(size=(4, 16, 12), spacing_mm=(2.0, 0.8, 0.7))
+    candidate = a_segmentation(volume_geometry, liver=((1, 3), (2, 9), (3, 8))).layers[0]
+    sitk.WriteImage(sitk_image(candidate, volume_geometry), tmp_path / "c.nii.gz")
+    command = [sys.executable, "-m", "SegQCLib.cli", "evaluate", "--image", str(tmp_path / "dicom")]
+    command += ["--candidate", str(tmp_path / "c.nii.gz"), "--protocol", "ct-abdomen-portal-venous", "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "out" / "record.json").read_text(encoding="utf-8"))
+    assert record["case"]["acquisition"]["convolution_kernel"] == ["Br38f"]

@@ -26,6 +26,7 @@ from SegQCLib.mrml.record_node import is_outdated, mark_outdated, read_record, w
 from SegQCLib.mrml.results_table import MEASUREMENT_TITLES, write_findings, write_measurements  # noqa: E402
 from SegQCLib.mrml.scene import load_scene, new_scene, save_scene  # noqa: E402
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node  # noqa: E402
+from SegQCLib.mrml.terminology import CONTEXT, REGION_CONTEXT, terminology_text  # noqa: E402
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, SLICE_ORIGINS_ATTRIBUTE, add_volume, volume_from_node  # noqa: E402
 
 COS, SIN = math.cos(math.radians(20)), math.sin(math.radians(20))
@@ -281,6 +282,24 @@ def test_a_segmentation_without_segments_is_empty(scene):
     volume_node = add_volume(scene, a_volume(), "CT")
     back = segmentation_from_node(scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "none"), volume_node)
     assert back.segments == ()
+
+
+@pytest.mark.parametrize("terminology", [LIVER, KIDNEY, PANCREAS])
+def test_codes_are_written_as_slicer_itself_writes_them(terminology):
+    def fields(code):
+        return (code.value, code.scheme, code.meaning) if code else ("", "", "")
+
+    assert terminology_text(terminology) == slicer.vtkSlicerTerminologiesModuleLogic.SerializeTerminologyEntry(
+        CONTEXT, *fields(terminology.category), *fields(terminology.type), *fields(terminology.modifier),
+        REGION_CONTEXT, *fields(terminology.region), *fields(terminology.region_modifier),
+    )  # fmt: skip
+
+
+def test_the_entry_that_slicer_gives_to_uncoded_segments_is_no_code(scene):
+    volume_node = add_volume(scene, a_volume(), "CT")
+    node = add_segmentation(scene, a_segmentation(liver=((1, 4), (2, 9), (3, 8))), volume_node, "reader")
+    assert "Tissue" in node.GetSegmentation().GetSegment("s0").GetTerminology()
+    assert segmentation_from_node(node, volume_node).segments[0].terminology is None
 
 
 def test_segments_of_another_grid_are_aligned_to_the_volume(scene):

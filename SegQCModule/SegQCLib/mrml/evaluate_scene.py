@@ -13,7 +13,6 @@ from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.evaluate import evaluate
 from SegQCLib.mrml.record_node import write_record
 from SegQCLib.mrml.results_table import write_findings, write_measurements
-from SegQCLib.mrml.scene import new_scene, save_scene
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node
 from SegQCLib.mrml.volume import add_volume, volume_from_node
 from SegQCLib.protocol import LoadedProtocol
@@ -55,6 +54,9 @@ def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path) -> Q
     BadDataError
         If the image has no voxel values, or the file cannot be written.
     """
+    # Here: inside Slicer, where this is not called, the logics of a new scene need not be at hand.
+    from SegQCLib.mrml.scene import new_scene, save_scene
+
     scene = new_scene()
     volume_node = add_volume(scene, case.image, "Image")
     candidate_node = add_segmentation(scene, case.candidate, volume_node, case.candidate.name)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from slicer import vtkSlicerTerminologiesModuleLogic
-
 from SegQCLib.case import Code, Terminology
 from SegQCLib.importers.terminology_entry import terminology_from_entry
 
-# Slicer looks an entry up in the loaded lists by this name; with an unknown name it shows the codes as they are.
+# Slicer looks an entry up in the loaded lists by these names; a code that is not in them is shown as it is.
 CONTEXT = "Segmentation category and type - DICOM master list"
 REGION_CONTEXT = "Anatomic codes - DICOM master list"
 
 
 def terminology_text(terminology: Terminology) -> str:
-    """Return the text of Slicer's segment tag TerminologyEntry."""
-    modifier, region, region_modifier = (
-        _triplet(code) for code in (terminology.modifier, terminology.region, terminology.region_modifier)
-    )
-    return vtkSlicerTerminologiesModuleLogic.SerializeTerminologyEntry(
-        CONTEXT, *_triplet(terminology.category), *_triplet(terminology.type), *modifier, REGION_CONTEXT, *region, *region_modifier
-    )
+    """Return the text of Slicer's segment tag TerminologyEntry (see `importers.terminology_entry`)."""
+    kind = [_triplet(code) for code in (terminology.category, terminology.type, terminology.modifier)]
+    region = [_triplet(code) for code in (terminology.region, terminology.region_modifier)]
+    return "~".join([CONTEXT, *kind, REGION_CONTEXT, *region])
 
 
-def _triplet(code: Code | None) -> tuple[str, str, str]:
+def _triplet(code: Code | None) -> str:
     # ~, ^ and | separate fields in Slicer's texts and cannot be escaped there.
-    plain = str.maketrans("~^|", "---")
-    return ("", "", "") if code is None else (code.value, code.scheme, code.meaning.translate(plain))
+    meaning = "" if code is None else code.meaning.translate(str.maketrans("~^|", "---"))
+    return "^^" if code is None else f"{code.scheme}^{code.value}^{meaning}"
 
 
 def terminology_from_text(text: str) -> Terminology | None:

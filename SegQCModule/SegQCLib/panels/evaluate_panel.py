@@ -79,6 +79,7 @@ class EvaluatePanel(VTKObservationMixin):
             self.connectParameters()
 
     def onSceneEndImport(self, _caller=None, _event=None):
+        self.followEvaluatedSegmentations()
         # The import may have brought other parameters: read them again.
         if self._entered:
             self.connectParameters()

@@ -112,6 +112,18 @@ def test_the_verdict_and_its_reasons_come_before_everything_else():
     assert page.index("REVIEW") < page.index("Dice 0.9 is below 0.95.") < page.index("Checks") < page.index("Measures")
 
 
+def test_segments_of_one_verdict_for_one_reason_share_a_row_and_the_worst_stand_first():
+    reason = ("not compared with a reference",)
+    verdicts = (
+        SegmentVerdict("spleen", "spleen", Verdict.REVIEW, reason),
+        SegmentVerdict("liver", "liver", Verdict.REJECT, ("Dice 0.1 is below 0.7",)),
+        SegmentVerdict("aorta", "aorta", Verdict.REVIEW, reason),
+    )
+    page = words(report(verdicts=verdicts))
+    assert "1 REJECT, 2 REVIEW among 3 segments" in page
+    assert re.search(r"liver ✗ REJECT Dice 0\.1 is below 0\.7\. spleen, aorta \? REVIEW not compared with a reference\.", page)
+
+
 def test_a_hostile_segment_name_is_shown_and_not_run():
     name = '"><script>alert(1)</script>'
     page = report(
@@ -206,6 +218,13 @@ def test_two_segments_of_one_name_keep_their_own_rows():
 def test_segments_outside_the_protocol_are_folded_away():
     page = report(measurements=(a_measurement(), a_measurement(segment="rib_left_1", structure=None)))
     assert page.index(">liver<") < page.index("<details>") < page.index("rib_<wbr>left_<wbr>1")
+
+
+def test_empty_segments_outside_the_protocol_share_a_row_below_the_others():
+    voxels = {"a": 0.0, "b": 7.0, "c": 0.0, "d": 7.0}
+    page = words(report(measurements=tuple(a_measurement("voxel_count", n, "{voxels}", name, None) for name, n in voxels.items())))
+    assert "4 segments that the protocol does not name" in page
+    assert re.search(r"b – 7 d – 7 a ?, c – 0", page)
 
 
 def test_failures_stand_before_warnings_before_the_rest():

@@ -30,7 +30,7 @@ def page() -> str:
     """Return a report with everything that is wide: 117 segments, long names, paths, pictures, undefined values."""
     names = ["liver", "Lesion_in_segment_VIII_without_spaces_" + "x" * 60, *(f"vertebra_{n}" for n in range(115))]
     measurements = tuple(
-        a_measurement(metric, None if n == 3 else 0.5, unit, name, "liver" if n < 2 else None, reason="Absent in both.")
+        a_measurement(metric, None if n == 3 else n / 200, unit, name, "liver" if n < 2 else None, reason="Absent in both.")
         for n, name in enumerate(names)
         for metric, unit in METRICS
     )

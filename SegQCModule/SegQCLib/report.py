@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from SegQCLib.findings import Finding, Status
 from SegQCLib.metric_texts import MetricText, metric_order, metric_text
@@ -48,12 +48,17 @@ class _Cell:
     """What a table shows for one measure of one segment.
 
     `note` numbers the footnote of an undefined value; `definition` is given where it is not the column's.
+    `is_empty` means undefined, not measured or 0.
     """
 
     text: str
     reason: str | None = None
     note: int | None = None
     definition: str | None = None
+    is_empty: bool = False
+
+
+_NOT_MEASURED = _Cell("–", "Not measured.", is_empty=True)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,9 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Row:
-    segment: str
+    """What a table shows for one segment, or for several that are empty alike."""
+
+    segments: tuple[str, ...]
     structure: str | None
     verdict: Verdict | None
     cells: tuple[_Cell, ...]
@@ -81,16 +88,22 @@ class _Table:
     title: str
     columns: tuple[_Column, ...]
     rows: tuple[_Row, ...]
-    other_rows: tuple[_Row, ...]
+
+    @property
+    def segment_count(self) -> int:
+        return sum(len(row.segments) for row in self.rows)
 
 
 @dataclass(frozen=True)
 class _Block:
-    """All measures against one reference, or of one segmentation by itself."""
+    """All measures against one reference, or of one segmentation by itself.
+
+    Each pair of tables has the protocol's structures first and all other segments second.
+    """
 
     title: str
     warning: str | None
-    tables: tuple[_Table, ...]
+    tables: tuple[tuple[_Table, _Table], ...]
     notes: tuple[str, ...]
 
 
@@ -155,11 +168,11 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         others=others,
         others_open=len(others) <= _MANY_FINDINGS,
         finding_counts=[(status, counted[status]) for status in _STATUS_ORDER],
-        segment_verdicts=sorted(record.verdicts, key=_verdict_order),
+        segment_verdicts=_alike(record.verdicts),
         verdict_counts=Counter(verdict.verdict for verdict in record.verdicts),
         blocks=_blocks(record, protocol),
         limits=[(metric_text(decision.metric), decision) for decision in protocol.decisions],
-        tolerances=[(s.name, s.surface_tolerance_mm) for s in protocol.structures if s.surface_tolerance_mm is not None],
+        tolerances=_tolerances(protocol),
         metrics=_metrics_used(record),
         simulated=_says_simulated(record),
         methods=_methods(record, protocol),
@@ -184,8 +197,22 @@ def _ordered_findings(record: QCRecord) -> tuple[list[Finding], list[Finding]]:
     return urgent, ordered[len(urgent) :]
 
 
-def _verdict_order(verdict: SegmentVerdict) -> int:
-    return _VERDICT_ORDER.index(verdict.verdict)
+def _alike(verdicts: tuple[SegmentVerdict, ...]) -> list[tuple[Verdict, tuple[str, ...], list[SegmentVerdict]]]:
+    """Return segments of one verdict for the same reasons together, the worst first."""
+    together: dict[tuple[Verdict, tuple[str, ...]], list[SegmentVerdict]] = {}
+    for verdict in sorted(verdicts, key=lambda verdict: _VERDICT_ORDER.index(verdict.verdict)):
+        together.setdefault((verdict.verdict, verdict.reasons), []).append(verdict)
+    return [(verdict, reasons, segments) for (verdict, reasons), segments in together.items()]
+
+
+def _tolerances(protocol: QCProtocol) -> dict[str, list[str]]:
+    """Return the surface Dice tolerances by their source: many structures share one."""
+    by_source: dict[str, list[str]] = {}
+    for structure in protocol.structures:
+        tolerance = structure.surface_tolerance_mm
+        if tolerance is not None:
+            by_source.setdefault(tolerance.source, []).append(f"{structure.name} {tolerance}")
+    return by_source
 
 
 def _names(structures: tuple[str, ...]) -> str:
@@ -257,7 +284,7 @@ def _blocks(record: QCRecord, protocol: QCProtocol) -> list[_Block]:
         title += " by itself" if reference_role is None else f" compared with {_role(reference_role, named)}"
         notes = _Notes()
         tables = tuple(
-            _table(heading, [m for m in own if metric_text(m.metric).group == group], record, protocol, notes)
+            _tables(heading, [m for m in own if metric_text(m.metric).group == group], record, protocol, notes)
             for group, heading in _GROUPS.items()
             if any(metric_text(m.metric).group == group for m in own)
         )
@@ -275,7 +302,9 @@ def _role(role: str, named: dict[str, str]) -> str:
     return f"{role} ({named[role]})" if role in named else role
 
 
-def _table(title: str, measurements: list[Measurement], record: QCRecord, protocol: QCProtocol, notes: _Notes) -> _Table:
+def _tables(
+    title: str, measurements: list[Measurement], record: QCRecord, protocol: QCProtocol, notes: _Notes
+) -> tuple[_Table, _Table]:
     several = _defined_in_several_ways(measurements)
 
     def column_of(m: Measurement) -> _Column:
@@ -292,16 +321,38 @@ def _table(title: str, measurements: list[Measurement], record: QCRecord, protoc
         seen[m.segment, m.structure, column] += 1
         cells.setdefault((m.segment, m.structure, occurrence), {})[column] = _cell(m, column, notes)
     structures = [structure.name for structure in protocol.structures]
-    not_measured = _Cell("–", "Not measured.")
     rows = [
-        _Row(segment, structure, verdicts.get(segment), tuple(by_column.get(column, not_measured) for column in columns))
+        _Row((segment,), structure, verdicts.get(segment), tuple(by_column.get(column, _NOT_MEASURED) for column in columns))
         for (segment, structure, _), by_column in cells.items()
     ]
     main = sorted(
         (row for row in rows if row.structure is not None),
         key=lambda row: structures.index(row.structure) if row.structure in structures else len(structures),
     )
-    return _Table(title, tuple(columns), tuple(main), tuple(row for row in rows if row.structure is None))
+    others = _empty_together([row for row in rows if row.structure is None])
+    return _without_unused_columns(title, columns, main), _without_unused_columns(title, columns, others)
+
+
+def _empty_together(rows: list[_Row]) -> list[_Row]:
+    """Return the rows with those that have no value but 0 last and, where alike, as one.
+
+    Of 117 segments most are empty in a short scan.
+    """
+    together: dict[tuple[_Cell, ...], list[str]] = {}
+    for row in rows:
+        if all(cell.is_empty for cell in row.cells):
+            together.setdefault(row.cells, []).extend(row.segments)
+    filled = [row for row in rows if not all(cell.is_empty for cell in row.cells)]
+    return filled + [_Row(tuple(segments), None, None, cells) for cells, segments in together.items()]
+
+
+def _without_unused_columns(title: str, columns: list[_Column], rows: list[_Row]) -> _Table:
+    used = [n for n in range(len(columns)) if any(row.cells[n] != _NOT_MEASURED for row in rows)]
+    return _Table(
+        title,
+        tuple(columns[n] for n in used),
+        tuple(replace(row, cells=tuple(row.cells[n] for n in used)) for row in rows),
+    )
 
 
 def _defined_in_several_ways(measurements: list[Measurement]) -> set[str]:
@@ -319,9 +370,9 @@ def _defined_in_several_ways(measurements: list[Measurement]) -> set[str]:
 def _cell(m: Measurement, column: _Column, notes: _Notes) -> _Cell:
     definition = m.definition if column.definition is None else None
     if m.value is not None:
-        return _Cell(_value(m.value, m), definition=definition)
+        return _Cell(_value(m.value, m), definition=definition, is_empty=m.value == 0)
     reason = m.reason or "The record gives no reason."
-    return _Cell("undefined", reason, notes.number(reason), definition)
+    return _Cell("undefined", reason, notes.number(reason), definition, is_empty=True)
 
 
 def _metrics_used(record: QCRecord) -> list[tuple[MetricText, list[str]]]:

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from phantoms import a_geometry, a_segmentation, a_volume
 from SegQCLib.case import Acquisition, Case, Code, Segment, Segmentation, Terminology, Volume, WindowLevel
 from SegQCLib.findings import Finding, Status

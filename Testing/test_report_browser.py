@@ -6,6 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
+
 from SegQCLib.findings import Finding, Status
 from SegQCLib.pictures import slice_pictures
 from SegQCLib.record import Input, SegmentVerdict, Verdict

@@ -48,7 +48,7 @@ class _Cell:
     """What a table shows for one measure of one segment.
 
     `note` numbers the footnote of an undefined value; `definition` is given where it is not the column's.
-    `is_empty` means undefined, not measured or 0.
+    `is_empty` means undefined, not measured, or a volume or count of 0.
     """
 
     text: str
@@ -334,7 +334,7 @@ def _tables(
 
 
 def _empty_together(rows: list[_Row]) -> list[_Row]:
-    """Return the rows with those that have no value but 0 last and, where alike, as one.
+    """Return the rows with those of empty segments last and, where alike, as one.
 
     Of 117 segments most are empty in a short scan.
     """
@@ -370,7 +370,9 @@ def _defined_in_several_ways(measurements: list[Measurement]) -> set[str]:
 def _cell(m: Measurement, column: _Column, notes: _Notes) -> _Cell:
     definition = m.definition if column.definition is None else None
     if m.value is not None:
-        return _Cell(_value(m.value, m), definition=definition, is_empty=m.value == 0)
+        # A Dice of 0 is no empty segment: it is there in one segmentation and missed in the other.
+        is_empty = m.value == 0 and column.text.group == "size"
+        return _Cell(_value(m.value, m), definition=definition, is_empty=is_empty)
     reason = m.reason or "The record gives no reason."
     return _Cell("undefined", reason, notes.number(reason), definition, is_empty=True)
 

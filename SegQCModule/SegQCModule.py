@@ -117,6 +117,7 @@ class SegQCModuleTest(ScriptedLoadableModuleTest):
 
     def _box_in_a_volume(self):
         import numpy as np
+
         from SegQCLib.case import Segment, Segmentation, Volume
         from SegQCLib.geometry import Geometry
         from SegQCLib.mrml.segmentation import add_segmentation

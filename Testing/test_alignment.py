@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+
 from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume
-
 from SegQCLib.alignment import align
 from SegQCLib.case import Case, Segment, Segmentation
 from SegQCLib.errors import BadDataError
@@ -81,9 +81,7 @@ def test_a_tilted_series_is_put_upright(tmp_path):
         plane = np.zeros((16, 12))
         plane[8 - n, 6] = 1000
         planes.append(plane)
-    write_series(
-        tmp_path, [0, 2, 4, 6, 8], in_plane_offsets_mm=[(0, 0.8 * n) for n in range(5)], planes=planes, RescaleIntercept=0
-    )
+    write_series(tmp_path, [0, 2, 4, 6, 8], in_plane_offsets_mm=[(0, 0.8 * n) for n in range(5)], planes=planes, RescaleIntercept=0)
     volume = read_image(tmp_path)
     rod = np.stack([plane > 0 for plane in planes]).astype(np.uint8)
     segmentation = Segmentation("rod", volume.geometry, (rod,), (Segment("r", "rod", 1),))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from phantoms import a_geometry, a_segmentation, a_volume
 
+from phantoms import a_geometry, a_segmentation, a_volume
 from SegQCLib.case import Code, Segment, Segmentation, Terminology, Volume
 
 

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from phantoms import a_geometry, a_segmentation, a_volume
 
+from phantoms import a_geometry, a_segmentation, a_volume
 from SegQCLib import checks
 from SegQCLib.alignment import align
 from SegQCLib.case import Acquisition, Case, Code, Segment, Segmentation, Terminology, Volume, WindowLevel
@@ -119,7 +119,9 @@ def test_duplicates_fail():
     assert status_of(checks.duplicate_slices, case, a_protocol()) is Status.FAIL
 
 
-@pytest.mark.parametrize(("positions", "status"), [((0, 2, 4, 6), Status.PASS), ((0, 2, 4.3, 6), Status.FAIL), ((), Status.NOT_EVALUATED)])
+@pytest.mark.parametrize(
+    ("positions", "status"), [((0, 2, 4, 6), Status.PASS), ((0, 2, 4.3, 6), Status.FAIL), ((), Status.NOT_EVALUATED)]
+)
 def test_irregular_steps_are_found(positions, status):
     case = a_case(Acquisition(slice_positions_mm=tuple(map(float, positions))))
     assert status_of(checks.spacing_regularity, case, a_protocol(spacing_variation_mm=a_range(maximum=0.1))) is status
@@ -154,7 +156,8 @@ def test_in_plane_voxel_size_and_matrix_are_checked():
 
 
 @pytest.mark.parametrize(
-    ("kernel", "status"), [(("Br38f", "3"), Status.PASS), (("B70f",), Status.FAIL), ((), Status.NOT_EVALUATED), (("br36d",), Status.PASS)]
+    ("kernel", "status"),
+    [(("Br38f", "3"), Status.PASS), (("B70f",), Status.FAIL), ((), Status.NOT_EVALUATED), (("br36d",), Status.PASS)],
 )
 def test_kernels_are_patterns_on_the_first_value(kernel, status):
     protocol = a_protocol(convolution_kernel=AllowedTexts(("Br3*", "B30f"), "study"))

@@ -6,9 +6,9 @@ import sys
 import jsonschema
 import pytest
 import SimpleITK as sitk
+
 from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume
-
 from SegQCLib.cli import main
 from SegQCLib.geometry import sitk_image
 from SegQCLib.record import record_schema

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from SegQCLib.case import Acquisition, Code, Terminology, WindowLevel
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, json_schema, to_json
 from SegQCLib.findings import Finding, Status

@@ -4,10 +4,9 @@ from dataclasses import replace
 import jsonschema
 import numpy as np
 import pytest
+
 from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume
-from test_checks import LIVER, LIVER_CODES, a_protocol, a_range
-
 from SegQCLib.case import Case, Segment, Segmentation
 from SegQCLib.evaluate import evaluate
 from SegQCLib.findings import Status
@@ -16,6 +15,7 @@ from SegQCLib.importers import read_segmentation
 from SegQCLib.pairing import pair_segments
 from SegQCLib.protocol import Decision, LoadedProtocol, load_protocol
 from SegQCLib.record import QCRecord, Verdict, record_schema
+from test_checks import LIVER, LIVER_CODES, a_protocol, a_range
 
 BOX = ((1, 5), (2, 10), (3, 9))
 
@@ -193,7 +193,9 @@ def test_findings_of_the_real_series_are_true(real_record):
     assert findings["convolution_kernel"].status is Status.PASS
     assert findings["contrast_agent"].measured == "APPLIED"
     assert findings["contrast_phase"].status is Status.NOT_EVALUATED
-    assert all(f.measured == "300/40, 1500/300" and f.status is Status.WARN for f in real_record.findings if f.check == "window_level")
+    assert all(
+        f.measured == "300/40, 1500/300" and f.status is Status.WARN for f in real_record.findings if f.check == "window_level"
+    )
     assert findings["geometry_match"].status is Status.PASS
     assert not [f for f in real_record.findings if f.status is Status.FAIL]
 

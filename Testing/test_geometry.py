@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from phantoms import a_geometry
 
+from phantoms import a_geometry
 from SegQCLib.geometry import (
     Geometry,
     axis_order,

@@ -7,6 +7,7 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from phantoms import a_geometry, box_array
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Status

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from phantoms import a_geometry, box_array
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Status

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from phantoms import a_geometry, box_array
 from SegQCLib.case import Code
 from SegQCLib.errors import BadDataError

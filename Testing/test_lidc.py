@@ -12,7 +12,7 @@ def test_a_voxel_belongs_to_the_nodule_if_it_is_strictly_inside_the_contour(lidc
     assert nodule.image.geometry.spacing_mm == (1.0, 0.703125, 0.703125)
     for reader in nodule.readers:
         (segment,) = reader.segments
-        assert 0 < reader.voxel_count(segment)
+        assert reader.voxel_count(segment) > 0
 
 
 def test_masks_equal_those_derived_independently(lidc_database, shared_data):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from phantoms import box_array
 
+from phantoms import box_array
 from SegQCLib.metrics.compare import compare_masks
 from SegQCLib.metrics.components import hole_count, island_count
 from SegQCLib.metrics.overlap import dice, jaccard

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+
 from phantoms import a_geometry, a_segmentation, a_volume, box_array
 from SegQCLib.case import Acquisition, Case, Code, Segment, Segmentation, Terminology, Volume, WindowLevel
 from SegQCLib.dicom.series import read_series

@@ -10,6 +10,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+
 from SegQCLib.case import Code, Segment, Terminology
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
 from SegQCLib.errors import BadDataError

@@ -3,8 +3,8 @@ import shutil
 import numpy as np
 import pydicom
 import pytest
-from dicom_series import write_series
 
+from dicom_series import write_series
 from SegQCLib.errors import BadDataError
 from SegQCLib.images import read_image
 

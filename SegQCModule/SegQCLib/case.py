@@ -43,9 +43,7 @@ class Acquisition:
     software_versions: tuple[str, ...] = field(default=(), metadata={"doc": "Software Versions (0018,1020)."})
     study_instance_uid: str | None = field(default=None, metadata={"doc": "Study Instance UID (0020,000D)."})
     series_instance_uid: str | None = field(default=None, metadata={"doc": "Series Instance UID (0020,000E)."})
-    frame_of_reference_uid: str | None = field(
-        default=None, metadata={"doc": "Frame of Reference UID (0020,0052)."}
-    )
+    frame_of_reference_uid: str | None = field(default=None, metadata={"doc": "Frame of Reference UID (0020,0052)."})
     series_description: str | None = field(default=None, metadata={"doc": "Series Description (0008,103E)."})
     body_part_examined: str | None = field(default=None, metadata={"doc": "Body Part Examined (0018,0015)."})
     slice_thicknesses_mm: tuple[float, ...] = field(
@@ -82,9 +80,7 @@ class Acquisition:
     gantry_tilt_deg: float | None = field(default=None, metadata={"doc": "Gantry/Detector Tilt (0018,1120), degrees."})
     convolution_kernel: tuple[str, ...] = field(default=(), metadata={"doc": "Convolution Kernel (0018,1210)."})
     kvp: float | None = field(default=None, metadata={"doc": "KVP (0018,0060), kV."})
-    reconstruction_diameter_mm: float | None = field(
-        default=None, metadata={"doc": "Reconstruction Diameter (0018,1100), mm."}
-    )
+    reconstruction_diameter_mm: float | None = field(default=None, metadata={"doc": "Reconstruction Diameter (0018,1100), mm."})
     contrast_agent: str | None = field(default=None, metadata={"doc": "Contrast/Bolus Agent (0018,0010)."})
     contrast_start_time: str | None = field(default=None, metadata={"doc": "Contrast/Bolus Start Time (0018,1042)."})
     contrast_volume_ml: float | None = field(default=None, metadata={"doc": "Contrast/Bolus Volume (0018,1041), mL."})
@@ -92,9 +88,7 @@ class Acquisition:
     sequence_name: str | None = field(
         default=None, metadata={"doc": "Sequence Name (0018,0024), else Pulse Sequence Name (0018,9005)."}
     )
-    magnetic_field_strength_t: float | None = field(
-        default=None, metadata={"doc": "Magnetic Field Strength (0018,0087), T."}
-    )
+    magnetic_field_strength_t: float | None = field(default=None, metadata={"doc": "Magnetic Field Strength (0018,0087), T."})
     units: str | None = field(default=None, metadata={"doc": "Units (0054,1001) of PET voxel values."})
     window_levels: tuple[WindowLevel, ...] = field(
         default=(), metadata={"doc": "Window Width (0028,1051) and Window Center (0028,1050) pairs, in the header's order."}

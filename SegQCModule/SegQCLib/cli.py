@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     evaluate.add_argument("--image", type=Path, required=True, metavar="I", help="DICOM folder or file, NIfTI, NRRD, MetaImage")
-    evaluate.add_argument("--candidate", type=Path, required=True, metavar="S", help="segmentation under test: label map or .seg.nrrd")
+    evaluate.add_argument(
+        "--candidate", type=Path, required=True, metavar="S", help="segmentation under test: label map or .seg.nrrd"
+    )
     evaluate.add_argument(
         "--reference", type=Path, action="append", default=[], metavar="S", help="segmentation to compare with; once per reader"
     )
@@ -65,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
     evaluate.add_argument(
-        "--scene", type=Path, metavar="OUT.mrb", help="evaluate in a 3D Slicer scene and save it with the record (needs slicer-core)"
+        "--scene",
+        type=Path,
+        metavar="OUT.mrb",
+        help="evaluate in a 3D Slicer scene and save it with the record (needs slicer-core)",
     )
     evaluate.add_argument("--json", choices=["-"], help="print the record to standard output as JSON")
     evaluate.add_argument("--fail-on", choices=["review", "reject"], help="exit with 3 if the verdict is this or worse")
@@ -120,7 +125,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     protocol = load_protocol(options.protocol)
     require_writable(options.out)
 
-    def segmentation(path: Path):  # noqa: ANN202
+    def segmentation(path: Path):
         return read_segmentation(path, labels=options.labels)
 
     progress = _say if sys.stderr.isatty() else lambda _: None
@@ -152,7 +157,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _evaluate_scene(case, protocol, path: Path):  # noqa: ANN001, ANN202
+def _evaluate_scene(case, protocol, path: Path):
     try:
         import slicer  # noqa: F401
     except ImportError as error:
@@ -164,7 +169,7 @@ def _evaluate_scene(case, protocol, path: Path):  # noqa: ANN001, ANN202
     return evaluate_in_new_scene(case, protocol, path)
 
 
-def _print_verdict(record, folder: Path) -> None:  # noqa: ANN001
+def _print_verdict(record, folder: Path) -> None:
     print(f"  verdict: {record.verdict}")
     for reason in record.reasons:
         print(f"   - {reason}")

@@ -20,6 +20,7 @@ from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.record import CaseFacts, Input, ProtocolIdentity, QCRecord
 from SegQCLib.verdict import decide
 
+
 def evaluate(case: Case, protocol: LoadedProtocol) -> QCRecord:
     """Return the record of a case under a protocol.
 

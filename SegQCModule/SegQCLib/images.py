@@ -63,7 +63,9 @@ def _require_scalar_3d(header: FileHeader, reader: sitk.ImageFileReader) -> None
     elif len(size) != 3 or size[2] < 2:
         shape = " x ".join(map(str, size))
         raise BadDataError(
-            header.path, f"has {len(size)} dimensions ({shape}).", "An image has three, and at least two slices: give one 3-D series."
+            header.path,
+            f"has {len(size)} dimensions ({shape}).",
+            "An image has three, and at least two slices: give one 3-D series.",
         )
 
 

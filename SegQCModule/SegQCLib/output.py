@@ -48,7 +48,9 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
             temporary_path.replace(final)
     except OSError as error:
         raise BadDataError(
-            folder, f"could not be written to ({error.strerror}).", "Free space or choose another folder; older files there are unchanged."
+            folder,
+            f"could not be written to ({error.strerror}).",
+            "Free space or choose another folder; older files there are unchanged.",
         ) from error
     finally:
         for temporary_path, _ in waiting:

@@ -45,7 +45,9 @@ def prepare(case: Case, protocol: QCProtocol) -> PreparedCase:
     facts = f"Slices lie {moved} off a regular grid (gantry tilt, missing or irregular slices)"
     if protocol.irregular_geometry == "resample":
         message = f"{facts}. Image and segmentations were resampled by the true slice positions."
-        finding = Finding(CHECK_ID, Status.WARN, message, moved, "a regular grid", "mm", "the protocol's irregular_geometry: resample")
+        finding = Finding(
+            CHECK_ID, Status.WARN, message, moved, "a regular grid", "mm", "the protocol's irregular_geometry: resample"
+        )
         return PreparedCase(_aligned(resample_case(case)), (finding,), True)
     message = (
         f"{facts}. Nothing was measured: volumes and distances would be wrong. Use a regular reconstruction, or a protocol that"

@@ -54,7 +54,9 @@ def decide(protocol: QCProtocol, findings: Sequence[Finding], measurements: Sequ
             reasons += [f"{segment.segment}: {reason}" for reason in segment.reasons]
     verdict = _worst([*from_checks, *(s.verdict for s in segments)])
     if verdict is Verdict.ACCEPT:
-        reasons.append(f"No check failed, and the measures of all {len(segments)} judged segments are in the protocol's accepted ranges.")
+        reasons.append(
+            f"No check failed, and the measures of all {len(segments)} judged segments are in the protocol's accepted ranges."
+        )
     return CaseVerdict(verdict, tuple(reasons), segments)
 
 
@@ -97,7 +99,9 @@ def _outcome(decision: Decision, compared: list[Measurement]) -> tuple[Verdict, 
         return Verdict.REVIEW, f"{_words(decision.metric)} is undefined, because the segment is absent on one side."
     mean = sum(defined) / len(defined)
     unit = " mm" if decision.metric.endswith("_mm") else ""
-    shown = f"{_words(decision.metric)} is {mean:.3g}{unit}" + (f" (mean over {len(defined)} references)" if len(defined) > 1 else "")
+    shown = f"{_words(decision.metric)} is {mean:.3g}{unit}" + (
+        f" (mean over {len(defined)} references)" if len(defined) > 1 else ""
+    )
     if mean in decision.accept:
         return Verdict.ACCEPT, f"{shown}; accepted: {decision.accept} ({decision.accept.source})."
     if decision.reject is not None and mean in decision.reject:

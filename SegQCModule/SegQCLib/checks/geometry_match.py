@@ -33,7 +33,9 @@ def _finding(role: str, segmentation: Segmentation, image: Geometry) -> Finding:
         return Finding(ID, Status.PASS, f"{role} has no voxels, so its grid does not matter.", "empty", ALLOWED, "mm", SOURCE)
     upright = reorder_axes(stored, axis_order(stored, image))
     if same_grid(upright, image):
-        message = f"{role} is on the image's grid; its file stores the axes in another order, which was put right without resampling."
+        message = (
+            f"{role} is on the image's grid; its file stores the axes in another order, which was put right without resampling."
+        )
         return Finding(ID, Status.PASS, message, "same grid, axes reordered", ALLOWED, "mm", SOURCE)
     message = (
         f"{role} is on another grid than the image and was resampled to the nearest voxel, which moves its surface by up to half a"

@@ -25,4 +25,6 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:  # noqa: ARG001
             message = f"{segment.name} is marked as {word}."
             yield Finding(ID, Status.WARN, message, word, "completed", source=SOURCE, segment=segment.name)
     if all(segment.status == "completed" for segment in marked):
-        yield Finding(ID, Status.PASS, f"All {len(marked)} segments are marked as completed.", "completed", "completed", source=SOURCE)
+        yield Finding(
+            ID, Status.PASS, f"All {len(marked)} segments are marked as completed.", "completed", "completed", source=SOURCE
+        )

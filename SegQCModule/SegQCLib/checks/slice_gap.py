@@ -37,6 +37,8 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
         yield Finding(ID, Status.PASS, f"{facts}: they touch without a gap.", "0 mm", allowed_text, "mm", source)
     else:
         inside = allowed is None or gap_mm in allowed
-        message = f"{facts}: {gap_mm:g} mm between neighbours is not imaged" + ("." if inside else f"; the protocol allows {allowed}.")
+        message = f"{facts}: {gap_mm:g} mm between neighbours is not imaged" + (
+            "." if inside else f"; the protocol allows {allowed}."
+        )
         status = Status.PASS if inside and allowed else Status.WARN if inside else Status.FAIL
         yield Finding(ID, status, message, f"{gap_mm:g} mm", allowed_text, "mm", source)

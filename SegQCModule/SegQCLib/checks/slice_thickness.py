@@ -24,7 +24,9 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
         return
     measured = " and ".join(f"{value:g}" for value in found) + " mm"
     if len(found) > 1:
-        message = f"Slice thickness is not uniform in this series: {measured}. Measures would mix slices of different partial volume."
+        message = (
+            f"Slice thickness is not uniform in this series: {measured}. Measures would mix slices of different partial volume."
+        )
         yield Finding(ID, Status.FAIL, message, measured, str(allowed), "mm", allowed.source)
     elif found[0] in allowed:
         yield Finding(ID, Status.PASS, f"Slices are {measured} thick.", measured, str(allowed), "mm", allowed.source)

@@ -20,7 +20,9 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
         return
     positions = np.array(case.image.acquisition.slice_positions_mm)
     if len(positions) < 3:
-        message = "Slice positions (Image Position (Patient), (0020,0032)) are not known, so the regularity of steps cannot be told."
+        message = (
+            "Slice positions (Image Position (Patient), (0020,0032)) are not known, so the regularity of steps cannot be told."
+        )
         yield Finding(ID, Status.NOT_EVALUATED, message, allowed=str(allowed), unit="mm", source=allowed.source)
         return
     steps = np.diff(positions)

@@ -30,7 +30,9 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             yield Finding(ID, Status.FAIL, message, f"{len(segments)} segments", "1 segment", source=_source(protocol))
     present = [segment.name for segment in coded if case.candidate.box(segment) is not None]
     if present:
-        message = f"{len(present)} segments are not structures of this protocol; they were measured but not judged: {_listed(present)}."
+        message = (
+            f"{len(present)} segments are not structures of this protocol; they were measured but not judged: {_listed(present)}."
+        )
         yield Finding(ID, Status.PASS, message, f"{len(present)} segments", source=_source(protocol))
     if unknown:
         names = [segment.name for segment in unknown]
@@ -53,7 +55,9 @@ def _required(case: Case, protocol: QCProtocol, matched: dict[str, list[Segment]
         yield Finding(ID, Status.WARN, message, "0 voxels", "at least 1 voxel", source=_source(protocol), segment=name)
     present = len(required) - len(missing) - len(empty)
     if required and present == len(required):
-        yield Finding(ID, Status.PASS, f"All {present} required structures are there.", f"{present}", f"{present}", source=_source(protocol))
+        yield Finding(
+            ID, Status.PASS, f"All {present} required structures are there.", f"{present}", f"{present}", source=_source(protocol)
+        )
 
 
 def _listed(names: list[str]) -> str:

@@ -32,7 +32,9 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             message += "." if status is Status.PASS else f", outside the protocol's range; apply {apply} (window/level)."
             yield Finding(ID, status, message, str(shown), allowed, rule.window.unit, source)
         elif not header:
-            message = f"{rule.name}: Window Width (0028,1051) and Center (0028,1050) are not in the header; apply {apply} (window/level)."
+            message = (
+                f"{rule.name}: Window Width (0028,1051) and Center (0028,1050) are not in the header; apply {apply} (window/level)."
+            )
             yield Finding(ID, Status.NOT_EVALUATED, message, None, allowed, rule.window.unit, source)
         elif inside:
             message = f"{rule.name}: the header's window {inside[0]} (window/level) is in the protocol's range."

@@ -99,7 +99,9 @@ def _image_headers(folder: Path) -> tuple[list[_Slice], list[str]]:
                 pydicom.dcmread(file, stop_before_pixels=True) if start[128:] == b"DICM" else _header_without_preamble(file, start)
             )
         except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, NotImplementedError) as error:
-            raise BadDataError(file, f"is a DICOM file whose header cannot be read ({error}).", "Export the series again.") from error
+            raise BadDataError(
+                file, f"is a DICOM file whose header cannot be read ({error}).", "Export the series again."
+            ) from error
         if header is None or "Rows" not in header or header.get("Modality") in ("SEG", "RTDOSE"):
             ignored.append(file.name)
         else:
@@ -159,7 +161,11 @@ def _require_plain_images(slices: list[_Slice]) -> None:
                 f"is a colour image ({samples} Samples per Pixel (0028,0002)).",
                 "An image has one grey value per voxel.",
             )
-        for keyword, tag in (("ImagePositionPatient", "(0020,0032)"), ("ImageOrientationPatient", "(0020,0037)"), ("PixelSpacing", "(0028,0030)")):
+        for keyword, tag in (
+            ("ImagePositionPatient", "(0020,0032)"),
+            ("ImageOrientationPatient", "(0020,0037)"),
+            ("PixelSpacing", "(0028,0030)"),
+        ):
             if not s.header.get(keyword):
                 raise BadDataError(
                     s.path, f"has no {keyword} {tag}.", "Without it nobody knows where its voxels are; give the original series."
@@ -170,7 +176,9 @@ def _sorted_by_position(path: Path, slices: list[_Slice]) -> tuple[list[_Slice],
     """Return slices ascending along the normal, one per position, with positions in mm and duplicated positions."""
     normal = _normal(slices[0].header)
     along = np.array([np.dot(_vector(s.header.ImagePositionPatient), normal) for s in slices])
-    order = sorted(range(len(slices)), key=lambda n: (along[n], int(slices[n].header.get("InstanceNumber") or 0), slices[n].path.name))
+    order = sorted(
+        range(len(slices)), key=lambda n: (along[n], int(slices[n].header.get("InstanceNumber") or 0), slices[n].path.name)
+    )
     kept, duplicates = order[:1], []
     for n in order[1:]:
         if along[n] - along[kept[-1]] < SAME_POSITION_MM:
@@ -272,7 +280,9 @@ def _findings(ignored: list[str]) -> tuple[Finding, ...]:
     if not ignored:
         return ()
     shown = ", ".join(ignored[:5]) + (", ..." if len(ignored) > 5 else "")
-    return (Finding("files_ignored", Status.PASS, f"{len(ignored)} files of the folder are not images and were not read: {shown}."),)
+    return (
+        Finding("files_ignored", Status.PASS, f"{len(ignored)} files of the folder are not images and were not read: {shown}."),
+    )
 
 
 def _acquisition(headers: list[Dataset]) -> Acquisition:

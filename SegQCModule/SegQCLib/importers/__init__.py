@@ -6,8 +6,8 @@ from pathlib import Path
 
 from SegQCLib.case import Segmentation
 from SegQCLib.errors import BadDataError
-from SegQCLib.importers import label_map, slicer_segmentation
 from SegQCLib.file_header import read_file_header, refuse_unread_kinds
+from SegQCLib.importers import label_map, slicer_segmentation
 from SegQCLib.importers.label_names import read_label_names
 
 # The first that recognises a header reads the file: a .seg.nrrd is also a plain NRRD.

@@ -9,11 +9,11 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from SegQCLib.complete_file import require_complete
 from SegQCLib.errors import BadDataError
+from SegQCLib.file_header import FileHeader
 from SegQCLib.findings import Finding, Status
 from SegQCLib.image_file import itk_reason
-from SegQCLib.complete_file import require_complete
-from SegQCLib.file_header import FileHeader
 
 # The finest brain atlases have a few hundred labels, spleen-to-toe models about 150; an image has thousands of values.
 MOST_LABELS = 5000

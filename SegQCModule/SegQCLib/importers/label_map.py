@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import SimpleITK as sitk
 
 from SegQCLib.case import FileSource, Segment, Segmentation
+from SegQCLib.complete_file import data_files
 from SegQCLib.errors import BadDataError
+from SegQCLib.file_header import FileHeader, FileKind
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import geometry_of
 from SegQCLib.hashing import sha256_of, sha256_of_files
-from SegQCLib.complete_file import data_files
-from SegQCLib.file_header import FileHeader, FileKind
 from SegQCLib.image_file import open_image
 from SegQCLib.importers.label_image import read_layers, type_findings
 from SegQCLib.importers.label_table import LabelTable

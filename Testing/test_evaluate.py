@@ -148,6 +148,16 @@ def test_an_irregular_series_is_not_measured_or_is_resampled_as_the_protocol_say
     assert value_of(resampled, "volume_candidate_mm3", None).value == pytest.approx(3 * 35 * 0.8 * 0.7 * 2)
 
 
+def test_irregular_slices_without_known_places_are_never_measured():
+    # As for contours whose scan table lists uneven slice positions.
+    image = replace(a_volume(), acquisition=replace(a_volume().acquisition, slice_displacement_mm=1.5))
+    record = evaluate(Case(image, a_segmentation(liver=BOX)), loaded(a_protocol(irregular_geometry="resample")))
+    assert record.measurements == ()
+    (finding,) = [f for f in record.findings if f.check == "regular_grid"]
+    assert finding.status is Status.FAIL
+    assert "is not known here" in finding.message
+
+
 def test_a_real_tilted_series_stops_or_is_resampled(shared_data):
     image = read_image(shared_data / "dcm_qa_ct" / "In" / "GE")
     case = Case(image, a_segmentation(image.geometry, liver=((3, 9), (200, 260), (200, 260))))

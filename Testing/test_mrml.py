@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume, box_array
 from SegQCLib.case import Acquisition, Case, Code, Segment, Segmentation, Terminology, Volume, WindowLevel
 from SegQCLib.dicom.series import read_series
@@ -17,6 +18,7 @@ from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
 from SegQCLib.protocol import AllowedTexts, LoadedProtocol, QCProtocol, Structure
 from SegQCLib.record import CaseFacts, Measurement, ProtocolIdentity, QCRecord, Verdict
+from SegQCLib.regular_grid import is_regular
 
 slicer = pytest.importorskip("slicer", reason="the MRML layer needs slicer-core")
 vtk = pytest.importorskip("vtk")
@@ -197,12 +199,56 @@ def test_a_moved_volume_is_refused_until_its_transform_is_hardened(scene):
         volume_from_node(node)
 
 
-def test_slicer_s_acquisition_transform_becomes_a_finding(scene):
-    node = add_volume(scene, a_volume(), "CT")
-    transform = scene.AddNewNodeByClass("vtkMRMLGridTransformNode", "CT acquisition transform")
-    node.SetAndObserveTransformNodeID(transform.GetID())
-    (finding,) = volume_from_node(node).findings
-    assert (finding.check, finding.status) == ("spacing_regularity", Status.WARN)
+def put_under_acquisition_transform(scene, node, shifts_mm):
+    """Move slice k up by shifts_mm[k], as Slicer's DICOM import does with uneven slices 2 mm apart."""
+    grid = vtk.vtkImageData()
+    grid.SetDimensions(2, 2, len(shifts_mm))
+    grid.SetOrigin(-100, -100, 0)
+    grid.SetSpacing(200, 200, 2)
+    grid.AllocateScalars(vtk.VTK_DOUBLE, 3)
+    for k, shift in enumerate(shifts_mm):
+        for j, i in np.ndindex(2, 2):
+            grid.SetScalarComponentFromDouble(i, j, k, 2, shift)
+    transform = slicer.vtkOrientedGridTransform()
+    transform.SetDisplacementGridData(grid)
+    parent = scene.AddNewNodeByClass("vtkMRMLGridTransformNode", "CT acquisition transform")
+    parent.SetAndObserveTransformToParent(transform)
+    node.SetAndObserveTransformNodeID(parent.GetID())
+
+
+def test_slices_under_slicer_s_acquisition_transform_lie_where_it_puts_them(scene):
+    node = add_volume(scene, a_volume(a_geometry((4, 20, 30))), "CT")
+    put_under_acquisition_transform(scene, node, (0, 0.5, 0, 0))
+    volume = volume_from_node(node)
+    assert volume.slice_origins_lps_mm == pytest.approx(np.array([(0, 0, 0), (0, 0, 2.5), (0, 0, 4), (0, 0, 6)]))
+    assert volume.acquisition.slice_displacement_mm == pytest.approx(0.5)
+
+
+def test_an_acquisition_transform_that_moves_nothing_is_regular(scene):
+    node = add_volume(scene, a_volume(a_geometry((4, 20, 30))), "CT")
+    put_under_acquisition_transform(scene, node, (0, 0, 0, 0))
+    assert is_regular(volume_from_node(node))
+
+
+def test_header_facts_of_a_resampled_volume_leave_out_the_positions_of_the_original_slices(scene, tmp_path):
+    paths = write_series(tmp_path, [0, 2, 6, 8])
+
+    class Database:
+        isOpen = True  # noqa: N815
+
+        def fileForInstance(self, _uid):
+            return str(paths[0])
+
+    resampled = add_volume(scene, a_volume(a_geometry((5, 16, 12), (2.0, 0.8, 0.7))), "CT")
+    stacked = add_volume(scene, a_volume(a_geometry((4, 16, 12), (2.0, 0.8, 0.7))), "CT")
+    for node in (resampled, stacked):
+        node.RemoveAttribute(ACQUISITION_ATTRIBUTE)
+        node.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+        keep_database_acquisition(node, Database())
+    assert volume_from_node(resampled).acquisition.slice_thicknesses_mm == (2.0,)
+    assert is_regular(volume_from_node(resampled))
+    assert volume_from_node(stacked).slice_origins_lps_mm[:, 2].tolist() == [0, 2, 6, 8]
+    assert not is_regular(volume_from_node(stacked))
 
 
 def test_a_volume_without_voxel_values_cannot_enter_a_scene(scene):

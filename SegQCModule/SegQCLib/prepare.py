@@ -43,17 +43,27 @@ def prepare(case: Case, protocol: QCProtocol) -> PreparedCase:
         return PreparedCase(_aligned(case), (), True)
     moved = f"up to {case.image.acquisition.slice_displacement_mm:.2f} mm"
     facts = f"Slices lie {moved} off a regular grid (gantry tilt, missing or irregular slices)"
-    if protocol.irregular_geometry == "resample":
+    if protocol.irregular_geometry == "resample" and case.image.slice_origins_lps_mm is not None:
         message = f"{facts}. Image and segmentations were resampled by the true slice positions."
         finding = Finding(
             CHECK_ID, Status.WARN, message, moved, "a regular grid", "mm", "the protocol's irregular_geometry: resample"
         )
         return PreparedCase(_aligned(resample_case(case)), (finding,), True)
-    message = (
-        f"{facts}. Nothing was measured: volumes and distances would be wrong. Use a regular reconstruction, or a protocol that"
-        " resamples."
+    way_out = (
+        "Use a regular reconstruction: the position of each slice, by which it could be resampled, is not known here."
+        if protocol.irregular_geometry == "resample"
+        else "Use a regular reconstruction, or a protocol that resamples."
     )
-    finding = Finding(CHECK_ID, Status.FAIL, message, moved, "a regular grid", "mm", "the protocol's irregular_geometry: stop")
+    message = f"{facts}. Nothing was measured: volumes and distances would be wrong. {way_out}"
+    finding = Finding(
+        CHECK_ID,
+        Status.FAIL,
+        message,
+        moved,
+        "a regular grid",
+        "mm",
+        f"the protocol's irregular_geometry: {protocol.irregular_geometry}",
+    )
     return PreparedCase(_aligned(case), (finding,), False)
 
 

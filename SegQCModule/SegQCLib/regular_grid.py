@@ -12,6 +12,12 @@ from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reorder_axes
 
 
+def slice_displacement_mm(geometry: Geometry, slice_origins_lps_mm: NDArray[np.float64]) -> float:
+    """Return the largest distance between slices (their first voxels, shape (k, 3)) and where the grid puts them, in mm."""
+    regular = geometry.lps_mm(np.outer(np.arange(geometry.size[0]), (1, 0, 0)))
+    return round(float(np.linalg.norm(slice_origins_lps_mm - regular, axis=1).max()), 4)
+
+
 def is_regular(volume: Volume) -> bool:
     """Return whether the volume's slices lie where its grid says, to a twentieth of a millimetre.
 

@@ -17,6 +17,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
 from SegQCLib.hashing import sha256_of_files
+from SegQCLib.regular_grid import slice_displacement_mm
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -55,8 +56,6 @@ def read_series(path: Path) -> Volume:
     ordered, positions, duplicates = _sorted_by_position(path, slices)
     geometry, tilt_deg = _grid(ordered, positions)
     origins = np.array([_vector(s.header.ImagePositionPatient) for s in ordered])
-    regular = geometry.lps_mm(np.outer(np.arange(len(ordered)), (1, 0, 0)))
-    displacement_mm = float(np.linalg.norm(origins - regular, axis=1).max())
     return Volume(
         array=_pixels(ordered),
         geometry=geometry,
@@ -64,7 +63,7 @@ def read_series(path: Path) -> Volume:
             _acquisition([s.header for s in ordered]),
             slice_positions_mm=tuple(float(round(position, 4)) for position in positions),
             duplicate_positions_mm=tuple(round(position, 4) for position in duplicates),
-            slice_displacement_mm=round(displacement_mm, 4),
+            slice_displacement_mm=slice_displacement_mm(geometry, origins),
             stack_tilt_deg=tilt_deg,
         ),
         source=FileSource(str(path), sha256_of_files((s.path for s in ordered), folder)),

@@ -19,7 +19,7 @@ from SegQCLib.image_file import open_image
 from SegQCLib.importers.label_image import LabelLayer, read_layers, type_findings
 from SegQCLib.importers.label_map import source_of
 from SegQCLib.importers.label_table import LabelTable
-from SegQCLib.importers.terminology_entry import terminology_from_entry
+from SegQCLib.importers.terminology_entry import is_damaged_entry, terminology_from_entry
 
 _SEGMENT_KEY = re.compile(r"Segment(\d+)_(ID|Name)")
 _ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
@@ -146,8 +146,8 @@ def _color(text: str) -> tuple[float, float, float] | None:
 
 def _code_findings(header: FileHeader, segments: tuple[Segment, ...], numbers: list[int]) -> Iterator[Finding]:
     for segment, number in zip(segments, numbers, strict=True):
-        entry = _tags(header.keys.get(f"Segment{number}_Tags", "")).get("TerminologyEntry")
-        if entry and segment.terminology is None:
+        entry = _tags(header.keys.get(f"Segment{number}_Tags", "")).get("TerminologyEntry", "")
+        if is_damaged_entry(entry):
             yield Finding(
                 "segment_terminology",
                 Status.WARN,

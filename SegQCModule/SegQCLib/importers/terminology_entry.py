@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from SegQCLib.case import Code, Terminology
 
+# Slicer gives "Tissue" to every segment that nobody coded.
+_UNCODED = ("SCT", "85756007")
+
 
 def terminology_from_entry(entry: str) -> Terminology | None:
-    """Return the codes in a terminology entry, or None if it has no complete category and type.
+    """Return the codes in a terminology entry, or None if it has no complete category and type, or only "Tissue".
 
     Parameters
     ----------
@@ -18,11 +21,21 @@ def terminology_from_entry(entry: str) -> Terminology | None:
     ----------
     3D Slicer, vtkSlicerTerminologiesModuleLogic::SerializeTerminologyEntry; DICOM PS3.3 C.8.20.4.
     """
-    parts = [*entry.split("~"), *[""] * 7]
-    category, kind, modifier, region, region_modifier = (_code(parts[n]) for n in (1, 2, 3, 5, 6))
-    if category is None or kind is None:
+    category, kind, modifier, region, region_modifier = _codes(entry)
+    if category is None or kind is None or (kind.scheme, kind.value) == _UNCODED:
         return None
     return Terminology(category, kind, modifier, region, region_modifier if region else None)
+
+
+def is_damaged_entry(entry: str) -> bool:
+    """Return whether a terminology entry says something, but not a complete category and type."""
+    category, kind, *_ = _codes(entry)
+    return bool(entry) and (category is None or kind is None)
+
+
+def _codes(entry: str) -> list[Code | None]:
+    parts = [*entry.split("~"), *[""] * 7]
+    return [_code(parts[n]) for n in (1, 2, 3, 5, 6)]
 
 
 def _code(triplet: str) -> Code | None:

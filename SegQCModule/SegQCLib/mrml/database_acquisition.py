@@ -6,11 +6,13 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from slicer import vtkMRMLScalarVolumeNode
 
+from SegQCLib.case import Volume
 from SegQCLib.dicom.series import read_series
 from SegQCLib.errors import BadDataError
-from SegQCLib.geometry import same_grid
+from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reorder_axes
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, keep_acquisition, volume_geometry
 
 
@@ -35,7 +37,19 @@ def keep_database_acquisition(node: vtkMRMLScalarVolumeNode, database) -> None:
     except BadDataError:
         logging.warning("SegQC evaluates %s without its DICOM headers.", node.GetName(), exc_info=True)
         return
-    # Slicer may store the slices in another order: then their positions are not those of the node's slices.
-    if not same_grid(series.geometry, volume_geometry(node)):
-        series = replace(series, slice_origins_lps_mm=None)
-    keep_acquisition(node, series)
+    keep_acquisition(node, _for_grid(series, volume_geometry(node)))
+
+
+def _for_grid(series: Volume, grid: Geometry) -> Volume:
+    """Return the series with the positions of the node's slices, or without any where the node was resampled."""
+    order = axis_order(series.geometry, grid)
+    upright = reorder_axes(series.geometry, order)
+    first_mm = float(np.linalg.norm(np.subtract(upright.origin_lps_mm, grid.origin_lps_mm)))
+    if upright.size != grid.size or order.permutation[0] != 0 or first_mm > SAME_GRID_TOLERANCE_MM:
+        acquisition = replace(
+            series.acquisition, slice_positions_mm=(), duplicate_positions_mm=(), slice_displacement_mm=None, stack_tilt_deg=None
+        )
+        return replace(series, acquisition=acquisition, slice_origins_lps_mm=None)
+    # Slicer stores left-handed stacks from the last slice to the first.
+    origins = series.slice_origins_lps_mm[:: -1 if order.flipped[0] else 1]
+    return replace(series, slice_origins_lps_mm=origins + (np.array(grid.origin_lps_mm) - origins[0]))

@@ -24,8 +24,9 @@ from SegQCLib.case import Box, Segment, Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
+from SegQCLib.importers.terminology_entry import terminology_from_entry
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
-from SegQCLib.mrml.terminology import terminology_from_text, terminology_text
+from SegQCLib.mrml.terminology import terminology_text
 from SegQCLib.mrml.volume import volume_geometry
 
 STATUS_TAG = "Segmentation.Status"
@@ -256,7 +257,7 @@ def _segment(segment_id: str, segment: vtkSegment, layer: int, label_value: int)
         name=segment.GetName(),
         label_value=label_value,
         layer=layer,
-        terminology=terminology_from_text(segment.GetTerminology()),
+        terminology=terminology_from_entry(segment.GetTerminology()),
         color=segment.GetColor(),
         status=_tag(segment, STATUS_TAG),
         algorithm_type=_tag(segment, ALGORITHM_TYPE_TAG),

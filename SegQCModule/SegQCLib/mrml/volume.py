@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import slicer.util
@@ -13,10 +14,9 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene
 from SegQCLib.case import Acquisition, Volume, WindowLevel
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
 from SegQCLib.errors import BadDataError
-from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
-from SegQCLib.regular_grid import is_regular
+from SegQCLib.regular_grid import is_regular, slice_displacement_mm
 
 # Node attribute with the header facts as JSON: a scene is opened on machines without its DICOM database.
 ACQUISITION_ATTRIBUTE = "SegQC.Acquisition"
@@ -87,9 +87,10 @@ def acquisition_of(node: vtkMRMLScalarVolumeNode) -> Acquisition:
 
 
 def _slice_origins(node: vtkMRMLScalarVolumeNode) -> NDArray[np.float64] | None:
+    """Return where the first voxel of each slice really lies, (slices, 3) in LPS mm, or None if nothing says so."""
     text = node.GetAttribute(SLICE_ORIGINS_ATTRIBUTE)
     if text is None:
-        return None
+        return _transformed_slice_origins(node)
     try:
         origins = np.array(json.loads(text), float)
     except ValueError:
@@ -102,6 +103,18 @@ def _slice_origins(node: vtkMRMLScalarVolumeNode) -> NDArray[np.float64] | None:
             "Load the image again from DICOM.",
         )
     return origins
+
+
+def _transformed_slice_origins(node: vtkMRMLScalarVolumeNode) -> NDArray[np.float64] | None:
+    # Slicer's DICOM import stacks tilted or unevenly spaced slices and puts their true places into a grid transform above.
+    parent = node.GetParentTransformNode()
+    if parent is None or not parent.IsA("vtkMRMLGridTransformNode"):
+        return None
+    to_world = vtk.vtkGeneralTransform()
+    parent.GetTransformToWorld(to_world)
+    geometry = volume_geometry(node)
+    ras = geometry.lps_mm(np.outer(np.arange(geometry.size[0]), (1, 0, 0))) * (-1, -1, 1)
+    return np.array([to_world.TransformPoint(point) for point in ras]) * (-1, -1, 1)
 
 
 def volume_from_node(node: vtkMRMLScalarVolumeNode) -> Volume:
@@ -123,14 +136,18 @@ def volume_from_node(node: vtkMRMLScalarVolumeNode) -> Volume:
             f"has {image.GetNumberOfScalarComponents()} values per voxel (colour or vector image).",
             "Choose a grey-scale volume.",
         )
+    _require_own_place(node)
     display_node = node.GetScalarVolumeDisplayNode()
+    geometry, origins = volume_geometry(node), _slice_origins(node)
+    acquisition = acquisition_of(node)
+    if origins is not None:
+        acquisition = replace(acquisition, slice_displacement_mm=slice_displacement_mm(geometry, origins))
     return Volume(
         array=slicer.util.arrayFromVolume(node),
-        geometry=volume_geometry(node),
-        acquisition=acquisition_of(node),
-        findings=_transform_findings(node),
+        geometry=geometry,
+        acquisition=acquisition,
         display=None if display_node is None else WindowLevel(display_node.GetWindow(), display_node.GetLevel()),
-        slice_origins_lps_mm=_slice_origins(node),
+        slice_origins_lps_mm=origins,
     )
 
 
@@ -141,23 +158,11 @@ def volume_geometry(node: vtkMRMLScalarVolumeNode) -> Geometry:
     return geometry_from_ijk_to_ras(matrix, node.GetImageData().GetExtent())
 
 
-def _transform_findings(node: vtkMRMLScalarVolumeNode) -> tuple[Finding, ...]:
+def _require_own_place(node: vtkMRMLScalarVolumeNode) -> None:
     transform = node.GetParentTransformNode()
-    if transform is None:
-        return ()
-    # Slicer's DICOM import hides tilt and uneven slice steps in a grid transform above the volume.
-    if transform.IsA("vtkMRMLGridTransformNode"):
-        return (
-            Finding(
-                "spacing_regularity",
-                Status.WARN,
-                f"The slices are unevenly spaced or tilted: Slicer corrects them with the transform {transform.GetName()!r},"
-                " which SegQC does not apply. Distances and volumes in mm are approximate.",
-                source="Acquisition transform of Slicer's DICOM import",
-            ),
+    if transform is not None and not transform.IsA("vtkMRMLGridTransformNode"):
+        raise BadDataError(
+            node.GetName(),
+            f"is moved by the transform {transform.GetName()!r}.",
+            "Harden the transform (Transforms module), or take the volume out of it.",
         )
-    raise BadDataError(
-        node.GetName(),
-        f"is moved by the transform {transform.GetName()!r}.",
-        "Harden the transform (Transforms module), or take the volume out of it.",
-    )

@@ -105,6 +105,26 @@ def test_wrong_usage_exits_with_two(arguments, capsys):
     assert "usage: segqc" in capsys.readouterr().err
 
 
+def test_a_scene_is_saved_with_the_record_that_it_gives(files):
+    pytest.importorskip("slicer", reason="scenes need slicer-core")
+    from SegQCLib.mrml.record_node import read_record
+    from SegQCLib.mrml.scene import load_scene
+
+    assert evaluate(files, "good.nrrd", "--reference", files / "reference.nrrd", "--scene", files / "new" / "case.mrb") == 0
+    scene = load_scene(files / "new" / "case.mrb")
+    segmentations = scene.GetNodesByClass("vtkMRMLSegmentationNode")
+    records = [read_record(segmentations.GetItemAsObject(n)) for n in range(segmentations.GetNumberOfItems())]
+    (record,) = [record for record in records if record is not None]
+    assert record.to_json() == (files / "out" / "record.json").read_text(encoding="utf-8")
+
+
+def test_a_scene_needs_the_ending_mrb(files, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        evaluate(files, "good.nrrd", "--scene", files / "case.txt")
+    assert stopped.value.code == 2
+    assert "ends in .mrb" in capsys.readouterr().err
+
+
 def test_help_names_every_command_and_nothing_else(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])

@@ -14,7 +14,8 @@ from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
 from SegQCLib.pairing import pair_segments
 from SegQCLib.protocol import Decision, LoadedProtocol, load_protocol
-from SegQCLib.record import QCRecord, Verdict, record_schema
+from SegQCLib.record import Measurement, QCRecord, Verdict, record_schema
+from SegQCLib.verdict import decide
 from test_checks import LIVER, LIVER_CODES, a_protocol, a_range
 
 BOX = ((1, 5), (2, 10), (3, 9))
@@ -63,6 +64,16 @@ def test_the_mean_over_several_readers_decides():
     # (1 + 6/7) / 2 = 0.929
     assert record.verdict is Verdict.ACCEPT
     assert "mean over 2 references" in record.verdicts[0].reasons[0]
+
+
+def test_a_value_just_below_a_limit_is_not_rounded_onto_it():
+    # 2 x 899 / (899 + 1101) = 0.899: shown with three decimals; 0.89995 with five.
+    limit = Decision("dice", ("*",), a_range(0.9, unit="1"), a_range(maximum=0.7, unit="1"))
+    rule = loaded(a_protocol(decisions=(limit,))).protocol
+    for value, text in ((0.899, "0.899"), (0.89995, "0.89995"), (0.9, "0.900")):
+        row = Measurement("liver", "liver", "dice", value, "1", "d", "candidate", "reference")
+        (verdict,) = decide(rule, (), (row,), measured=True).segments
+        assert f"is {text};" in verdict.reasons[0]
 
 
 def test_a_failed_check_asks_for_review_or_rejects_as_the_protocol_says():
@@ -131,7 +142,7 @@ def test_the_worst_slice_is_where_most_area_differs():
     record = evaluate(Case(a_volume(), candidate, (a_segmentation(liver=BOX),)), loaded(a_protocol()))
     (view,) = record.slices_to_view
     assert view.slice_index == 3
-    assert "24 mm2" in view.reason
+    assert "24 mm²" in view.reason
     assert view.location_lps_mm == (4.0, 5.5, 6.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 import time
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
     evaluate.add_argument(
         "--scene",
-        type=Path,
+        type=_scene_path,
         metavar="OUT.mrb",
         help="evaluate in a 3D Slicer scene and save it with the record (needs slicer-core)",
     )
@@ -86,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("protocol", metavar="FILE", help="protocol JSON file")
     validate.set_defaults(run=_protocol_validate)
     return parser
+
+
+def _scene_path(text: str) -> Path:
+    if not text.lower().endswith(".mrb"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name for a Slicer scene; it ends in .mrb")
+    return Path(text)
 
 
 def _say(text: str) -> None:
@@ -124,6 +131,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     started = time.monotonic()
     protocol = load_protocol(options.protocol)
     require_writable(options.out)
+    if options.scene:
+        _require_slicer_core()
+        require_writable(options.scene.parent)
 
     def segmentation(path: Path):
         return read_segmentation(path, labels=options.labels)
@@ -139,7 +149,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     progress("Checking and measuring ...")
     prepared = prepare(case, protocol.protocol)
     if options.scene:
-        record = _evaluate_scene(case, protocol, options.scene)
+        from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene
+
+        record = evaluate_in_new_scene(case, protocol, options.scene)
     else:
         record = evaluate_prepared(prepared, protocol)
     progress("Writing the report ...")
@@ -157,16 +169,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _evaluate_scene(case, protocol, path: Path):
-    try:
-        import slicer  # noqa: F401
-    except ImportError as error:
+def _require_slicer_core() -> None:
+    if importlib.util.find_spec("slicer") is None:
         raise BadDataError(
             "--scene", "needs slicer-core, which is not installed here.", "Install it with: pip install 'segqc[scene]'."
-        ) from error
-    from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene
-
-    return evaluate_in_new_scene(case, protocol, path)
+        )
 
 
 def _print_verdict(record, folder: Path) -> None:

@@ -138,7 +138,7 @@ def _worst_slice(
         return
     pixel_mm2 = case.image.geometry.spacing_mm[1] * case.image.geometry.spacing_mm[2]
     area_mm2 = different[k] * pixel_mm2
-    reason = f"Most area in only one of the two outlines: {area_mm2:,.0f} mm2 of {pair.name} on this slice ({role})."
+    reason = f"Most area in only one of the two outlines: {area_mm2:,.0f} mm² of {pair.name} on this slice ({role})."
     yield area_mm2, _view(case, pair.name, structure, role, k + box[0].start, reason, masks[0][k] ^ masks[1][k], box)
 
 
@@ -151,7 +151,7 @@ def _largest_slice(case: Case, segment: Segment, structure: Structure) -> Iterat
     areas = np.count_nonzero(mask, axis=(1, 2))
     k = int(np.argmax(areas))
     area_mm2 = areas[k] * case.image.geometry.spacing_mm[1] * case.image.geometry.spacing_mm[2]
-    reason = f"Largest area of {segment.name}: {area_mm2:,.0f} mm2 on this slice. There is no reference to compare with."
+    reason = f"Largest area of {segment.name}: {area_mm2:,.0f} mm² on this slice. There is no reference to compare with."
     yield area_mm2, _view(case, segment.name, structure, None, k + box[0].start, reason, mask[k], box)
 
 

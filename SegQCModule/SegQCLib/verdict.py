@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from SegQCLib.findings import Finding, Status
 from SegQCLib.measure import DRAFT_ROLE
+from SegQCLib.metric_texts import metric_text
 from SegQCLib.protocol import Decision, QCProtocol, Structure
 from SegQCLib.record import Measurement, SegmentVerdict, Verdict
 
@@ -79,29 +80,30 @@ def _segment_verdicts(protocol: QCProtocol, measurements: Sequence[Measurement])
 def _segment_verdict(protocol: QCProtocol, structure: Structure, segment: str, own: list[Measurement]) -> SegmentVerdict:
     compared = [m for m in own if _decides(m)]
     if not compared:
-        reason = "not compared with a reference."
+        reason = "Not compared with a reference."
         return SegmentVerdict(segment, structure.name, Verdict.REVIEW, (reason,))
     if all(m.value is None for m in compared if m.metric == "dice"):
-        reason = "absent in the candidate and in every reference: they agree."
+        reason = "Absent in the candidate and in every reference: they agree."
         return SegmentVerdict(segment, structure.name, Verdict.ACCEPT, (reason,))
     outcomes = [_outcome(decision, compared) for decision in protocol.decisions_for(structure)]
     if not outcomes:
-        reason = "the protocol has no deciding measure for it."
+        reason = "The protocol has no deciding measure for it."
         return SegmentVerdict(segment, structure.name, Verdict.REVIEW, (reason,))
     verdict = _worst(outcome for outcome, _ in outcomes)
     return SegmentVerdict(segment, structure.name, verdict, tuple(text for outcome, text in outcomes if outcome is verdict))
 
 
 def _outcome(decision: Decision, compared: list[Measurement]) -> tuple[Verdict, str]:
+    name = metric_text(decision.metric).long_name
     values = [m.value for m in compared if m.metric == decision.metric]
     defined = [value for value in values if value is not None]
     if len(defined) < len(values) or not values:
-        return Verdict.REVIEW, f"{_words(decision.metric)} is undefined, because the segment is absent on one side."
+        return Verdict.REVIEW, f"{name} is undefined, because the segment is absent on one side."
     mean = sum(defined) / len(defined)
-    unit = " mm" if decision.metric.endswith("_mm") else ""
-    shown = f"{_words(decision.metric)} is {mean:.3g}{unit}" + (
-        f" (mean over {len(defined)} references)" if len(defined) > 1 else ""
-    )
+    unit = " mm" if decision.accept.unit == "mm" else ""
+    shown = f"{name} is {_shown(mean, decision)}{unit}"
+    if len(defined) > 1:
+        shown += f" (mean over {len(defined)} references)"
     if mean in decision.accept:
         return Verdict.ACCEPT, f"{shown}; accepted: {decision.accept} ({decision.accept.source})."
     if decision.reject is not None and mean in decision.reject:
@@ -109,10 +111,11 @@ def _outcome(decision: Decision, compared: list[Measurement]) -> tuple[Verdict, 
     return Verdict.REVIEW, f"{shown}; accepted: {decision.accept} ({decision.accept.source})."
 
 
-def _words(metric: str) -> str:
-    names = {
-        "dice": "Dice", "jaccard": "Jaccard index", "relative_volume_difference": "relative volume difference",
-        "hausdorff_mm": "Hausdorff distance", "hausdorff_95_mm": "95 % Hausdorff distance", "assd_mm": "average surface distance",
-        "surface_dice_protocol": "surface Dice at the protocol's tolerance",
-    }  # fmt: skip
-    return names.get(metric, metric.replace("surface_dice_", "surface Dice at ").replace("mm", " mm"))
+def _shown(value: float, decision: Decision) -> str:
+    """Return a value with as many digits as it takes not to round it across a limit: 0.8996 is not shown as 0.900 beside 0.9."""
+    limits = [limit for limit in (decision.accept, decision.reject) if limit is not None]
+    for decimals in (3, 4, 5):
+        text = f"{value:.{decimals}f}"
+        if all((float(text) in limit) == (value in limit) for limit in limits):
+            return text
+    return f"{value:.8g}"

@@ -7,7 +7,6 @@ is input M of ../shared/bench (512 x 512 x 300, 30 labels, reference and candida
 """
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -20,17 +19,23 @@ import SimpleITK as sitk
 
 from SegQCLib.samples import TOTALSEGMENTATOR, sample_folder
 
+# Not getrusage: its maximum starts with the memory of the process that started this one.
+RUN = """\
+import re, sys
+from pathlib import Path
+from SegQCLib.cli import main
+code = main(sys.argv[1:])
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1], file=sys.stderr)
+sys.exit(code)
+"""
 MAKE_INPUTS = Path(__file__).parents[2] / "shared" / "bench" / "make_inputs.py"
 
 
-def measured(command: list[str]) -> tuple[float, float]:
-    """Run a command; return its wall time in s and its peak resident memory in MB."""
+def measured(arguments: list[str]) -> tuple[float, float]:
+    """Run segqc with arguments; return its wall time in s and its peak resident memory in MB."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"failed: {' '.join(command)}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    done = subprocess.run([sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, check=True)
+    return time.perf_counter() - started, int(done.stderr.split()[-1]) * 1024 / 1e6
 
 
 def real_case() -> tuple[list[str], float]:
@@ -72,8 +77,7 @@ def main() -> None:
             print(f"{MAKE_INPUTS} is not here: case M is skipped.")
         print("| case | wall time, median (s) | peak memory (MB) | input arrays (MB) |\n|---|---|---|---|")
         for name, (arguments, input_mb) in cases.items():
-            command = [sys.executable, "-m", "SegQCLib.cli", "evaluate", *arguments, "--out", str(work / "out")]
-            runs = [measured(command) for _ in range(options.repeats)]
+            runs = [measured(["evaluate", *arguments, "--out", str(work / "out")]) for _ in range(options.repeats)]
             seconds, memory = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
             print(f"| {name} | {seconds:.1f} | {memory:.0f} | {input_mb:.0f} |")
 

@@ -208,7 +208,8 @@ def put_under_acquisition_transform(scene, node, shifts_mm):
     grid.AllocateScalars(vtk.VTK_DOUBLE, 3)
     for k, shift in enumerate(shifts_mm):
         for j, i in np.ndindex(2, 2):
-            grid.SetScalarComponentFromDouble(i, j, k, 2, shift)
+            for component, value in enumerate((0, 0, shift)):
+                grid.SetScalarComponentFromDouble(i, j, k, component, value)
     transform = slicer.vtkOrientedGridTransform()
     transform.SetDisplacementGridData(grid)
     parent = scene.AddNewNodeByClass("vtkMRMLGridTransformNode", "CT acquisition transform")

@@ -244,6 +244,8 @@ def _signed(value: float) -> str:
 
 
 def _volume(mm3: float) -> str:
+    if mm3 == 0:
+        return "0 (no voxels)"
     ml = mm3 / 1000
     decimals = 1 if ml >= 10 else 2 if ml >= 1 else 3
     return f"{_grouped(ml, decimals)} mL ({_grouped(mm3, 0 if mm3 >= 100 else 1)} mm³)"

@@ -80,7 +80,8 @@ def _segment_verdicts(protocol: QCProtocol, measurements: Sequence[Measurement])
 def _segment_verdict(protocol: QCProtocol, structure: Structure, segment: str, own: list[Measurement]) -> SegmentVerdict:
     compared = [m for m in own if _decides(m)]
     if not compared:
-        reason = "Not compared with a reference."
+        is_empty = any(m.metric == "voxel_count" and m.value == 0 for m in own)
+        reason = f"{'Empty, and not' if is_empty else 'Not'} compared with a reference."
         return SegmentVerdict(segment, structure.name, Verdict.REVIEW, (reason,))
     if all(m.value is None for m in compared if m.metric == "dice"):
         reason = "Absent in the candidate and in every reference: they agree."

@@ -29,7 +29,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     variation_mm = round(float(np.abs(steps - np.median(steps)).max()), 4)
     measured = f"{variation_mm:g} mm"
     if variation_mm in allowed:
-        message = f"Steps between slices are regular, to {measured}."
+        message = f"Steps between slices are equal to within {measured}."
         yield Finding(ID, Status.PASS, message, measured, str(allowed), "mm", allowed.source)
     else:
         message = f"Steps between slices run from {steps.min():g} to {steps.max():g} mm: the series is irregularly spaced."

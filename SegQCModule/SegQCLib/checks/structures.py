@@ -55,9 +55,8 @@ def _required(case: Case, protocol: QCProtocol, matched: dict[str, list[Segment]
         yield Finding(ID, Status.WARN, message, "0 voxels", "at least 1 voxel", source=_source(protocol), segment=name)
     present = len(required) - len(missing) - len(empty)
     if required and present == len(required):
-        yield Finding(
-            ID, Status.PASS, f"All {present} required structures are there.", f"{present}", f"{present}", source=_source(protocol)
-        )
+        message = f"All required structures are there: {_listed(required)}."
+        yield Finding(ID, Status.PASS, message, f"{present}", f"{present}", source=_source(protocol))
 
 
 def _listed(names: list[str]) -> str:

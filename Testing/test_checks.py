@@ -318,6 +318,14 @@ def test_drafts_of_other_models_fail(name, status):
     assert status_of(checks.ai_tool, case, protocol) is status
 
 
+def test_what_one_case_cannot_answer_is_named_and_not_passed():
+    protocol = a_protocol(uniform_in_study=AllowedTexts(("convolution_kernel",), "study"))
+    (finding,) = run(checks.protocol_coverage, a_case(), protocol)
+    assert finding.status is Status.NOT_EVALUATED
+    assert "uniformity over the study (convolution_kernel)" in finding.message
+    assert run(checks.protocol_coverage, a_case(), a_protocol()) == []
+
+
 def test_limits_that_a_protocol_does_not_name_are_not_checked():
     named = {f.check for f in checks.run_checks(a_case(), a_protocol())}
     assert named == {

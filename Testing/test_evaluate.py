@@ -135,6 +135,17 @@ def test_a_structures_own_tolerance_is_measured():
     assert "tolerance 2 mm" in value_of(record, "surface_dice_protocol").definition
 
 
+def test_a_tolerance_finer_than_the_grid_decides_nothing():
+    tolerance = a_protocol(
+        (replace(LIVER, surface_tolerance_mm=a_range(maximum=0.5)),),
+        decisions=(Decision("surface_dice_protocol", ("*",), a_range(0.9, unit="1"), a_range(maximum=0.7, unit="1")),),
+    )
+    record = evaluate(a_case(((1, 4), (2, 10), (3, 9)), BOX), loaded(tolerance))
+    assert value_of(record, "surface_dice_protocol").value is None
+    assert "0.5 mm, is below the smallest voxel edge, 1 mm" in value_of(record, "surface_dice_protocol").reason
+    assert record.verdict is Verdict.REVIEW
+
+
 def test_the_worst_slice_is_where_most_area_differs():
     layer = a_segmentation(liver=BOX).layers[0].copy()
     layer[3, 2:10, 3:6] = 0

@@ -13,7 +13,8 @@ from pathlib import Path
 from SegQCLib import __version__
 from SegQCLib.errors import BadDataError
 
-EXIT_DONE, EXIT_BAD_DATA, EXIT_USAGE, EXIT_VERDICT = 0, 1, 2, 3
+# 2 is argparse's own for wrong usage; 130 is what shells expect after Ctrl-C.
+EXIT_DONE, EXIT_BAD_DATA, EXIT_VERDICT, EXIT_STOPPED = 0, 1, 3, 130
 
 EPILOG = """\
 exit codes: 0 done, whatever the verdict; 1 the data cannot be used (the message says why); 2 wrong usage;
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadDataError as error:
         print(f"segqc: {error}", file=sys.stderr)
         return EXIT_BAD_DATA
+    except KeyboardInterrupt:
+        print("segqc: stopped. Nothing was half written.", file=sys.stderr)
+        return EXIT_STOPPED
 
 
 def _parser() -> argparse.ArgumentParser:

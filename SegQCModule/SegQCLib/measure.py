@@ -64,7 +64,7 @@ def measure(case: Case, protocol: QCProtocol) -> Measured:
             tolerance = structure.surface_tolerance_mm if structure else None
             tolerances = (*TOLERANCES_MM, tolerance.maximum) if tolerance else TOLERANCES_MM
             comparison = compare_masks(*masks, case.image.geometry.spacing_mm, tolerances)
-            measurements += _compared(pair, structure, comparison, role)
+            measurements += _compared(pair, structure, comparison, role, min(case.image.geometry.spacing_mm))
             if role != DRAFT_ROLE and (structure is not None or len(case.candidate.segments) == 1):
                 views += _worst_slice(case, pair, structure, role, masks, box)
     views.sort(key=lambda view: -view[0])
@@ -88,7 +88,9 @@ def _alone(segmentation: Segmentation, segment: Segment, structure: Structure | 
         yield Measurement(segment.name, name, metric, float(value), unit, definition, "candidate", None)
 
 
-def _compared(pair: Pair, structure: Structure | None, comparison: SegmentComparison, role: str) -> Iterator[Measurement]:
+def _compared(
+    pair: Pair, structure: Structure | None, comparison: SegmentComparison, role: str, smallest_spacing_mm: float
+) -> Iterator[Measurement]:
     empty = [volume == 0 for volume in (comparison.volume_reference_mm3, comparison.volume_candidate_mm3)]
     reason = BOTH_EMPTY if all(empty) else ONE_EMPTY if any(empty) else None
     name = structure.name if structure else None
@@ -103,9 +105,20 @@ def _compared(pair: Pair, structure: Structure | None, comparison: SegmentCompar
     yield row("relative_volume_difference", difference, "1", "(V_C - V_R) / V_R", BOTH_EMPTY if all(empty) else REFERENCE_EMPTY)
     for metric in ("hausdorff_mm", "hausdorff_95_mm", "assd_mm"):
         yield row(metric, getattr(comparison, metric), "mm", surface.DEFINITION)
-    for n, (tolerance_mm, value) in enumerate(comparison.surface_dice):
-        metric = f"surface_dice_{tolerance_mm:g}mm" if n < len(TOLERANCES_MM) else "surface_dice_protocol"
-        yield row(metric, value, "1", f"{surface.DEFINITION}, tolerance {tolerance_mm:g} mm")
+    fixed, own = comparison.surface_dice[: len(TOLERANCES_MM)], comparison.surface_dice[len(TOLERANCES_MM) :]
+    for tolerance_mm, value in fixed:
+        yield row(f"surface_dice_{tolerance_mm:g}mm", value, "1", f"{surface.DEFINITION}, tolerance {tolerance_mm:g} mm")
+    for tolerance_mm, value in own:
+        definition = f"{surface.DEFINITION}, tolerance {tolerance_mm:g} mm"
+        if value is not None and tolerance_mm < smallest_spacing_mm:
+            # It must not decide: every outline that differs by one voxel would be as wrong as one that differs by ten.
+            why = (
+                f"The tolerance, {tolerance_mm:g} mm, is below the smallest voxel edge, {smallest_spacing_mm:g} mm: on this grid it"
+                " cannot be told from 0 mm."
+            )
+            yield row("surface_dice_protocol", None, "1", definition, why)
+        else:
+            yield row("surface_dice_protocol", value, "1", definition)
 
 
 def _union_box(

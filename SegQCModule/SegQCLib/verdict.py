@@ -96,10 +96,13 @@ def _segment_verdict(protocol: QCProtocol, structure: Structure, segment: str, o
 
 def _outcome(decision: Decision, compared: list[Measurement]) -> tuple[Verdict, str]:
     name = metric_text(decision.metric).long_name
-    values = [m.value for m in compared if m.metric == decision.metric]
-    defined = [value for value in values if value is not None]
-    if len(defined) < len(values) or not values:
-        return Verdict.REVIEW, f"{name} is undefined, because the segment is absent on one side."
+    rows = [m for m in compared if m.metric == decision.metric]
+    if not rows:
+        return Verdict.REVIEW, f"{name} was not measured."
+    undefined = next((m for m in rows if m.value is None), None)
+    if undefined is not None:
+        return Verdict.REVIEW, f"{name} is undefined. {undefined.reason}"
+    defined = [m.value for m in rows]
     mean = sum(defined) / len(defined)
     unit = " mm" if decision.accept.unit == "mm" else ""
     shown = f"{name} is {_shown(mean, decision)}{unit}"

@@ -26,6 +26,7 @@ from SegQCLib.checks import (
     outside_image,
     pixel_spacing,
     plane,
+    protocol_coverage,
     segment_status,
     slice_gap,
     slice_spacing,
@@ -61,6 +62,7 @@ CHECKS = (
     lesion_size,
     segment_status,
     ai_tool,
+    protocol_coverage,
 )
 
 

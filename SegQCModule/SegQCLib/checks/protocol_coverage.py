@@ -1,0 +1,29 @@
+"""What does the protocol ask for that this evaluation did not look at?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from SegQCLib.case import Case
+from SegQCLib.findings import Finding, Status
+from SegQCLib.protocol import QCProtocol
+
+ID = "protocol_coverage"
+
+
+def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:  # noqa: ARG001
+    """Name the protocol's requirements that one image and its segmentations cannot answer.
+
+    An accepted case must not seem to have passed what nobody asked: ratings and training are the
+    reader's, uniformity is a matter of the whole study.
+    """
+    asked = {
+        "ratings": ", ".join(rating.id for rating in protocol.ratings),
+        "image quality": ", ".join(f"{limit.measure} in {limit.region}" for limit in protocol.image_quality),
+        "reader training": protocol.reader_training.course if protocol.reader_training else "",
+        "uniformity over the study": str(protocol.uniform_in_study) if protocol.uniform_in_study else "",
+    }
+    listed = "; ".join(f"{name} ({what})" for name, what in asked.items() if what)
+    if listed:
+        message = f"The protocol also asks for {listed}. This evaluation did not look at that."
+        yield Finding(ID, Status.NOT_EVALUATED, message, source=f"protocol {protocol.id} {protocol.version}")

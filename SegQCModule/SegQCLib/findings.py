@@ -32,5 +32,13 @@ class Finding:
     source: str | None = field(default=None, metadata={"doc": "Who set the limit: paper, guideline, standard or study."})
     segment: str | None = field(default=None, metadata={"doc": "Name of the segment the finding is about."})
     location_lps_mm: tuple[float, float, float] | None = field(
-        default=None, metadata={"doc": "Where to look: left, posterior, superior, in mm."}
+        default=None, metadata={"doc": "Where to look: a point inside what was found: left, posterior, superior, in mm."}
+    )
+    center_lps_mm: tuple[float, float, float] | None = field(
+        default=None, metadata={"doc": "Centre of mass of what was found, LPS, in mm; it may lie outside of it."}
+    )
+    size_voxels: int | None = field(default=None, metadata={"doc": "Voxels of what was found."})
+    size_mm3: float | None = field(default=None, metadata={"doc": "Volume of what was found, mm3."})
+    repair: str | None = field(
+        default=None, metadata={"doc": "Identifier of the repair that is proposed (SegQCLib.repairs); nothing is repaired unasked."}
     )

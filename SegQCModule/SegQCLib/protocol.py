@@ -21,7 +21,7 @@ LIMIT_TOLERANCE = 1e-6
 
 PROTOCOL_SCHEMA_ID = "https://segqc.invalid/schemas/protocol.schema.json"
 
-Unit = Literal["mm", "deg", "s", "h", "[hnsf'U]", "g/ml", "1", "T", "kV", "d", "mm3", "%"]
+Unit = Literal["mm", "deg", "s", "h", "[hnsf'U]", "g/ml", "1", "T", "kV", "d", "mm3", "mm2", "ml", "%"]
 DecidingMetric = Literal[
     "dice", "jaccard", "relative_volume_difference", "hausdorff_mm", "hausdorff_95_mm", "assd_mm",
     "surface_dice_1mm", "surface_dice_2mm", "surface_dice_3mm", "surface_dice_protocol",
@@ -37,7 +37,9 @@ Plane = Literal["axial", "coronal", "sagittal"]
 class Range:
     """A closed range of allowed values with unit and source; null leaves a side open."""
 
-    unit: Unit = field(metadata={"doc": "UCUM unit: mm, deg, s, h, [hnsf'U] (Hounsfield), g/ml (SUVbw), 1, T, kV, d, mm3, %."})
+    unit: Unit = field(
+        metadata={"doc": "UCUM unit: mm, deg, s, h, [hnsf'U] (Hounsfield), g/ml (SUVbw), 1, T, kV, d, mm3, mm2, ml, %."}
+    )
     source: str = field(metadata={"doc": "Who set this limit: paper, guideline, standard, or the study itself."})
     minimum: float | None = field(default=None, metadata={"doc": "Smallest allowed value (inclusive); null: none."})
     maximum: float | None = field(default=None, metadata={"doc": "Largest allowed value (inclusive); null: none."})
@@ -276,6 +278,21 @@ class AITool:
     source: str = field(metadata={"doc": "Who allowed it."})
 
 
+TechnicalLimitName = Literal[
+    "island_mm3", "hole_mm3", "skipped_slices", "area_jump", "end_slice_area", "flat_face_mm2", "spike_voxels",
+    "overlap_voxels", "volume_ml", "intensity", "impossible_intensity_share", "side_mm",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TechnicalLimit:
+    """A study's limit for a technical error, in place of the check's own default."""
+
+    name: TechnicalLimitName = field(metadata={"doc": "Which limit; Documentation/protocol.md lists what each means."})
+    limit: Range = field(metadata={"doc": "Values that raise no alarm."})
+    structures: tuple[str, ...] = field(default=("*",), metadata={"doc": "Structure names it applies to; * for all."})
+
+
 @dataclass(frozen=True)
 class QCProtocol:
     """A segmentation protocol for SegQC."""
@@ -327,6 +344,10 @@ class QCProtocol:
     expected_agreement: ExpectedAgreementRule = field(
         default=ExpectedAgreementRule(), metadata={"doc": "How the predicted expert agreement decides."}
     )
+    technical_limits: tuple[TechnicalLimit, ...] = field(
+        default=(), metadata={"doc": "Limits of the checks for technical errors, where the study wants other than the defaults."}
+    )
+    skipped_checks: tuple[str, ...] = field(default=(), metadata={"doc": "Ids of checks that the study does not want."})
     image_quality: tuple[ImageQualityLimit, ...] = field(default=(), metadata={"doc": "The study's image-quality limits."})
     ratings: tuple[Rating, ...] = field(default=(), metadata={"doc": "Ratings that the reader must give."})
     reader_training: ReaderTraining | None = field(default=None, metadata={"doc": "Training that must be valid."})
@@ -356,6 +377,15 @@ class QCProtocol:
                 if wanted in rule.structures:
                     return rule
         return None
+
+    def technical_limit(self, name: TechnicalLimitName, structure: Structure | None, default: Range | None) -> Range | None:
+        """Return the limit for a technical error that names the structure, else the one for all, else `default`."""
+        own = [item for item in self.technical_limits if item.name == name]
+        for wanted in (structure.name if structure else None, "*"):
+            for item in own:
+                if wanted in item.structures:
+                    return item.limit
+        return default
 
     def decisions_for(self, structure: Structure) -> tuple[Decision, ...]:
         """Return every decision that names a structure or is for all (*): each has its say."""
@@ -420,7 +450,7 @@ class QCProtocol:
             yield "slice_spacing_mm", f"{facts} always leaves a gap; slice_gap_mm allows {gap}"
 
     def _unknown_names(self, names: list[str]) -> Iterator[tuple[str, str]]:
-        for list_name in ("windows", "decisions"):
+        for list_name in ("windows", "decisions", "technical_limits"):
             for number, rule in enumerate(getattr(self, list_name)):
                 for name in rule.structures:
                     if name != "*" and name not in names:
@@ -458,6 +488,8 @@ class QCProtocol:
         for n, rule in enumerate(self.windows):
             yield f"windows[{n}].window", rule.window, None
             yield f"windows[{n}].level", rule.level, None
+        for n, limit in enumerate(self.technical_limits):
+            yield f"technical_limits[{n}].limit", limit.limit, None
         for n, limit in enumerate(self.image_quality):
             yield f"image_quality[{n}].limit", limit.limit, None
 

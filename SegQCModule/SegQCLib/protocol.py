@@ -159,6 +159,10 @@ class Structure:
     surface_tolerance_mm: Range | None = field(
         default=None, metadata={"doc": "Tolerance of the surface Dice for this structure: its maximum, mm."}
     )
+    may_overlap: tuple[str, ...] = field(
+        default=(),
+        metadata={"doc": "Names of structures that share voxels with it by nature (a lobe and its lung); said once for both."},
+    )
 
     def faults(self) -> Iterator[tuple[str, str]]:
         tolerance = self.surface_tolerance_mm
@@ -450,6 +454,10 @@ class QCProtocol:
             yield "slice_spacing_mm", f"{facts} always leaves a gap; slice_gap_mm allows {gap}"
 
     def _unknown_names(self, names: list[str]) -> Iterator[tuple[str, str]]:
+        for number, structure in enumerate(self.structures):
+            for name in structure.may_overlap:
+                if name not in names:
+                    yield f"structures[{number}].may_overlap", _unknown(name, names, "a structure of this protocol")
         for list_name in ("windows", "decisions", "technical_limits"):
             for number, rule in enumerate(getattr(self, list_name)):
                 for name in rule.structures:

@@ -331,4 +331,6 @@ def test_limits_that_a_protocol_does_not_name_are_not_checked():
     assert named == {
         "modality", "missing_slices", "duplicate_slices", "image_values", "geometry_match", "outside_image", "structures",
         "field_of_view", "segment_status",
+        # Technical errors have limits of their own.
+        "empty_or_full", "identical_segments", "overlaps", "impossible_intensity",
     }  # fmt: skip

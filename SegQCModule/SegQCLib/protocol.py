@@ -286,6 +286,10 @@ TechnicalLimitName = Literal[
     "island_mm3", "hole_mm3", "skipped_slices", "area_jump", "end_slice_area", "flat_face_mm2", "spike_voxels",
     "overlap_voxels", "volume_ml", "intensity", "impossible_intensity_share", "side_mm",
 ]  # fmt: skip
+_TECHNICAL_UNITS = {
+    "island_mm3": "mm3", "hole_mm3": "mm3", "flat_face_mm2": "mm2", "overlap_voxels": "1", "volume_ml": "ml",
+    "intensity": "[hnsf'U]", "impossible_intensity_share": "%", "side_mm": "mm",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -497,7 +501,7 @@ class QCProtocol:
             yield f"windows[{n}].window", rule.window, None
             yield f"windows[{n}].level", rule.level, None
         for n, limit in enumerate(self.technical_limits):
-            yield f"technical_limits[{n}].limit", limit.limit, None
+            yield f"technical_limits[{n}].limit", limit.limit, _TECHNICAL_UNITS.get(limit.name)
         for n, limit in enumerate(self.image_quality):
             yield f"image_quality[{n}].limit", limit.limit, None
 

@@ -1,0 +1,56 @@
+"""Is the whole segmentation empty, or does a segment fill the whole image?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from SegQCLib.case import Case
+from SegQCLib.findings import Finding, Status
+from SegQCLib.place import place_of
+from SegQCLib.protocol import QCProtocol, Range
+
+ID = "empty_or_full"
+EMPTY_SOURCE = "SegQC: a segmentation without voxels shows nothing that could be checked"
+DEFAULT = Range(
+    "%",
+    "SegQC default: even a body or a brain leaves the corners of a tightly cropped image free; a segment that does not is an"
+    " inverted or a filled background",
+    maximum=95,
+)
+
+
+def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
+    """Look for a candidate without any voxel, and for segments of nearly all voxels of the image.
+
+    A single empty segment is no error: it says "assessed, absent". So do empty lesion segments alone, which is a warning.
+    """
+    candidate = case.candidate
+    boxes = [(segment, box) for segment in candidate.segments if (box := candidate.box(segment)) is not None]
+    if not boxes:
+        structures = [protocol.structure_of(segment) for segment in candidate.segments]
+        absent = bool(structures) and all(structure is not None and structure.is_lesion for structure in structures)
+        number = len(structures)
+        message = (
+            "The segmentation is empty: no lesion is marked. Was the image read, and is there none?"
+            if absent
+            else f"The segmentation is empty: none of its {number} segments has a voxel."
+            if structures
+            else "The segmentation has no segment."
+        )
+        yield Finding(ID, Status.WARN if absent else Status.FAIL, message, "0 voxels", "at least 1 voxel", source=EMPTY_SOURCE)
+        return
+    found, voxels = False, math.prod(candidate.geometry.size)
+    for segment, box in boxes:
+        if 100 * math.prod(part.stop - part.start for part in box) / voxels in DEFAULT:
+            continue
+        place = place_of(candidate.mask(segment, box), box, candidate.geometry)
+        share = 100 * place.size_voxels / voxels
+        if share not in DEFAULT:
+            found = True
+            message = f"{segment.name} fills {share:.3g} % of the image. Was background turned into a segment?"
+            yield Finding(
+                ID, Status.FAIL, message, f"{share:.3g} %", str(DEFAULT), "%", DEFAULT.source, segment.name, **vars(place)
+            )
+    if not found:
+        yield Finding(ID, Status.PASS, "The segmentation is not empty, and no segment fills the image.", source=DEFAULT.source)

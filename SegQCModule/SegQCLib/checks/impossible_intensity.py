@@ -1,0 +1,103 @@
+"""Does a structure contain voxels whose Hounsfield units it cannot have?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from SegQCLib.case import Case, Segment
+from SegQCLib.findings import Finding, Status
+from SegQCLib.place import place_of
+from SegQCLib.protocol import QCProtocol, Range
+
+ID = "impossible_intensity"
+LIMIT = "intensity"
+SHARE_LIMIT = "impossible_intensity_share"
+DEFAULT = Range(
+    "[hnsf'U]",
+    "SegQC default: solid organs and blood vessels hold no air; fat, the least dense tissue in them, has about -100 HU, and"
+    " image noise rarely takes another 100. No upper limit: stones, clips, stents, embolisation and excreted contrast"
+    " are brighter than bone",
+    minimum=-200,
+)
+DEFAULT_SHARE = Range(
+    "%",
+    "SegQC default: gas in bile ducts, portal branches or an abscess stays below; voxels at the border, which the lung beside"
+    " them darkens, are not counted",
+    maximum=1,
+)
+# SNOMED CT: liver, spleen, kidney, pancreas, adrenal gland, aorta, inferior vena cava, portal vein and splenic vein.
+AIRLESS = ("10200004", "78961009", "64033007", "15776009", "23451007", "15825003", "64131007", "110765007")
+# The darkest voxel of a CT in Hounsfield units is air; an image that was rescaled or windowed has none.
+AIR_HU = -500
+
+
+def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
+    """Judge solid organs and vessels of the abdomen, and structures for which the protocol gives an intensity range, on CT.
+
+    Nothing is said about other modalities: their grey values have no fixed scale.
+    """
+    limits = [(segment, limit) for segment in case.candidate.segments if (limit := _limit(segment, protocol)) is not None]
+    filled = [(segment, limit) for segment, limit in limits if case.candidate.box(segment) is not None]
+    modality = case.image.acquisition.modality
+    expects_ct = modality is None and protocol.modality.values == ("CT",)
+    if not filled or not (modality == "CT" or expects_ct):
+        return
+    array = case.image.array
+    if array is None:
+        yield Finding(ID, Status.NOT_EVALUATED, "The image's pixels were not given, only its grid.")
+        return
+    if modality is None and array.min() > AIR_HU:
+        message = f"The header does not say that this is CT, and no voxel is below {AIR_HU} HU: values may not be Hounsfield units."
+        yield Finding(ID, Status.NOT_EVALUATED, message)
+        return
+    found = False
+    for segment, limit in filled:
+        share_limit = protocol.technical_limit(SHARE_LIMIT, protocol.structure_of(segment), DEFAULT_SHARE)
+        finding = _finding(case, array, segment, limit, share_limit)
+        if finding is not None:
+            found = True
+            yield finding
+    if not found:
+        message = f"No structure contains more than single voxels of impossible density ({len(filled)} judged)."
+        yield Finding(ID, Status.PASS, message, source=DEFAULT_SHARE.source)
+
+
+def _limit(segment: Segment, protocol: QCProtocol) -> Range | None:
+    structure = protocol.structure_of(segment)
+    terminology = segment.terminology or (structure.terminology if structure else None)
+    airless = terminology is not None and terminology.type.scheme == "SCT" and terminology.type.value in AIRLESS
+    default = DEFAULT if airless else None
+    return default if structure is None else protocol.technical_limit(LIMIT, structure, default)
+
+
+def _finding(case: Case, array: NDArray, segment: Segment, limit: Range, share_limit: Range) -> Finding | None:
+    box = case.candidate.box(segment)
+    mask, values = case.candidate.mask(segment, box), array[box]
+    impossible = mask & _outside(values, limit)
+    total = int(np.count_nonzero(mask))
+    if 100 * np.count_nonzero(impossible) / total in share_limit:
+        return None
+    impossible &= ndimage.binary_erosion(mask)
+    share = 100 * int(np.count_nonzero(impossible)) / total
+    if share in share_limit:
+        return None
+    place = place_of(impossible, box, case.candidate.geometry)
+    median = float(np.median(values[impossible]))
+    message = (
+        f"{share:.2g} % of {segment.name} ({place.size_mm3 / 1000:.2g} ml) has a density that it cannot have: median"
+        f" {median:.0f} HU, possible is {limit}. Does the segment cover something else?"
+    )
+    return Finding(ID, Status.FAIL, message, f"{share:.2g} %", str(share_limit), "%", limit.source, segment.name, **vars(place))
+
+
+def _outside(values: NDArray, limit: Range) -> NDArray[np.bool_]:
+    outside = np.zeros(values.shape, bool)
+    if limit.minimum is not None:
+        outside |= values < limit.minimum
+    if limit.maximum is not None:
+        outside |= values > limit.maximum
+    return outside

@@ -1,0 +1,56 @@
+"""Is a structure's volume one that the structure can have?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from SegQCLib.case import Box, Case, Segment
+from SegQCLib.findings import Finding, Status
+from SegQCLib.place import place_of
+from SegQCLib.protocol import QCProtocol, Range
+
+ID = "volume_range"
+LIMIT = "volume_ml"
+
+
+def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
+    """Compare volumes with the protocol's volume_ml; there is no default, because volumes depend on whom a study includes.
+
+    A structure at the edge of the image may continue beyond it: it is compared with the maximum only. Outside
+    the range is a warning, because disease enlarges and shrinks organs.
+    """
+    judged = found = 0
+    for segment in case.candidate.segments:
+        limit = protocol.technical_limit(LIMIT, protocol.structure_of(segment), None)
+        box = case.candidate.box(segment)
+        if limit is None or box is None or protocol.structure_of(segment) is None:
+            continue
+        judged += 1
+        finding = _finding(case, segment, box, limit)
+        if finding is not None:
+            found += 1
+            yield finding
+    if judged and not found:
+        yield Finding(ID, Status.PASS, "Volumes are in the protocol's ranges, where it gives one.")
+
+
+def _finding(case: Case, segment: Segment, box: Box, limit: Range) -> Finding | None:
+    grid = case.candidate.geometry
+    place = place_of(case.candidate.mask(segment, box), box, grid)
+    volume_ml = place.size_mm3 / 1000
+    too_small = limit.minimum is not None and volume_ml < limit.minimum
+    cut_off = any(part.start == 0 or part.stop == voxels for part, voxels in zip(box, grid.size, strict=True))
+    if volume_ml in limit or (too_small and cut_off):
+        return None
+    question = "is part of it missing" if too_small else "is something else in it"
+    message = f"{segment.name} has {_shown(volume_ml, limit)}; expected is {limit}. An unusual patient, or {question}?"
+    return Finding(ID, Status.WARN, message, _shown(volume_ml, limit), str(limit), "ml", limit.source, segment.name, **vars(place))
+
+
+def _shown(volume_ml: float, limit: Range) -> str:
+    """Return the volume with as many digits as it takes to see that it is outside the limit."""
+    for digits in (3, 4, 5):
+        text = f"{volume_ml:.{digits}g}"
+        if float(text) not in limit:
+            return f"{float(text):g} ml"
+    return f"{volume_ml:.8g} ml"

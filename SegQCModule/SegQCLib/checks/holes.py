@@ -1,0 +1,66 @@
+"""Are there cavities inside a segment?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from SegQCLib.case import Case
+from SegQCLib.findings import Finding
+from SegQCLib.protocol import QCProtocol, Range
+from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings
+
+ID = "holes"
+DEFAULT = Range("mm3", "SegQC default: a solid organ has no cavity; what is left out inside of it asks for a look", maximum=0)
+
+
+def cavities_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the cavities of a mask with an empty margin, and their sizes.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (k, j, i)
+        With at least one empty voxel on all six sides: through them the outside is one.
+
+    Returns
+    -------
+    labels : ndarray of int
+        0 the mask, 1 the outside, from 2 on cavities: background that reaches the outside through no shared face (6-connected).
+    sizes : ndarray of int
+        Voxels of each label; 0 for the mask and for the outside.
+    """
+    labels, count = ndimage.label(~mask)
+    # The first voxel of the array is margin, and labels are given in the order of the array: the outside is 1.
+    sizes = np.bincount(labels.ravel(), minlength=2) if count > 1 else np.zeros(2, np.int64)
+    sizes[:2] = 0
+    return labels, sizes
+
+
+def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
+    """Report cavities in segments that no other segment fills.
+
+    A cavity that other segments fill altogether (a cyst in a kidney, ventricles in a brain) is a matter of
+    labels. One larger than the segment makes it a shell: skin, a wall, a skull.
+    """
+    yield from shape_findings(ID, "holes", case, protocol, "hole_mm3", DEFAULT, _find, "fill_holes")
+
+
+def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
+    labels, sizes = cavities_of(shape.mask)
+    if not sizes.any():
+        return ShapeErrors((), 0)
+    sizes[sizes > np.count_nonzero(shape.mask)] = 0
+    boxes = ndimage.find_objects(labels)
+    empty = {int(n): (labels[boxes[n - 1]] == n) & ~shape.neighbours[boxes[n - 1]] for n in np.flatnonzero(sizes)}
+    counts = {n: int(np.count_nonzero(voxels)) for n, voxels in empty.items()}
+    holes = [n for n, count in counts.items() if count and count * shape.voxel_mm3 not in limit]
+    holes.sort(key=lambda n: -counts[n])
+    errors = []
+    for n in holes[:MOST_FINDINGS]:
+        volume = f"{counts[n] * shape.voxel_mm3:.3g} mm³"
+        size = f"{counts[n]:,} voxel{'s' if counts[n] > 1 else ''}, {volume}"
+        errors.append(ShapeError(f"{shape.segment.name} has a hole of {size}.", volume, empty[n], boxes[n - 1]))
+    return ShapeErrors(tuple(errors), len(holes))

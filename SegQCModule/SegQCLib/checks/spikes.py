@@ -1,0 +1,73 @@
+"""Does a segment have protrusions that are one voxel wide?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.case import Case
+from SegQCLib.findings import Finding
+from SegQCLib.protocol import QCProtocol, Range
+from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings
+
+ID = "spikes"
+DEFAULT = Range(
+    "1", "SegQC default: digital spheres and tapering tips end in a few single voxels; longer ones are drawn", maximum=3
+)
+
+# Neighbours (of 26) of a voxel in a flat surface: 17. A spike stands on a body, not at the end of a thin vessel.
+_BODY = 14
+
+_AROUND = np.array([step for step in itertools.product((-1, 0, 1), repeat=3) if step != (0, 0, 0)])
+
+
+def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
+    """Report chains of single voxels that stand out of a body, by their length in voxels."""
+    yield from shape_findings(ID, "spikes", case, protocol, "spike_voxels", DEFAULT, _find)
+
+
+def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
+    neighbours = _neighbour_counts(shape.mask)
+    spikes = [_spike(shape.mask, neighbours, tip) for tip in np.argwhere(shape.mask & (neighbours == 1))]
+    spikes = [spike for spike in spikes if len(spike) and len(spike) not in limit]
+    spikes.sort(key=len, reverse=True)
+    return ShapeErrors(tuple(_error(shape, spike) for spike in spikes[:MOST_FINDINGS]), len(spikes))
+
+
+def _neighbour_counts(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return how many of the 26 voxels around each voxel belong to the mask; the margin's own counts are not used."""
+    counts = mask.astype(np.uint8)
+    for axis in range(3):
+        lines = np.moveaxis(counts, axis, 0)
+        total = lines.copy()
+        total[1:] += lines[:-1]
+        total[:-1] += lines[1:]
+        counts = np.moveaxis(total, 0, axis)
+    return counts - mask
+
+
+def _spike(mask: NDArray[np.bool_], neighbours: NDArray[np.uint8], tip: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the voxels from a tip to where the chain widens, shape (n, 3); none if that is not a body."""
+    chain = [tuple(int(n) for n in tip)]
+    while True:
+        around = {tuple(int(n) for n in index) for index in _AROUND + chain[-1]} - set(chain)
+        onward = [index for index in around if mask[index]]
+        if len(onward) != 1:
+            break
+        chain.append(onward[0])
+    if not any(neighbours[index] >= _BODY for index in onward):
+        return np.empty((0, 3), int)
+    return np.array(chain)
+
+
+def _error(shape: SegmentShape, spike: NDArray[np.int64]) -> ShapeError:
+    low, high = spike.min(axis=0), spike.max(axis=0) + 1
+    voxels = np.zeros(high - low, bool)
+    voxels[tuple((spike - low).T)] = True
+    length_mm = float(np.linalg.norm((spike[0] - spike[-1]) * shape.voxel_mm))
+    message = f"{shape.segment.name} has a spike one voxel wide and {len(spike)} voxels long ({length_mm:.1f} mm between its ends)."
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return ShapeError(message, f"{len(spike)} voxels", voxels, box)

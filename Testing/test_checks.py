@@ -333,4 +333,5 @@ def test_limits_that_a_protocol_does_not_name_are_not_checked():
         "field_of_view", "segment_status",
         # Technical errors have limits of their own.
         "empty_or_full", "identical_segments", "overlaps", "impossible_intensity",
+        "islands", "holes", "skipped_slices", "area_jumps", "end_slices", "flat_faces", "spikes",
     }  # fmt: skip

@@ -157,6 +157,15 @@ def is_lesion(segment: Segment, structure: Structure | None) -> bool:
     return abnormal or (structure is not None and (structure.is_lesion or structure.many))
 
 
+def volume_text(volume_mm3: float) -> str:
+    """Return a volume for people: 4.5 mm³, 1,296 mm³."""
+    return f"{volume_mm3:,.0f} mm³" if volume_mm3 >= 100 else f"{volume_mm3:.3g} mm³"
+
+
+def size_text(voxels: int, volume_mm3: float) -> str:
+    return f"{voxels:,} voxel{'' if voxels == 1 else 's'}, {volume_text(volume_mm3)}"
+
+
 def plane_box(axis: int, start: int, stop: int, shape: tuple[int, ...]) -> Box:
     """Return the box of the planes start..stop across `axis` of an array."""
     return tuple(slice(start, stop) if a == axis else slice(0, n) for a, n in enumerate(shape))

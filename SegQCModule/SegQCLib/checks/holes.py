@@ -11,7 +11,7 @@ from scipy import ndimage
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings
+from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings, size_text, volume_text
 
 ID = "holes"
 DEFAULT = Range("mm3", "SegQC default: a solid organ has no cavity; what is left out inside of it asks for a look", maximum=0)
@@ -60,7 +60,7 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     holes.sort(key=lambda n: -counts[n])
     errors = []
     for n in holes[:MOST_FINDINGS]:
-        volume = f"{counts[n] * shape.voxel_mm3:.3g} mm³"
-        size = f"{counts[n]:,} voxel{'s' if counts[n] > 1 else ''}, {volume}"
-        errors.append(ShapeError(f"{shape.segment.name} has a hole of {size}.", volume, empty[n], boxes[n - 1]))
+        volume_mm3 = counts[n] * shape.voxel_mm3
+        message = f"{shape.segment.name} has a hole of {size_text(counts[n], volume_mm3)}."
+        errors.append(ShapeError(message, volume_text(volume_mm3), empty[n], boxes[n - 1]))
     return ShapeErrors(tuple(errors), len(holes))

@@ -14,7 +14,7 @@ from SegQCLib.case import Box, Case
 from SegQCLib.checks.skipped_slices import Gap, find_gaps
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings
+from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings, size_text, volume_text
 
 ID = "islands"
 DEFAULT = Range("mm3", "SegQC default: an organ is one body, so each small piece apart from it asks for a look", maximum=0)
@@ -109,8 +109,7 @@ def _error(shape: SegmentShape, pieces: Pieces, box: Box, number: int, body: cKD
     voxels = pieces.labels[box] == number
     points = (np.argwhere(voxels) + [part.start for part in box]) * shape.voxel_mm
     distance_mm = float(body.query(points)[0].min())
-    count = int(pieces.sizes[number])
-    volume_mm3 = count * shape.voxel_mm3
-    size = f"{count:,} voxel{'s' if count > 1 else ''}, {volume_mm3:.3g} mm³"
+    volume_mm3 = pieces.sizes[number] * shape.voxel_mm3
+    size = size_text(pieces.sizes[number], volume_mm3)
     message = f"{shape.segment.name} has an island of {size}, {distance_mm:.1f} mm from its body."
-    return ShapeError(message, f"{volume_mm3:.3g} mm³", voxels, box)
+    return ShapeError(message, volume_text(volume_mm3), voxels, box)

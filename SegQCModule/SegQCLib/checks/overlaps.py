@@ -75,7 +75,7 @@ def _finding(candidate: Segmentation, a: Segment, b: Segment, box: Box, limits: 
         return None
     place = place_of(thick, box, candidate.geometry)
     message = (
-        f"{a.name} and {b.name} overlap: {count:,} voxels ({place.size_mm3 / 1000:.2g} ml) belong to both,"
+        f"{a.name} and {b.name} overlap: {count:,} voxels ({float(f'{place.size_mm3 / 1000:.2g}'):g} ml) belong to both,"
         " not counting a seam one voxel wide. A voxel can be only one of them; correct the border."
     )
     limit = limits[0]

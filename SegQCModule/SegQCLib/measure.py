@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.case import Box, Case, Segment, Segmentation
-from SegQCLib.metrics import surface
-from SegQCLib.metrics.compare import SegmentComparison, compare_masks
-from SegQCLib.metrics.components import hole_count, island_count
+from SegQCLib.metrics import SegmentComparison, compare
+from SegQCLib.metrics.pieces import pieces_of
 from SegQCLib.pairing import Pair, pair_segments
 from SegQCLib.protocol import QCProtocol, Structure
 from SegQCLib.record import Measurement, SliceToView
@@ -57,30 +56,48 @@ def measure(case: Case, protocol: QCProtocol) -> Measured:
     if case.draft is not None:
         against.append((DRAFT_ROLE, case.draft))
     for role, reference in against:
-        for pair in pair_segments(reference, case.candidate):
-            structure = protocol.structure_of(pair.candidate or pair.reference)
-            box = _union_box(reference, pair.reference, case.candidate, pair.candidate, case.image.geometry.size)
-            masks = [_crop(s, segment, box) for s, segment in ((reference, pair.reference), (case.candidate, pair.candidate))]
-            tolerance = structure.surface_tolerance_mm if structure else None
-            tolerances = (*TOLERANCES_MM, tolerance.maximum) if tolerance else TOLERANCES_MM
-            comparison = compare_masks(*masks, case.image.geometry.spacing_mm, tolerances)
+        pairs = pair_segments(reference, case.candidate)
+        structures = [protocol.structure_of(pair.candidate or pair.reference) for pair in pairs]
+        comparisons = compare(
+            {n: _reader(reference, pair.reference) for n, pair in enumerate(pairs) if pair.reference is not None},
+            {n: _reader(case.candidate, pair.candidate) for n, pair in enumerate(pairs) if pair.candidate is not None},
+            case.image.geometry.spacing_mm,
+            labels=range(len(pairs)),
+            tolerances_mm={n: _tolerances_mm(structure) for n, structure in enumerate(structures)},
+        )
+        for pair, structure, comparison in zip(pairs, structures, comparisons, strict=True):
             measurements += _compared(pair, structure, comparison, role, min(case.image.geometry.spacing_mm))
             if role != DRAFT_ROLE and (structure is not None or len(case.candidate.segments) == 1):
-                views += _worst_slice(case, pair, structure, role, masks, box)
+                views += _worst_slice(case, pair, structure, role, reference)
     views.sort(key=lambda view: -view[0])
     return Measured(tuple(measurements), tuple(view for _, view in views))
+
+
+def _reader(segmentation: Segmentation, segment: Segment) -> Callable[[], tuple[NDArray[np.bool_], tuple[int, int, int]]]:
+    """Return what reads a segment's mask, cropped to its voxels, when it is needed."""
+
+    def read() -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
+        box = segmentation.box(segment) or (slice(0, 0),) * 3
+        return segmentation.mask(segment, box), tuple(s.start for s in box)
+
+    return read
+
+
+def _tolerances_mm(structure: Structure | None) -> tuple[float, ...]:
+    own = structure.surface_tolerance_mm if structure else None
+    return (*TOLERANCES_MM, own.maximum) if own else TOLERANCES_MM
 
 
 def _alone(segmentation: Segmentation, segment: Segment, structure: Structure | None) -> Iterator[Measurement]:
     box = segmentation.box(segment)
     mask = np.zeros((1, 1, 1), bool) if box is None else segmentation.mask(segment, box)
-    voxels = int(np.count_nonzero(mask))
+    voxels, pieces = int(np.count_nonzero(mask)), pieces_of(mask)
     values = {
         "volume_candidate_mm3": voxels * segmentation.geometry.voxel_volume_mm3,
         "voxel_count": voxels,
         "slice_count": int(np.count_nonzero(mask.any(axis=(1, 2)))),
-        "islands": island_count(mask),
-        "holes": hole_count(mask),
+        "islands": pieces.islands,
+        "holes": pieces.holes,
     }
     for metric, value in values.items():
         unit, definition = _COUNT_DEFINITIONS[metric]
@@ -104,12 +121,14 @@ def _compared(
     difference = comparison.relative_volume_difference
     yield row("relative_volume_difference", difference, "1", "(V_C - V_R) / V_R", BOTH_EMPTY if all(empty) else REFERENCE_EMPTY)
     for metric in ("hausdorff_mm", "hausdorff_95_mm", "assd_mm"):
-        yield row(metric, getattr(comparison, metric), "mm", surface.DEFINITION)
+        yield row(metric, getattr(comparison, metric), "mm", comparison.definition)
+    added_path = "in-plane contour voxels of the reference that are not the candidate's, x mean in-plane voxel size"
+    yield row("added_path_length_mm", comparison.added_path_length_mm, "mm", added_path)
     fixed, own = comparison.surface_dice[: len(TOLERANCES_MM)], comparison.surface_dice[len(TOLERANCES_MM) :]
     for tolerance_mm, value in fixed:
-        yield row(f"surface_dice_{tolerance_mm:g}mm", value, "1", f"{surface.DEFINITION}, tolerance {tolerance_mm:g} mm")
+        yield row(f"surface_dice_{tolerance_mm:g}mm", value, "1", f"{comparison.definition}, tolerance {tolerance_mm:g} mm")
     for tolerance_mm, value in own:
-        definition = f"{surface.DEFINITION}, tolerance {tolerance_mm:g} mm"
+        definition = f"{comparison.definition}, tolerance {tolerance_mm:g} mm"
         if value is not None and tolerance_mm < smallest_spacing_mm:
             # It must not decide: every outline that differs by one voxel would be as wrong as one that differs by ten.
             why = (
@@ -142,9 +161,11 @@ def _crop(segmentation: Segmentation, segment: Segment | None, box: Box) -> NDAr
 
 
 def _worst_slice(
-    case: Case, pair: Pair, structure: Structure | None, role: str, masks: list[NDArray[np.bool_]], box: Box
+    case: Case, pair: Pair, structure: Structure | None, role: str, reference: Segmentation
 ) -> Iterator[tuple[float, SliceToView]]:
     """Yield the slice where most area is in only one of the two masks, weighted by that area in mm2."""
+    box = _union_box(reference, pair.reference, case.candidate, pair.candidate, case.image.geometry.size)
+    masks = [_crop(s, segment, box) for s, segment in ((reference, pair.reference), (case.candidate, pair.candidate))]
     different = np.count_nonzero(masks[0] ^ masks[1], axis=(1, 2))
     k = int(np.argmax(different))
     if not different[k]:

@@ -1,4 +1,4 @@
-"""How much two masks have in common."""
+"""How much two masks have in common; `compare` has all measures of many labels at once."""
 
 from __future__ import annotations
 
@@ -29,23 +29,10 @@ def dice(reference: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> float | 
     ----------
     Maier-Hein et al., Metrics reloaded, Nat Methods 21:195-212, 2024 (DSC).
     """
-    both, reference_count, candidate_count = _counts(reference, candidate)
-    total = reference_count + candidate_count
-    return 2 * both / total if total else None
-
-
-def jaccard(reference: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> float | None:
-    """Return the Jaccard index (intersection over union), |R & C| / |R or C|; shape, range and undefined case as `dice`."""
-    both, reference_count, candidate_count = _counts(reference, candidate)
-    union = reference_count + candidate_count - both
-    return both / union if union else None
-
-
-def _counts(reference: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> tuple[int, int, int]:
     if reference.shape != candidate.shape:
         raise ValueError(
-            f"Overlap needs masks on one grid: reference is {reference.shape}, candidate is {candidate.shape} (k, j, i)."
+            f"Dice needs masks on one grid: reference is {reference.shape}, candidate is {candidate.shape} (k, j, i)."
             " Align the candidate to the reference first."
         )
-    both = int(np.count_nonzero(reference & candidate))
-    return both, int(np.count_nonzero(reference)), int(np.count_nonzero(candidate))
+    total = int(np.count_nonzero(reference)) + int(np.count_nonzero(candidate))
+    return 2 * int(np.count_nonzero(reference & candidate)) / total if total else None

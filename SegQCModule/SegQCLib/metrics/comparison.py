@@ -1,0 +1,319 @@
+"""All measures of all labels of two segmentations in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.metrics.distance_statistics import Elements, SurfaceNumbers, surface_numbers
+from SegQCLib.metrics.label_planes import Box, LabelPlanes, Points, foreground_box, scan_planes
+from SegQCLib.metrics.nearest import Distances, nearest_distances
+from SegQCLib.metrics.overlap_counts import overlap_counts
+from SegQCLib.metrics.pieces import Pieces, count_pieces
+from SegQCLib.metrics.surface_area import surface_areas_mm2
+
+Definition = Literal["surfel", "voxel"]
+Index = tuple[float, float, float]
+# A mask of the whole grid, or a crop with the index (k, j, i) of its first voxel, or a function that reads one of these.
+Mask = NDArray[np.bool_] | tuple[NDArray[np.bool_], tuple[int, int, int]]
+Masks = Mapping[int, Mask | Callable[[], Mask]]
+
+
+@dataclass(frozen=True)
+class SegmentComparison:
+    """One label in two segmentations. None: undefined, because the label is absent on one side or on both.
+
+    Attributes
+    ----------
+    label : int
+    definition : str
+        surfel or voxel: what the distances and the surface Dice are measured between.
+    voxels_reference, voxels_candidate : int
+    volume_reference_mm3, volume_candidate_mm3 : float
+        Voxel count times voxel volume.
+    dice, jaccard : float or None
+        0 to 1, higher is better; 0 if one side is empty, None if both are.
+    relative_volume_difference : float or None
+        (candidate - reference) / reference; None without a reference.
+    hausdorff_mm, hausdorff_95_mm, assd_mm : float or None
+        Largest distance, larger of the two directed 95th percentiles, average over both directions. Lower is better.
+    surface_dice : tuple of (tolerance in mm, value or None)
+        0 to 1, higher is better; 0 if one side is empty, None if both are.
+    added_path_voxels : int
+        In-plane contour voxels of the reference, slice by slice (k), that are not contour voxels of the
+        candidate: what a reader who corrects the candidate would have to draw anew (Vaassen et al., Phys Imaging
+        Radiat Oncol 2020;13:1-6).
+    added_path_length_mm : float
+        The same as a length: voxels times the mean in-plane voxel size.
+    pieces_reference, pieces_candidate : Pieces or None
+        Islands and holes; None for an empty side.
+    worst_point_kji : tuple of float or None
+        Index (k, j, i) of the point that is farthest from the other surface; between voxels for surfel.
+    worst_point_side : str or None
+        reference or candidate: whose surface that point is on.
+    """
+
+    label: int
+    definition: Definition
+    voxels_reference: int
+    voxels_candidate: int
+    volume_reference_mm3: float
+    volume_candidate_mm3: float
+    dice: float | None
+    jaccard: float | None
+    relative_volume_difference: float | None
+    hausdorff_mm: float | None
+    hausdorff_95_mm: float | None
+    assd_mm: float | None
+    surface_dice: tuple[tuple[float, float | None], ...]
+    added_path_voxels: int
+    added_path_length_mm: float
+    pieces_reference: Pieces | None
+    pieces_candidate: Pieces | None
+    worst_point_kji: Index | None
+    worst_point_side: Literal["reference", "candidate"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What is known of one label on one side."""
+
+    points: Points | None
+    contour: Points | None
+    pieces: Pieces | None
+    voxels: int
+
+
+_ABSENT = _Found(None, None, None, 0)
+
+
+def compare(
+    reference: NDArray[np.integer] | Masks,
+    candidate: NDArray[np.integer] | Masks,
+    spacing_mm: Sequence[float],
+    *,
+    labels: Sequence[int] | None = None,
+    tolerances_mm: Sequence[float] | Mapping[int, Sequence[float]] = (1.0, 2.0, 3.0),
+    definition: Definition = "surfel",
+    workers: int | None = None,
+) -> list[SegmentComparison]:
+    """Return every measure of every label.
+
+    Parameters
+    ----------
+    reference, candidate : ndarray of integers, shape (k, j, i), or mapping of label to mask
+        Label maps on one grid, 0 being background. Or masks, which may overlap, be cropped, and be read
+        when they are needed: see `Mask`.
+    spacing_mm : sequence of float
+        (k, j, i), in mm, > 0.
+    labels : sequence of int, optional
+        Which labels, in which order; default: all that either side has, ascending.
+    tolerances_mm : sequence of float, or mapping of label to sequence
+        Tolerances of the surface Dice in mm; a mapping may give each structure its own.
+    definition : {"surfel", "voxel"}
+        surfel: elements of the surface between voxels, weighted by area (Nikolov et al., J Med Internet Res
+        2021;23:e26151). voxel: border voxels (6-connected), each counting once, as in MONAI and MetricsReloaded.
+    workers : int, optional
+        Threads; default: one for each processor. The result does not depend on it.
+
+    Returns
+    -------
+    list of SegmentComparison
+        Labels that only one side has are among them.
+
+    Raises
+    ------
+    ValueError
+        If grids or spacing do not fit, labels are negative, or only one side is a mapping.
+    """
+    spacing = tuple(float(s) for s in spacing_mm)
+    if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
+        raise ValueError(f"spacing_mm is {tuple(spacing_mm)}; three distances > 0 in mm are needed, in the order (k, j, i).")
+    if definition not in ("surfel", "voxel"):
+        raise ValueError(f"definition is {definition!r}; 'surfel' and 'voxel' are known.")
+    threads = workers or os.cpu_count() or 1
+    if isinstance(reference, Mapping) != isinstance(candidate, Mapping):
+        raise ValueError("reference and candidate must both be label maps, or both be mappings of label to mask.")
+    measure = _Measure(spacing, tolerances_mm, definition)
+    if isinstance(reference, Mapping):
+        wanted = sorted({*reference, *candidate}) if labels is None else list(labels)
+        work = [lambda label=label: measure.masks(label, reference.get(label), candidate.get(label)) for label in wanted]
+        return _run(work, threads)
+    return _compare_maps(np.asarray(reference), np.asarray(candidate), labels, measure, threads)
+
+
+def _compare_maps(
+    reference: NDArray, candidate: NDArray, labels: Sequence[int] | None, measure: _Measure, threads: int
+) -> list[SegmentComparison]:
+    if reference.shape != candidate.shape or reference.ndim != 3:
+        raise ValueError(
+            f"Label maps must be on one grid (k, j, i): reference is {reference.shape}, candidate is {candidate.shape}."
+            " Align the candidate to the reference first."
+        )
+    for name, array in (("reference", reference), ("candidate", candidate)):
+        if array.dtype.kind not in "iub":
+            raise ValueError(f"{name} holds {array.dtype}; labels are integers.")
+    boxes = [foreground_box(array, threads) for array in (reference, candidate)]
+    planes = [measure.scan(array, box, threads) for array, box in zip((reference, candidate), boxes, strict=True)]
+    union = _union(boxes)
+    overlaps = {} if union is None else overlap_counts(reference[union], candidate[union], threads)
+    voxels: list[dict[int, int]] = [{}, {}]
+    for pair, count in overlaps.items():
+        for side in (0, 1):
+            if pair[side]:
+                voxels[side][pair[side]] = voxels[side].get(pair[side], 0) + count
+    pieces = [count_pieces(found.runs) for found in planes]
+    wanted = sorted({*voxels[0], *voxels[1]}) if labels is None else list(labels)
+
+    def one(label: int) -> SegmentComparison:
+        found = [measure.found(planes[side], pieces[side], label, voxels[side].get(label, 0)) for side in (0, 1)]
+        return measure.compared(label, *found, overlaps.get((label, label), 0))
+
+    # Largest first: no thread is left alone with a large one at the end.
+    order = sorted(range(len(wanted)), key=lambda n: -voxels[0].get(wanted[n], 0))
+    done = _run([lambda n=n: one(wanted[n]) for n in order], threads)
+    return [done[order.index(n)] for n in range(len(wanted))]
+
+
+def _run(work: list[Callable[[], SegmentComparison]], threads: int) -> list[SegmentComparison]:
+    if threads == 1 or len(work) < 2:
+        return [task() for task in work]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda task: task(), work))
+
+
+def _union(boxes: list[Box | None]) -> Box | None:
+    known = [box for box in boxes if box is not None]
+    if not known:
+        return None
+    return tuple(slice(min(b[axis].start for b in known), max(b[axis].stop for b in known)) for axis in range(3))
+
+
+class _Measure:
+    """How labels are measured: spacing, tolerances and definition."""
+
+    def __init__(self, spacing_mm: tuple[float, float, float], tolerances_mm, definition: Definition) -> None:
+        self.spacing_mm = spacing_mm
+        self.tolerances_mm = tolerances_mm
+        self.definition = definition
+        self.voxel_mm3 = float(np.prod(spacing_mm))
+        self.in_plane_mm = (spacing_mm[1] + spacing_mm[2]) / 2
+        self.areas_mm2 = surface_areas_mm2(spacing_mm) if definition == "surfel" else None
+
+    def scan(self, array: NDArray, box: Box | None, threads: int) -> LabelPlanes:
+        surfel = self.definition == "surfel"
+        return scan_planes(array, box, corners=surfel, borders=not surfel, contours=True, runs=True, workers=threads)
+
+    def found(self, planes: LabelPlanes, pieces: dict[int, Pieces], label: int, voxels: int) -> _Found:
+        points = planes.corners if self.definition == "surfel" else planes.borders
+        return _Found(points.get(label), planes.contours.get(label), pieces.get(label), voxels)
+
+    def masks(
+        self, label: int, reference: Mask | Callable[[], Mask] | None, candidate: Mask | Callable[[], Mask] | None
+    ) -> SegmentComparison:
+        sides = [None if side is None else _crop(side() if callable(side) else side) for side in (reference, candidate)]
+        both = 0 if None in sides else _common_voxels(*sides)
+        return self.compared(label, *(_ABSENT if side is None else self._found_in_mask(*side) for side in sides), both)
+
+    def _found_in_mask(self, mask: NDArray[np.bool_], first: tuple[int, int, int]) -> _Found:
+        planes = self.scan(mask, foreground_box(mask, 1), 1)
+        points = planes.corners if self.definition == "surfel" else planes.borders
+        pieces = count_pieces(planes.runs)
+        voxels = sum(int((runs.stop - runs.start).sum()) for runs in planes.runs.values())
+        return _Found(_moved(points.get(1), first), _moved(planes.contours.get(1), first), pieces.get(1), voxels)
+
+    def compared(self, label: int, reference: _Found, candidate: _Found, both: int) -> SegmentComparison:
+        voxels = (reference.voxels, candidate.voxels)
+        any_voxels = sum(voxels)
+        surface, worst, worst_side = self._surface(label, reference, candidate)
+        added = _added_path(reference.contour, candidate.contour)
+        return SegmentComparison(
+            label=label,
+            definition=self.definition,
+            voxels_reference=voxels[0],
+            voxels_candidate=voxels[1],
+            volume_reference_mm3=voxels[0] * self.voxel_mm3,
+            volume_candidate_mm3=voxels[1] * self.voxel_mm3,
+            dice=2 * both / any_voxels if any_voxels else None,
+            jaccard=both / (any_voxels - both) if any_voxels else None,
+            relative_volume_difference=(voxels[1] - voxels[0]) / voxels[0] if voxels[0] else None,
+            hausdorff_mm=surface.hausdorff_mm if surface else None,
+            hausdorff_95_mm=surface.hausdorff_95_mm if surface else None,
+            assd_mm=surface.assd_mm if surface else None,
+            surface_dice=surface.surface_dice
+            if surface
+            else tuple((float(t), 0.0 if any_voxels else None) for t in self._tolerances(label)),
+            added_path_voxels=added,
+            added_path_length_mm=added * self.in_plane_mm,
+            pieces_reference=reference.pieces,
+            pieces_candidate=candidate.pieces,
+            worst_point_kji=worst,
+            worst_point_side=worst_side,
+        )
+
+    def _tolerances(self, label: int) -> Sequence[float]:
+        return self.tolerances_mm[label] if isinstance(self.tolerances_mm, Mapping) else self.tolerances_mm
+
+    def _surface(self, label: int, reference: _Found, candidate: _Found) -> tuple[SurfaceNumbers | None, Index | None, str | None]:
+        if reference.points is None or candidate.points is None:
+            return None, None, None
+        there, back = nearest_distances(reference.points, candidate.points, self.spacing_mm)
+        elements = None
+        if self.areas_mm2 is not None:
+            elements = (Elements(reference.points.code, self.areas_mm2), Elements(candidate.points.code, self.areas_mm2))
+        numbers = surface_numbers(there, back, elements, self._tolerances(label))
+        farthest = (_farthest_mm(there), _farthest_mm(back))
+        side = 0 if farthest[0] >= farthest[1] else 1
+        points, n = ((reference, there), (candidate, back))[side][0].points, (there, back)[side].worst()
+        # A corner lies half a voxel before the voxel of the same index.
+        shift = 0.5 if self.definition == "surfel" else 0.0
+        return numbers, tuple(float(axis[n]) - shift for axis in (points.k, points.j, points.i)), ("reference", "candidate")[side]
+
+
+def _farthest_mm(distances: Distances) -> float:
+    return float(distances.far_mm.max()) if len(distances.far) else float(distances.steps_mm[distances.step.max()])
+
+
+def _crop(mask: Mask) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
+    array, first = mask if isinstance(mask, tuple) else (mask, (0, 0, 0))
+    if array.ndim != 3:
+        raise ValueError(f"A mask has the shape {array.shape}; three axes (k, j, i) are needed.")
+    return (array if array.dtype == np.bool_ else array != 0), first
+
+
+def _common_voxels(a: tuple[NDArray, tuple[int, int, int]], b: tuple[NDArray, tuple[int, int, int]]) -> int:
+    low = [max(p, q) for p, q in zip(a[1], b[1], strict=True)]
+    high = [min(p + n, q + m) for p, n, q, m in zip(a[1], a[0].shape, b[1], b[0].shape, strict=True)]
+    if any(stop <= start for start, stop in zip(low, high, strict=True)):
+        return 0
+    parts = [mask[tuple(slice(s - f, e - f) for s, e, f in zip(low, high, first, strict=True))] for mask, first in (a, b)]
+    return int(np.count_nonzero(parts[0] & parts[1]))
+
+
+def _moved(points: Points | None, first: tuple[int, int, int]) -> Points | None:
+    if points is None or first == (0, 0, 0):
+        return points
+    return Points(*(axis + np.int32(shift) for axis, shift in zip((points.k, points.j, points.i), first, strict=True)), points.code)
+
+
+def _added_path(reference: Points | None, candidate: Points | None) -> int:
+    if reference is None:
+        return 0
+    if candidate is None:
+        return len(reference)
+    low = [
+        min(int(a.min()), int(b.min()))
+        for a, b in ((reference.k, candidate.k), (reference.j, candidate.j), (reference.i, candidate.i))
+    ]
+    size = [
+        max(int(a.max()), int(b.max())) - start + 1
+        for a, b, start in zip((reference.j, reference.i), (candidate.j, candidate.i), low[1:], strict=True)
+    ]
+    keys = [((p.k.astype(np.int64) - low[0]) * size[0] + (p.j - low[1])) * size[1] + (p.i - low[2]) for p in (reference, candidate)]
+    return len(np.setdiff1d(*keys, assume_unique=True))

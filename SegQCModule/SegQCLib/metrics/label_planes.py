@@ -1,0 +1,263 @@
+"""One pass over a label map, plane by plane, that finds what only its few boundary voxels can tell.
+
+Label maps are almost everywhere constant. Comparing each plane with itself shifted by one voxel and
+with its neighbour, while it lies in the processor's cache, finds the places that matter for all labels at
+once: corners between voxels where a surface passes, border voxels, in-plane contours, and runs.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.metrics.surface_area import CORNERS
+
+Box = tuple[slice, slice, slice]
+
+# Voxels in a slab: few enough to stay in the cache, many enough that numpy's calls cost nothing beside them.
+_SLAB_VOXELS = 1_000_000
+_FEWEST_PLANES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Points of one label, in (k, j, i) order.
+
+    Attributes
+    ----------
+    k, j, i : ndarray of int32, shape (n,)
+        Indices on the whole grid: of voxels, or of corners, where corner (k, j, i) is half a voxel before
+        voxel (k, j, i) along each axis.
+    code : ndarray of uint8, shape (n,), or None
+        Corners only: which of the eight voxels around it have the label (see `surface_area.CORNERS`).
+    """
+
+    k: NDArray[np.int32]
+    j: NDArray[np.int32]
+    i: NDArray[np.int32]
+    code: NDArray[np.uint8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.k)
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Unbroken rows of one label along i: voxels (k, j, start) to (k, j, stop - 1), sorted by k, j, start."""
+
+    k: NDArray[np.int32]
+    j: NDArray[np.int32]
+    start: NDArray[np.int32]
+    stop: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.k)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelPlanes:
+    """What one pass found, by label; None where it was not asked for."""
+
+    corners: dict[int, Points] | None
+    borders: dict[int, Points] | None
+    contours: dict[int, Points] | None
+    runs: dict[int, Runs] | None
+
+
+def foreground_box(array: NDArray[np.integer], workers: int) -> Box | None:
+    """Return the bounding box of everything that is not 0, or None if nothing is.
+
+    Raises
+    ------
+    ValueError
+        If there are negative labels.
+    """
+    if not array.size:
+        return None
+    if array.dtype.kind == "i" and array.min() < 0:
+        raise ValueError(f"Labels are 0 (background) or above; the smallest found is {array.min()}.")
+    if array.dtype == np.bool_:
+        array = array.view(np.uint8)
+
+    def part(cut: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray | None]:
+        slab = array[slice(*cut)]
+        planes = np.flatnonzero(slab.reshape(len(slab), -1).max(axis=1))
+        projection = np.maximum.reduce(slab[planes[0] : planes[-1] + 1]) if len(planes) else None
+        return planes + cut[0], projection
+
+    parts = _in_threads(part, _cuts(array.shape[0], array[0].size), workers)
+    planes = np.concatenate([found for found, _ in parts])
+    if not len(planes):
+        return None
+    projection = np.maximum.reduce([projection for _, projection in parts if projection is not None])
+    rows, columns = np.flatnonzero(projection.max(axis=1)), np.flatnonzero(projection.max(axis=0))
+    return (
+        slice(int(planes[0]), int(planes[-1]) + 1),
+        slice(int(rows[0]), int(rows[-1]) + 1),
+        slice(int(columns[0]), int(columns[-1]) + 1),
+    )
+
+
+def scan_planes(
+    array: NDArray[np.integer],
+    box: Box | None,
+    *,
+    corners: bool = False,
+    borders: bool = False,
+    contours: bool = False,
+    runs: bool = False,
+    workers: int = 1,
+) -> LabelPlanes:
+    """Return what is asked for of every label in a label map of shape (k, j, i), looking only inside `box`."""
+    wanted = {"corners": corners, "borders": borders, "contours": contours, "runs": runs}
+    if box is None:
+        return LabelPlanes(**{name: {} if asked else None for name, asked in wanted.items()})
+    inside = array[box]
+    inside = inside.view(np.uint8) if inside.dtype == np.bool_ else inside
+    slabs = _in_threads(lambda cut: _scan_slab(inside, cut, wanted), _cuts(inside.shape[0] + 1, inside[0].size), workers)
+    origin = [s.start for s in box]
+    return LabelPlanes(
+        **{name: _by_label([slab[name] for slab in slabs], origin, name) if asked else None for name, asked in wanted.items()}
+    )
+
+
+def _cuts(count: int, plane_voxels: int) -> list[tuple[int, int]]:
+    planes = max(_FEWEST_PLANES, _SLAB_VOXELS // plane_voxels)
+    return [(first, min(first + planes, count)) for first in range(0, count, planes)]
+
+
+def _in_threads(function, cuts: list[tuple[int, int]], workers: int) -> list:
+    if workers == 1 or len(cuts) == 1:
+        return [function(cut) for cut in cuts]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(function, cuts))
+
+
+def _scan_slab(array: NDArray, cut: tuple[int, int], wanted: dict[str, bool]) -> dict[str, list[tuple[NDArray, ...]]]:
+    """Look at the gaps before planes cut[0] to cut[1] - 1, and at the voxels of these planes; outside the map is background."""
+    first, last = cut
+    planes, rows, columns = array.shape
+    count = last - first
+    # Plane n of the slab is plane first - 1 + n of the map; a rim of background saves every special case at the edge.
+    values = np.zeros((count + 2, rows + 2, columns + 2), array.dtype)
+    low, high = max(first - 1, 0), min(last + 1, planes)
+    values[low - first + 1 : high - first + 1, 1:-1, 1:-1] = array[low:high]
+    along_i = values[:, :, 1:] != values[:, :, :-1]
+    along_j = values[:, 1:] != values[:, :-1]
+    along_k = values[1:] != values[:-1]
+    found: dict[str, list[tuple[NDArray, ...]]] = {name: [] for name in wanted}
+    if wanted["corners"]:
+        flat = along_i[:-1, 1:] | along_i[:-1, :-1]
+        flat |= along_j[:-1, :, 1:]
+        corner = flat[1:] | flat[:-1]
+        corner |= along_k[:-1, 1:, 1:]
+        found["corners"] = _elements(corner, values, first)
+    if wanted["borders"] or wanted["contours"]:
+        contour = along_i[1:-1, 1:-1, 1:] | along_i[1:-1, 1:-1, :-1]
+        contour |= along_j[1:-1, 1:, 1:-1]
+        contour |= along_j[1:-1, :-1, 1:-1]
+        if wanted["contours"]:
+            found["contours"] = _voxels(contour, values, first)
+        if wanted["borders"]:
+            contour |= along_k[1:, 1:-1, 1:-1]
+            contour |= along_k[:-1, 1:-1, 1:-1]
+            found["borders"] = _voxels(contour, values, first)
+    if wanted["runs"]:
+        found["runs"] = _runs(along_i[1:-1, 1:-1], values, first)
+    return found
+
+
+def _places(where: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices (k, j, i) of what is true; three times faster than numpy's own for few."""
+    place = np.ascontiguousarray(where).reshape(-1).nonzero()[0]
+    row = place // where.shape[2]
+    k = row // where.shape[1]
+    return k, row - k * where.shape[1], place - row * where.shape[2]
+
+
+def _voxels(where: NDArray[np.bool_], values: NDArray, first: int) -> list[tuple[NDArray, ...]]:
+    k, j, i = _places(where)
+    labels = values[k + 1, j + 1, i + 1]
+    kept = labels.nonzero()[0]
+    if not len(kept):
+        return []
+    return [(labels[kept], *((axis[kept] + shift).astype(np.int32) for axis, shift in ((k, first), (j, 0), (i, 0))))]
+
+
+def _runs(changes: NDArray[np.bool_], values: NDArray, first: int) -> list[tuple[NDArray, ...]]:
+    k, j, i = _places(changes)
+    labels = values[k + 1, j + 1, i + 1]
+    # A row begins and ends with background, so the change after the start of a run is its end.
+    starts = labels.nonzero()[0]
+    if not len(starts):
+        return []
+    columns = ((k[starts] + first), j[starts], i[starts], i[starts + 1])
+    return [(labels[starts], *(column.astype(np.int32) for column in columns))]
+
+
+def _elements(corner: NDArray[np.bool_], values: NDArray, first: int) -> list[tuple[NDArray, ...]]:
+    """Return one surface element for each label around each corner: (label, k, j, i, code)."""
+    place = corner.reshape(-1).nonzero()[0]
+    if not len(place):
+        return []
+    row = place // corner.shape[2]
+    plane = row // corner.shape[1]
+    # The slab's planes have one row and one column more than there are corners.
+    start = place + row + plane * values.shape[2]
+    around = [k * values.shape[1] * values.shape[2] + j * values.shape[2] + i for k, j, i in CORNERS]
+    flat = values.reshape(-1)
+    labels = np.empty((8, len(place)), values.dtype)
+    for n, offset in enumerate(around):
+        flat[offset:].take(start, out=labels[n], mode="clip")
+    k = (plane + first).astype(np.int32)
+    j = (row - plane * corner.shape[1]).astype(np.int32)
+    i = (place - row * corner.shape[2]).astype(np.int32)
+    highest, lowest = labels.max(axis=0), labels.min(axis=0)
+    code_highest, code_lowest = _codes(labels, highest), _codes(labels, lowest)
+    elements = [(highest, k, j, i, code_highest)]
+    both = lowest.nonzero()[0]
+    if len(both):
+        elements.append((lowest[both], k[both], j[both], i[both], code_lowest[both]))
+    # Corners where three or more labels meet are few: look at their other labels one voxel at a time.
+    rest = ((code_highest | code_lowest) != 255).nonzero()[0]
+    if len(rest):
+        few, high, low = labels[:, rest], highest[rest], lowest[rest]
+        for n in range(8):
+            new = (few[n] != 0) & (few[n] != high) & (few[n] != low)
+            for earlier in range(n):
+                new &= few[earlier] != few[n]
+            at = new.nonzero()[0]
+            if len(at):
+                own = few[n][at]
+                elements.append((own, k[rest[at]], j[rest[at]], i[rest[at]], _codes(few[:, at], own)))
+    return elements
+
+
+def _codes(labels: NDArray, label: NDArray) -> NDArray[np.uint8]:
+    code = (labels[0] == label).view(np.uint8)
+    for n in range(1, 8):
+        code |= (labels[n] == label).view(np.uint8) << n
+    return code
+
+
+def _by_label(slabs: list[list[tuple[NDArray, ...]]], origin: list[int], kind: str) -> dict[int, Points] | dict[int, Runs]:
+    parts = [part for slab in slabs for part in slab]
+    if not parts:
+        return {}
+    labels, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    # Parts are in order of k; a stable sort by label keeps that order (and is a radix sort for small types).
+    order = np.argsort(labels, kind="stable")
+    labels = labels[order]
+    shifts = (*origin, origin[2]) if kind == "runs" else (*origin, 0)
+    columns = [
+        column[order] + column.dtype.type(shift) if shift else column[order] for column, shift in zip(columns, shifts, strict=False)
+    ]
+    edges = np.flatnonzero(np.diff(labels)) + 1
+    starts, stops = [0, *edges.tolist()], [*edges.tolist(), len(labels)]
+    made = Runs if kind == "runs" else Points
+    return {
+        int(labels[start]): made(*(column[start:stop] for column in columns)) for start, stop in zip(starts, stops, strict=True)
+    }

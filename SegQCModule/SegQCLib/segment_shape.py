@@ -87,9 +87,9 @@ class SegmentShape:
         """Return the index on the grid of a plane of the crop."""
         return crop_index - 1 + self.box[axis].start
 
-    def at_border(self, axis: int, last: bool) -> bool:
-        """Return whether the segment reaches the first or last plane of the image along `axis`."""
-        return self.box[axis].stop == self.geometry.size[axis] if last else self.box[axis].start == 0
+    def planes_to_border(self, axis: int, last: bool) -> int:
+        """Return how many planes of the image lie beyond the segment's first or last one along `axis`."""
+        return self.geometry.size[axis] - self.box[axis].stop if last else self.box[axis].start
 
     def touches_border(self, crop_box: Box) -> bool:
         """Return whether a box of the crop, margin not included, reaches the border of the image on any side."""

@@ -42,7 +42,7 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     for last in (False, True):
         end = areas[-1] if last else areas[0]
         share = 100 * end / areas.max()
-        if share in limit or end < _SMALLEST or shape.at_border(0, last):
+        if share in limit or end < _SMALLEST or shape.planes_to_border(0, last) == 0:
             continue
         diameter_mm = 2 * math.sqrt(end * shape.pixel_mm2(0) / math.pi)
         if len(areas) * shape.voxel_mm[0] >= _TUBE * diameter_mm:

@@ -16,6 +16,8 @@ ID = "flat_faces"
 DEFAULT = Range("mm2", "SegQC default: the surface of an organ is curved; a large plane along the grid is a cut", maximum=200)
 
 _SMALLEST = 30  # voxels of a face
+# Empty planes at the image's edge: some scanners and models leave one or two, and the image ends there all the same.
+_EDGE = 2
 # Overlap (Jaccard) with the next two planes that differ. A round surface that just fills its outermost plane has there
 # 1/2 (sphere) or 0.71 (cylinder) of the next plane, and 1/3 or 0.58 of the one after it.
 _NEXT, _AFTER_NEXT = 0.8, 0.7
@@ -45,7 +47,7 @@ def _faces(shape: SegmentShape, axis: int, limit: Range) -> Iterator[ShapeError]
         n, outward = (len(areas), 1) if last else (1, -1)
         face = areas[n - 1]
         area_mm2 = face * shape.pixel_mm2(axis)
-        if area_mm2 in limit or face < _SMALLEST or face < _SHARE * areas.max() or shape.at_border(axis, last):
+        if area_mm2 in limit or face < _SMALLEST or face < _SHARE * areas.max() or shape.planes_to_border(axis, last) <= _EDGE:
             continue
         plane = shape.planes(axis)[n]
         deeper = _next_planes(shape.planes(axis), n, -outward)

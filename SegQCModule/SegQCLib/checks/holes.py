@@ -16,6 +16,9 @@ from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, Shap
 ID = "holes"
 DEFAULT = Range("mm3", "SegQC default: a solid organ has no cavity; what is left out inside of it asks for a look", maximum=0)
 
+# A vessel or some fat in an organ often is one enclosed voxel.
+_SMALLEST = 2
+
 
 def cavities_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the cavities of a mask with an empty margin, and their sizes.
@@ -43,12 +46,15 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     """Report cavities in segments that no other segment fills.
 
     A cavity that other segments fill altogether (a cyst in a kidney, ventricles in a brain) is a matter of
-    labels. One larger than the segment makes it a shell: skin, a wall, a skull.
+    labels. One larger than the segment makes it a shell: skin, a wall, a skull. Lesions are not judged: readers
+    exclude cavities and necrosis on purpose.
     """
     yield from shape_findings(ID, "holes", case, protocol, "hole_mm3", DEFAULT, _find, "fill_holes")
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
+    if shape.is_lesion:
+        return ShapeErrors((), 0)
     labels, sizes = cavities_of(shape.mask)
     if not sizes.any():
         return ShapeErrors((), 0)
@@ -56,7 +62,7 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     boxes = ndimage.find_objects(labels)
     empty = {int(n): (labels[boxes[n - 1]] == n) & ~shape.neighbours[boxes[n - 1]] for n in np.flatnonzero(sizes)}
     counts = {n: int(np.count_nonzero(voxels)) for n, voxels in empty.items()}
-    holes = [n for n, count in counts.items() if count and count * shape.voxel_mm3 not in limit]
+    holes = [n for n, count in counts.items() if count >= _SMALLEST and count * shape.voxel_mm3 not in limit]
     holes.sort(key=lambda n: -counts[n])
     errors = []
     for n in holes[:MOST_FINDINGS]:

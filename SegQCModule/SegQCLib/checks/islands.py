@@ -23,6 +23,11 @@ DEFAULT = Range("mm3", "SegQC default: an organ is one body, so each small piece
 PART = 0.1
 # Left and right. A structure of more parts (the discs of a spine, plaques of a brain) also has small ones.
 MOST_PARTS = 2
+# A body of which less than a tenth is enclosed (all six neighbours) is a sheet or a string on this grid: endplates,
+# a capsule, ribs in thick slices. It breaks where it gets thinner than a voxel, and its crumbs lie beside it.
+_SHEET, _CRUMB_MM = 0.1, 10.0
+# Segmented Property Types that are many bodies under one name.
+_MANY_BODIES = {("SCT", "50016007"): "Costal cartilage", ("SCT", "59441001"): "Lymph node"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +79,16 @@ def pieces_of(mask: NDArray[np.bool_], gaps: list[Gap]) -> Pieces:
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     """Report the islands of each segment that is not a lesion, with their distance from the body.
 
-    A piece that reaches the border of the image may continue into the body outside, so it is no island.
+    A piece that reaches the border of the image may continue into the body outside, so it is no island. Nor is a
+    crumb beside a body that is hardly thicker than a voxel.
     """
     yield from shape_findings(ID, "islands", case, protocol, "island_mm3", DEFAULT, _find, "remove_islands")
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
-    if shape.is_lesion:
+    terminology = shape.segment.terminology
+    many = terminology is not None and (terminology.type.scheme, terminology.type.value) in _MANY_BODIES
+    if shape.is_lesion or many:
         return ShapeErrors((), 0)
     pieces = pieces_of(shape.mask, find_gaps(shape.mask))
     if not len(pieces.islands):
@@ -89,27 +97,35 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     islands = [
         int(n) for n in pieces.islands if pieces.sizes[n] * shape.voxel_mm3 not in limit and not shape.touches_border(boxes[n - 1])
     ]
-    shown = islands[:MOST_FINDINGS]
-    if not shown:
+    if not islands:
         return ShapeErrors((), 0)
-    body = _surface_tree((pieces.sizes >= pieces.sizes[pieces.parts].min())[pieces.labels], shape.voxel_mm)
-    return ShapeErrors(tuple(_error(shape, pieces, boxes[n - 1], n, body) for n in shown), len(islands))
+    body = (pieces.sizes >= pieces.sizes[pieces.parts].min())[pieces.labels]
+    surface = body & ~_enclosed(body)
+    tree = cKDTree(np.argwhere(surface) * shape.voxel_mm, leafsize=32, balanced_tree=False, compact_nodes=False)
+
+    def distance_mm(number: int) -> float:
+        box = boxes[number - 1]
+        points = (np.argwhere(pieces.labels[box] == number) + [part.start for part in box]) * shape.voxel_mm
+        return float(tree.query(points)[0].min())
+
+    if np.count_nonzero(body & ~surface) < _SHEET * np.count_nonzero(body):
+        islands = [n for n in islands if distance_mm(n) > _CRUMB_MM]
+    shown = tuple(_error(shape, pieces, boxes[n - 1], n, distance_mm(n)) for n in islands[:MOST_FINDINGS])
+    return ShapeErrors(shown, len(islands))
 
 
-def _surface_tree(mask: NDArray[np.bool_], voxel_mm: NDArray[np.float64]) -> cKDTree:
-    inner = mask[1:-1, 1:-1, 1:-1]
-    enclosed = inner.copy()
+def _enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the voxels whose six neighbours all belong to a mask with an empty margin."""
+    enclosed = mask.copy()
+    inner = enclosed[1:-1, 1:-1, 1:-1]
     for axis in range(3):
-        for shift in (slice(None, -2), slice(2, None)):
-            enclosed &= mask[tuple(shift if a == axis else slice(1, -1) for a in range(3))]
-    return cKDTree((np.argwhere(inner & ~enclosed) + 1) * voxel_mm, leafsize=32, balanced_tree=False, compact_nodes=False)
+        for side in (slice(None, -2), slice(2, None)):
+            inner &= mask[tuple(side if a == axis else slice(1, -1) for a in range(3))]
+    return enclosed
 
 
-def _error(shape: SegmentShape, pieces: Pieces, box: Box, number: int, body: cKDTree) -> ShapeError:
-    voxels = pieces.labels[box] == number
-    points = (np.argwhere(voxels) + [part.start for part in box]) * shape.voxel_mm
-    distance_mm = float(body.query(points)[0].min())
+def _error(shape: SegmentShape, pieces: Pieces, box: Box, number: int, distance_mm: float) -> ShapeError:
     volume_mm3 = pieces.sizes[number] * shape.voxel_mm3
     size = size_text(pieces.sizes[number], volume_mm3)
     message = f"{shape.segment.name} has an island of {size}, {distance_mm:.1f} mm from its body."
-    return ShapeError(message, volume_text(volume_mm3), voxels, box)
+    return ShapeError(message, volume_text(volume_mm3), pieces.labels[box] == number, box)

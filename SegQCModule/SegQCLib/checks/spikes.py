@@ -19,17 +19,22 @@ DEFAULT = Range(
 )
 
 # Neighbours (of 26) of a voxel in a flat surface: 17. A spike stands on a body, not at the end of a thin vessel.
-_BODY = 14
+_BODY = 16
 
 _AROUND = [step for step in itertools.product((-1, 0, 1), repeat=3) if step != (0, 0, 0)]
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
-    """Report chains of single voxels that stand out of a body, by their length in voxels."""
+    """Report chains of single voxels that stand out of a body, by their length in voxels.
+
+    Lesions may be spiculated, so they are not judged.
+    """
     yield from shape_findings(ID, "spikes", case, protocol, "spike_voxels", DEFAULT, _find)
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
+    if shape.is_lesion:
+        return ShapeErrors((), 0)
     neighbours = _neighbour_counts(shape.mask)
     spikes = _spikes(shape.mask, neighbours)
     spikes = sorted((spike for spike in spikes if len(spike) not in limit), key=len, reverse=True)

@@ -15,7 +15,8 @@ def fill_holes(mask: NDArray[np.bool_], others: NDArray[np.bool_] | None = None)
     """Return a mask with its holes filled.
 
     What a hole is, is said by the check `holes`: a cavity that no shared face connects with the outside
-    (6-connected) and that is not larger than the segment itself, which would be a shell.
+    (6-connected) and that is not larger than the segment itself, which would be a shell. Single voxels, for which
+    the check raises no alarm, are filled too.
 
     Parameters
     ----------

@@ -164,7 +164,7 @@ def nodules() -> Iterator[Sample]:
             # The stored box is the nodule's own: a margin, so that nothing lies at the edge of an image.
             layer = np.pad(mask, 2)
             geometry = Geometry(layer.shape, (step, pixel, pixel), (0.0, 0.0, 0.0), ((0.0, 0, 1), (0.0, 1, 0), (1.0, 0, 0)))
-            candidate = Segmentation("reader", geometry, (layer,), (Segment("s0", "nodule", 1, 0, LUNG_NODULE),))
+            candidate = Segmentation("reader", geometry, (layer,), (Segment("s0", "lung_nodule", 1, 0, LUNG_NODULE),))
             volume = Volume(None, geometry, Acquisition(modality="CT"))
             yield Sample(f"LIDC nodule {fact['nodule']}, reader {number}", "lesion", Case(volume, candidate))
 
@@ -213,8 +213,8 @@ def samples() -> Iterator[Sample]:
 
 
 def protocol_of(sample: Sample) -> QCProtocol:
-    """Return a protocol that knows every segment, with the shipped limits of the abdomen."""
-    shipped = load_protocol("ct-abdomen-portal-venous").protocol
+    """Return a protocol that knows every segment, with the volumes of the shipped protocols."""
+    shipped = [load_protocol(name).protocol for name in ("ct-abdomen-portal-venous", "ct-lung-nodule")]
     segments = sample.case.candidate.segments
     names = tuple(segment.name for segment in segments)
     structures = [
@@ -227,7 +227,7 @@ def protocol_of(sample: Sample) -> QCProtocol:
         for s in segments
     ]
     modality = AllowedTexts((sample.case.image.acquisition.modality or "CT",), "benchmark")
-    limits = shipped.technical_limits if sample.case.image.acquisition.modality in ("CT", None) else ()
+    limits = tuple(limit for protocol in shipped for limit in protocol.technical_limits if set(limit.structures) & set(names))
     return QCProtocol(
         "segqc-protocol", "1.0", "benchmark", "1", "Benchmark", "Alarm rates.", modality, tuple(structures), technical_limits=limits
     )  # fmt: skip

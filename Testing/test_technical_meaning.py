@@ -1,19 +1,35 @@
 """Errors of meaning: overlaps, sides, volumes, densities, empty, full and copied segments."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from phantoms import a_geometry, a_segmentation, a_volume
 from SegQCLib.case import Acquisition, Case, Code, Segment, Segmentation, Terminology, Volume
-from SegQCLib.checks import empty_or_full, identical_segments, impossible_intensity, laterality, overlaps, volume_range
+from SegQCLib.checks import (
+    area_jumps,
+    empty_or_full,
+    end_slices,
+    flat_faces,
+    holes,
+    identical_segments,
+    impossible_intensity,
+    islands,
+    laterality,
+    overlaps,
+    skipped_slices,
+    spikes,
+    volume_range,
+)
 from SegQCLib.findings import Status
 from SegQCLib.geometry import Geometry
 from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
 from SegQCLib.place import place_of
-from SegQCLib.protocol import AllowedTexts, QCProtocol, Range, Structure, TechnicalLimit, load_protocol
+from SegQCLib.protocol import AllowedTexts, QCProtocol, Range, Structure, TechnicalLimit, TechnicalLimitName, load_protocol
 
 ORGAN = Code("123037004", "SCT", "Anatomical Structure")
 LEFT, RIGHT = Code("7771000", "SCT", "Left"), Code("24028007", "SCT", "Right")
@@ -379,3 +395,17 @@ def test_totalsegmentators_own_example_is_right_about_left_and_right_and_its_mir
     (finding, *_) = laterality.run(Case(image, mirrored), protocol)
     assert finding.status is Status.FAIL
     assert "every pair" in finding.message
+
+
+# The protocol reference
+
+
+def test_the_protocol_reference_gives_every_technical_limit_with_the_default_of_the_code():
+    text = (Path(__file__).parents[1] / "Documentation" / "protocol.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in row.split("|")] for row in text.splitlines() if row.startswith("| `")]
+    documented = {row[1].partition(":")[0].strip("`"): row for row in rows if len(row) == 6}
+    for check in (islands, holes, skipped_slices, area_jumps, end_slices, flat_faces, spikes, overlaps, laterality):
+        assert documented[check.ID][3] == str(check.DEFAULT)
+    assert documented["impossible_intensity"][3] == f"{impossible_intensity.DEFAULT}; {impossible_intensity.DEFAULT_SHARE}"
+    names = " ".join(row[2] for row in documented.values())
+    assert [name for name in get_args(TechnicalLimitName) if f"`{name}`" not in names] == []

@@ -130,7 +130,7 @@ def test_help_names_every_command_and_nothing_else(capsys):
         main(["--help"])
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
-    assert all(command in printed for command in ("demo", "evaluate", "protocol", "not a medical device"))
+    assert all(command in printed for command in ("demo", "evaluate", "compare", "protocol", "not a medical device"))
 
 
 def test_protocols_are_listed_shown_and_validated(tmp_path, capsys):
@@ -145,6 +145,31 @@ def test_protocols_are_listed_shown_and_validated(tmp_path, capsys):
         "mr-brain-lesion",
         "pet-ct-fdg-lesion",
     ]
+
+
+def test_compare_prints_and_writes_every_measure_with_its_definition(files, capsys):
+    arguments = ["compare", files / "reference.nrrd", files / "bad.nrrd", "--labels", files / "names.json"]
+    arguments += ["--json", files / "c.json", "--csv", files / "c.csv"]
+    assert main([str(argument) for argument in arguments]) == 0
+    printed = capsys.readouterr().out
+    assert "liver" in printed
+    assert "1 more segments are absent in both" in printed
+    report = json.loads((files / "c.json").read_text(encoding="utf-8"))
+    liver = next(segment for segment in report["segments"] if segment["segment"] == "liver")
+    # 1 of 4 slices: Dice 2 x 1 / 5; the missing three slices of 2 mm are the largest distance.
+    assert liver["values"]["dice"] == pytest.approx(0.4)
+    assert liver["values"]["hausdorff_mm"] == pytest.approx(6)
+    # The reference's last surface lies between slices 4 and 5: at 9 mm.
+    assert liver["worst_point_lps_mm"][2] == pytest.approx(9)
+    assert (report["definition"], report["resampled"]) == ("surfel", False)
+    assert (files / "c.csv").read_text(encoding="utf-8").splitlines()[1].startswith("liver,surfel,0.4,")
+
+
+def test_compare_of_two_patients_is_refused(files, capsys):
+    elsewhere = a_geometry(origin_lps_mm=(0.0, 0.0, 900.0))
+    sitk.WriteImage(sitk_image(a_segmentation(elsewhere, liver=BOX).layers[0], elsewhere), files / "other.nrrd")
+    assert main(["compare", str(files / "reference.nrrd"), str(files / "other.nrrd")]) == 1
+    assert "another patient" in capsys.readouterr().err
 
 
 def test_a_faulty_protocol_is_explained_line_by_line(tmp_path, capsys):

@@ -45,6 +45,14 @@ def align(segmentation: Segmentation, geometry: Geometry) -> Segmentation:
     return replace(segmentation, geometry=geometry, layers=layers, stored=segmentation)
 
 
+def was_resampled(aligned: Segmentation) -> bool:
+    """Return whether `align` had to resample: not for the same grid, nor for the same voxels with axes in another order."""
+    if aligned.stored is None:
+        return False
+    stored = aligned.stored.geometry
+    return not same_grid(reorder_axes(stored, axis_order(stored, aligned.geometry)), aligned.geometry)
+
+
 def _resample(layer: NDArray[np.integer], source: Geometry, target: Geometry) -> NDArray[np.integer]:
     resampler = sitk.ResampleImageFilter()
     resampler.SetInterpolator(sitk.sitkNearestNeighbor)

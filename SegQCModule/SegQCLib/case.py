@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -260,6 +261,15 @@ class Segmentation:
         """
         layer = self.layers[segment.layer]
         return (layer if box is None else layer[box]) == segment.label_value
+
+    def cropped_reader(self, segment: Segment) -> Callable[[], tuple[NDArray[np.bool_], tuple[int, int, int]]]:
+        """Return what reads a segment's voxels when they are needed: its mask cropped to them, and the first index (k, j, i)."""
+
+        def read() -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
+            box = self.box(segment) or (slice(0, 0),) * 3
+            return self.mask(segment, box), tuple(s.start for s in box)
+
+        return read
 
     def voxel_count(self, segment: Segment) -> int:
         box = self.box(segment)

@@ -16,6 +16,8 @@ from SegQCLib.errors import BadDataError
 # 2 is argparse's own for wrong usage; 130 is what shells expect after Ctrl-C.
 EXIT_DONE, EXIT_BAD_DATA, EXIT_VERDICT, EXIT_STOPPED = 0, 1, 3, 130
 
+LABELS_HELP = "what label values mean: totalsegmentator, totalsegmentator_mr, an nnU-Net dataset.json or a names JSON"
+
 EPILOG = """\
 exit codes: 0 done, whatever the verdict; 1 the data cannot be used (the message says why); 2 wrong usage;
 3 only with --fail-on: the verdict is that bad or worse.
@@ -68,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--labels",
         metavar="L",
-        help="what label values mean: totalsegmentator, totalsegmentator_mr, an nnU-Net dataset.json or a names JSON",
+        help=LABELS_HELP,
     )
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
     evaluate.add_argument(
@@ -80,6 +82,22 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", choices=["-"], help="print the record to standard output as JSON")
     evaluate.add_argument("--fail-on", choices=["review", "reject"], help="exit with 3 if the verdict is this or worse")
     evaluate.set_defaults(run=_evaluate)
+
+    compare = commands.add_parser("compare", help="compare two segmentations: all segments, all measures")
+    compare.add_argument("reference", type=Path, metavar="REFERENCE", help="segmentation to compare with")
+    compare.add_argument(
+        "candidate", type=Path, metavar="CANDIDATE", help="segmentation under test, brought onto the reference's grid"
+    )
+    compare.add_argument("--labels", metavar="L", help=LABELS_HELP)
+    compare.add_argument(
+        "--definition",
+        choices=["surfel", "voxel"],
+        default="surfel",
+        help="what distances and surface Dice are measured between: area-weighted surface elements (default), or border voxels",
+    )
+    compare.add_argument("--json", metavar="F", help="write everything as JSON; - for standard output")
+    compare.add_argument("--csv", type=Path, metavar="F", help="write one line per segment as CSV")
+    compare.set_defaults(run=_compare)
 
     protocol = commands.add_parser("protocol", help="list, show or validate protocols")
     actions = protocol.add_subparsers(metavar="ACTION", required=True)
@@ -170,6 +188,33 @@ def _evaluate(options: argparse.Namespace) -> int:
     severity = ("ACCEPT", "REVIEW", "REJECT")
     if options.fail_on and severity.index(record.verdict) >= severity.index(options.fail_on.upper()):
         return EXIT_VERDICT
+    return EXIT_DONE
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from SegQCLib.comparison_report import compare_segmentations, comparison_csv, comparison_table
+    from SegQCLib.importers import read_segmentation
+    from SegQCLib.output import require_writable, write_files
+
+    outputs = [Path(path) for path in (options.json, options.csv) if path not in (None, "-")]
+    for path in outputs:
+        require_writable(path.parent)
+    report = compare_segmentations(
+        read_segmentation(options.reference, labels=options.labels),
+        read_segmentation(options.candidate, labels=options.labels),
+        options.definition,
+    )
+    if options.json == "-":
+        print(report.to_json(), end="")
+    else:
+        print(comparison_table(report))
+        print(f"Distances and surface Dice by the definition {report.definition!r}; a dash: undefined, absent on one side or both.")
+        if report.resampled:
+            print("The candidate was resampled to the reference's grid (nearest neighbour).")
+    if options.json and options.json != "-":
+        write_files(Path(options.json).parent, {Path(options.json).name: report.to_json()})
+    if options.csv:
+        write_files(options.csv.parent, {options.csv.name: comparison_csv(report)})
     return EXIT_DONE
 
 

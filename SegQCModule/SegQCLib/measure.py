@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +59,8 @@ def measure(case: Case, protocol: QCProtocol) -> Measured:
         pairs = pair_segments(reference, case.candidate)
         structures = [protocol.structure_of(pair.candidate or pair.reference) for pair in pairs]
         comparisons = compare(
-            {n: _reader(reference, pair.reference) for n, pair in enumerate(pairs) if pair.reference is not None},
-            {n: _reader(case.candidate, pair.candidate) for n, pair in enumerate(pairs) if pair.candidate is not None},
+            {n: reference.cropped_reader(pair.reference) for n, pair in enumerate(pairs) if pair.reference is not None},
+            {n: case.candidate.cropped_reader(pair.candidate) for n, pair in enumerate(pairs) if pair.candidate is not None},
             case.image.geometry.spacing_mm,
             labels=range(len(pairs)),
             tolerances_mm={n: _tolerances_mm(structure) for n, structure in enumerate(structures)},
@@ -71,16 +71,6 @@ def measure(case: Case, protocol: QCProtocol) -> Measured:
                 views += _worst_slice(case, pair, structure, role, reference)
     views.sort(key=lambda view: -view[0])
     return Measured(tuple(measurements), tuple(view for _, view in views))
-
-
-def _reader(segmentation: Segmentation, segment: Segment) -> Callable[[], tuple[NDArray[np.bool_], tuple[int, int, int]]]:
-    """Return what reads a segment's mask, cropped to its voxels, when it is needed."""
-
-    def read() -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
-        box = segmentation.box(segment) or (slice(0, 0),) * 3
-        return segmentation.mask(segment, box), tuple(s.start for s in box)
-
-    return read
 
 
 def _tolerances_mm(structure: Structure | None) -> tuple[float, ...]:

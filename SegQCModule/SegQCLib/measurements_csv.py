@@ -32,15 +32,16 @@ def render_csv(record: QCRecord) -> str:
         value = "" if m.value is None else repr(float(m.value))
         writer.writerow(
             (
-                *map(_inert, (m.segment, m.structure, m.metric)),
+                *map(inert, (m.segment, m.structure, m.metric)),
                 value,
-                *map(_inert, (m.unit, m.definition, m.candidate_role, m.reference_role, m.reason)),
+                *map(inert, (m.unit, m.definition, m.candidate_role, m.reference_role, m.reason)),
             )
         )
     return lines.getvalue()
 
 
-def _inert(text: str | None) -> str:
+def inert(text: str | None) -> str:
+    """Return a text as a cell that no spreadsheet runs as a formula; None as an empty cell."""
     if text is None:
         return ""
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) or text.lstrip().startswith(_STARTS_A_FORMULA) else text

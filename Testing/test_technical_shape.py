@@ -263,14 +263,14 @@ def test_a_slice_half_erased_is_an_area_jump_in_its_orientation(axis):
     assert -52 <= float(found[0].measured.removesuffix(" %")) <= -45
 
 
-def test_a_slice_twice_as_large_is_an_area_jump():
+def test_a_slice_three_times_as_large_is_an_area_jump():
     mask = np.zeros(SIZE, bool)
     mask[10:30, 20:40, 20:40] = True
-    mask[18, 20:60, 20:40] = True
+    mask[18, 20:60, 15:45] = True  # 1,200 voxels instead of 400
     (finding,) = alarms(area_jumps, a_case(mask))
-    assert finding.measured == "+100 %"
-    assert finding.size_voxels == 400
-    assert "100 % larger in axial slice k = 18" in finding.message
+    assert finding.measured == "+200 %"
+    assert finding.size_voxels == 800
+    assert "200 % larger in axial slice k = 18" in finding.message
 
 
 def test_a_branch_that_begins_and_a_vessel_that_bends_are_no_area_jumps():

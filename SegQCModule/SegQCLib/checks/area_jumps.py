@@ -12,13 +12,15 @@ from SegQCLib.protocol import QCProtocol, Range
 from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
 
 ID = "area_jumps"
-# Larger is more tolerated: a spinous process fills one thick sagittal slice and adds half of the vertebra's area.
+# Larger is more tolerated: a spinous process fills one thick sagittal slice, and a small nodule has one largest slice.
 DEFAULT = Range(
-    "%", "SegQC default: where both neighbours agree, a slice between them has nearly their area", minimum=-40, maximum=75
+    "%", "SegQC default: where both neighbours agree, a slice between them has nearly their area", minimum=-40, maximum=100
 )
 
 # Overlap (Jaccard) of the two neighbours: where the form changes quickly, nothing can be predicted from them.
-_AGREEMENT = 0.6
+_AGREEMENT = 0.5
+# Of the change of area: voxels that both neighbours have and the slice has not, or that only the slice has.
+_EXPLAINED = 0.5
 # Of a body of three slices, the ends say nothing about the middle: a ball has 0.8 of their area more there.
 _FEWEST_SLICES = 5
 # Voxels of the predicted area, so that noise of the outline is no jump.
@@ -29,7 +31,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     """Report slices whose area differs from the mean of both neighbours, in all three orientations.
 
     Only slices whose neighbours agree with each other are judged. What counts is not the area alone: the voxels
-    that both neighbours have and the slice has not, or that only the slice has, must make the difference,
+    that both neighbours have and the slice has not, or that only the slice has, must make half of the difference,
     so a branch that begins or a bend of a vessel raises no alarm. An empty slice is a skipped slice.
     """
     yield from shape_findings(ID, "area jumps", case, protocol, "area_jump", DEFAULT, _find)
@@ -61,7 +63,7 @@ def _jumps(shape: SegmentShape, axis: int, limit: Range) -> Iterator[ShapeError]
             continue
         smaller = deviation[n] < 0
         differing = common & ~plane if smaller else plane & ~either
-        if (-100 if smaller else 100) * np.count_nonzero(differing) / predicted[n] in limit:
+        if np.count_nonzero(differing) < _EXPLAINED * abs(deviation[n]):
             continue
         message = (
             f"{shape.segment.name} is {abs(share):.0f} % {'smaller' if smaller else 'larger'} in {shape.slice_text(axis, n + 2)}"

@@ -15,12 +15,12 @@ from SegQCLib.segment_shape import SegmentShape, ShapeError, ShapeErrors, plane_
 ID = "flat_faces"
 DEFAULT = Range("mm2", "SegQC default: the surface of an organ is curved; a large plane along the grid is a cut", maximum=200)
 
-_SMALLEST = 30  # voxels of a face
+_SMALLEST = 60  # voxels of a face: of fewer, a round one cannot be told from a flat one
 # Empty planes at the image's edge: some scanners and models leave one or two, and the image ends there all the same.
 _EDGE = 2
 # Overlap (Jaccard) with the next two planes that differ. A round surface that just fills its outermost plane has there
 # 1/2 (sphere) or 0.71 (cylinder) of the next plane, and 1/3 or 0.58 of the one after it.
-_NEXT, _AFTER_NEXT = 0.8, 0.7
+_NEXT, _AFTER_NEXT = 0.75, 0.62
 # Of the largest plane along the axis: a small flat spot on a large body is no cut.
 _SHARE = 0.1
 # Of the face's voxels with another segment behind: the border between two structures may be a plane.

@@ -42,10 +42,10 @@ def labels_of(*maps):
     return sorted({int(value) for array in maps for value in np.unique(array)} - {0})
 
 
-def by_surface_distance(reference, candidate, spacing_mm):
+def by_surface_distance(reference, candidate, spacing_mm, labels):
     """Return (dice, hausdorff, hausdorff 95, assd, surface Dice ...) of every label both maps have."""
     values = {}
-    for label in labels_of(reference, candidate):
+    for label in labels:
         r, c = reference == label, candidate == label
         dice = surface_distance.compute_dice_coefficient(r, c)
         if not (r.any() and c.any()):
@@ -63,7 +63,7 @@ def by_surface_distance(reference, candidate, spacing_mm):
     return values
 
 
-def by_scipy(reference, candidate, spacing_mm):
+def by_scipy(reference, candidate, spacing_mm, labels):
     """Return the same by the voxel definition: distance transforms on label crops, two threads."""
     boxes = [ndimage.find_objects(array) for array in (reference, candidate)]
 
@@ -82,13 +82,13 @@ def by_scipy(reference, candidate, spacing_mm):
         return label, (dice, both.max(), percentiles, both.mean(), *(np.mean(both <= t) for t in TOLERANCES_MM))
 
     with ThreadPoolExecutor(2) as pool:
-        return {label: values for label, values in pool.map(one, labels_of(reference, candidate)) if values is not None}
+        return {label: values for label, values in pool.map(one, labels) if values is not None}
 
 
-def by_simpleitk(reference, candidate):
+def by_simpleitk(reference, candidate, labels):
     overlap = sitk.LabelOverlapMeasuresImageFilter()
     overlap.Execute(sitk.GetImageFromArray(reference), sitk.GetImageFromArray(candidate))
-    return {label: overlap.GetDiceCoefficient(label) for label in labels_of(reference, candidate)}
+    return {label: overlap.GetDiceCoefficient(label) for label in labels}
 
 
 def ours(reference, candidate, spacing_mm, definition):
@@ -120,10 +120,13 @@ def side_by_side(name, data, repeats):
     surfel_s, surfel = timed(lambda: ours(reference, candidate, spacing_mm, "surfel"), repeats)
     voxel_s, voxel = timed(lambda: ours(reference, candidate, spacing_mm, "voxel"), repeats)
     overlap_s, _ = timed(lambda: overlap_counts(reference, candidate, 2), repeats)
+    labels = labels_of(
+        reference, candidate
+    )  # the peers are told: finding them with np.unique would take them longer than measuring
     peer_repeats = 1 if name == "L" else repeats
-    theirs_s, theirs = timed(lambda: by_surface_distance(reference, candidate, spacing_mm), peer_repeats)
-    scipy_s, plain = timed(lambda: by_scipy(reference, candidate, spacing_mm), peer_repeats)
-    itk_s, _ = timed(lambda: by_simpleitk(reference, candidate), repeats)
+    theirs_s, theirs = timed(lambda: by_surface_distance(reference, candidate, spacing_mm, labels), peer_repeats)
+    scipy_s, plain = timed(lambda: by_scipy(reference, candidate, spacing_mm, labels), peer_repeats)
+    itk_s, _ = timed(lambda: by_simpleitk(reference, candidate, labels), repeats)
     ratios, distances = largest_differences(surfel, theirs)
     plain_ratios, plain_distances = largest_differences(voxel, plain)
     rows = [

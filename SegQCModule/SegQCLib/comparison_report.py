@@ -116,10 +116,17 @@ def comparison_csv(report: ComparisonReport) -> str:
 def comparison_table(report: ComparisonReport) -> str:
     """Return the main measures as aligned text for a terminal; a dash where a value is undefined."""
     shown = (
-        ("Dice", "dice", 3), ("surf. Dice 2 mm", "surface_dice_2mm", 3), ("HD mm", "hausdorff_mm", 2), ("HD95 mm", "hausdorff_95_mm", 2),
-        ("ASSD mm", "assd_mm", 2), ("V ref mL", "volume_reference_mm3", 2), ("V cand mL", "volume_candidate_mm3", 2),
-        ("added path mm", "added_path_length_mm", 0), ("islands", "islands_candidate", 0), ("holes", "holes_candidate", 0),
-    )  # fmt: skip
+        ("Dice", "dice", 3),
+        ("surf. Dice 2 mm", "surface_dice_2mm", 3),
+        ("HD mm", "hausdorff_mm", 2),
+        ("HD95 mm", "hausdorff_95_mm", 2),
+        ("ASSD mm", "assd_mm", 2),
+        ("V ref mL", "volume_reference_mm3", 2),
+        ("V cand mL", "volume_candidate_mm3", 2),
+        ("added path mm", "added_path_length_mm", 0),
+        ("islands", "islands_candidate", 0),
+        ("holes", "holes_candidate", 0),
+    )
     rows = [["segment", *(title for title, _, _ in shown)]]
     present = [segment for segment in report.segments if segment.values["dice"] is not None]
     for segment in present:

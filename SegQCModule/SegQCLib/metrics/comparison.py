@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from SegQCLib.metrics.distance_statistics import Elements, SurfaceNumbers, surface_numbers
 from SegQCLib.metrics.label_planes import Box, LabelPlanes, Points, foreground_box, scan_planes
 from SegQCLib.metrics.nearest import Distances, nearest_distances
-from SegQCLib.metrics.overlap_counts import overlap_counts
 from SegQCLib.metrics.pieces import Pieces, count_pieces
+from SegQCLib.metrics.shared_voxels import shared_voxels, voxel_counts
 from SegQCLib.metrics.surface_area import surface_areas_mm2
 
 Definition = Literal["surfel", "voxel"]
@@ -161,19 +161,14 @@ def _compare_maps(
             raise ValueError(f"{name} holds {array.dtype}; labels are integers.")
     boxes = [foreground_box(array, threads) for array in (reference, candidate)]
     planes = [measure.scan(array, box, threads) for array, box in zip((reference, candidate), boxes, strict=True)]
-    union = _union(boxes)
-    overlaps = {} if union is None else overlap_counts(reference[union], candidate[union], threads)
-    voxels: list[dict[int, int]] = [{}, {}]
-    for pair, count in overlaps.items():
-        for side in (0, 1):
-            if pair[side]:
-                voxels[side][pair[side]] = voxels[side].get(pair[side], 0) + count
+    both = shared_voxels(planes[0].runs, planes[1].runs)
+    voxels = [voxel_counts(found.runs) for found in planes]
     pieces = [count_pieces(found.runs) for found in planes]
     wanted = sorted({*voxels[0], *voxels[1]}) if labels is None else list(labels)
 
     def one(label: int) -> SegmentComparison:
         found = [measure.found(planes[side], pieces[side], label, voxels[side].get(label, 0)) for side in (0, 1)]
-        return measure.compared(label, *found, overlaps.get((label, label), 0))
+        return measure.compared(label, *found, both.get(label, 0))
 
     # Largest first: no thread is left alone with a large one at the end.
     order = sorted(range(len(wanted)), key=lambda n: -voxels[0].get(wanted[n], 0))
@@ -186,13 +181,6 @@ def _run(work: list[Callable[[], SegmentComparison]], threads: int) -> list[Segm
         return [task() for task in work]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda task: task(), work))
-
-
-def _union(boxes: list[Box | None]) -> Box | None:
-    known = [box for box in boxes if box is not None]
-    if not known:
-        return None
-    return tuple(slice(min(b[axis].start for b in known), max(b[axis].stop for b in known)) for axis in range(3))
 
 
 class _Measure:
@@ -225,8 +213,9 @@ class _Measure:
         planes = self.scan(mask, foreground_box(mask, 1), 1)
         points = planes.corners if self.definition == "surfel" else planes.borders
         pieces = count_pieces(planes.runs)
-        voxels = sum(int((runs.stop - runs.start).sum()) for runs in planes.runs.values())
-        return _Found(_moved(points.get(1), first), _moved(planes.contours.get(1), first), pieces.get(1), voxels)
+        return _Found(
+            _moved(points.get(1), first), _moved(planes.contours.get(1), first), pieces.get(1), voxel_counts(planes.runs).get(1, 0)
+        )
 
     def compared(self, label: int, reference: _Found, candidate: _Found, both: int) -> SegmentComparison:
         voxels = (reference.voxels, candidate.voxels)

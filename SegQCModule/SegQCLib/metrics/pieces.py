@@ -73,7 +73,7 @@ class _Rows:
             # 26-connected: runs in neighbouring rows also meet corner to corner.
             first = np.searchsorted(stops, wanted + self.start, side="left")
             last = np.searchsorted(starts, wanted + self.stop, side="right")
-            edges.append(_pairs(first, last))
+            edges.append(index_pairs(first, last))
         count, component = _components(edges, len(self.row))
         return np.bincount(_one_of_each(component, self.label, count), minlength=labels)
 
@@ -95,7 +95,7 @@ class _Rows:
                 wanted = (row + step) * self.width
                 first = np.searchsorted(stops, wanted + start, side="right")
                 last = np.searchsorted(starts, wanted + stop, side="left")
-                edges.append(_pairs(first, last))
+                edges.append(index_pairs(first, last))
         count, component = _components(edges, len(inner))
         is_open = np.zeros(count, bool)
         is_open[component[open_]] = True
@@ -103,7 +103,7 @@ class _Rows:
         return np.bincount(owner[~is_open], minlength=labels)
 
 
-def _pairs(first: NDArray[np.intp], last: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def index_pairs(first: NDArray[np.intp], last: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return (n, m) for every m in first[n] .. last[n] - 1."""
     counts = np.maximum(last - first, 0)
     left = np.repeat(np.arange(len(first)), counts)

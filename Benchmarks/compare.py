@@ -5,7 +5,8 @@
 Prints medians in seconds, ratios and equality of values. Inputs are those of ../shared/bench (made at the first
 run into --data). Peers: surface-distance (definition surfel), the plain scipy recipe on label crops with two threads
 (definition voxel), SimpleITK's overlap filter, and panoptica where it is installed.
---scaling plots time against surface points and threads; --hard runs the bad cases.
+--scaling plots time against surface points and threads; --hard runs the bad cases; --memory
+measures the peak above the inputs.
 """
 
 import argparse
@@ -145,6 +146,33 @@ def side_by_side(name, data, repeats):
         )
 
 
+MEMORY = """\
+import re, sys
+from pathlib import Path
+import numpy as np
+from SegQCLib.metrics import compare
+with np.load(sys.argv[1]) as arrays:
+    reference, candidate, spacing_mm = arrays["reference"], arrays["candidate"], arrays["spacing_mm"]
+compare(reference[:2], candidate[:2], spacing_mm)
+Path("/proc/self/clear_refs").write_text("5")
+def kilobytes(key): return int(re.search(key + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+before = kilobytes("VmRSS")
+compare(reference, candidate, spacing_mm, definition=sys.argv[2])
+print((kilobytes("VmHWM") - before) * 1024 / 1e6)
+"""
+
+
+def memory(names, data):
+    """Print the peak memory above the two inputs (which are in memory) in MB, each in a process of its own."""
+    print("| input | definition | memory above the inputs (MB) |\n|---|---|---|")
+    for name in names:
+        load(name, data)
+        for definition in ("surfel", "voxel"):
+            command = [sys.executable, "-c", MEMORY, str(data / f"{name}.npz"), definition]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            print(f"| {name} | {definition} | {float(done.stdout):.0f} |", flush=True)
+
+
 def by_panoptica(reference, candidate, spacing_mm):
     """Return the time panoptica takes for Dice, Jaccard, ASSD and HD95 of matched labels, or None where it is not installed."""
     try:
@@ -235,6 +263,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--data", type=Path, default=Path("/tmp/segqc-bench"), help="where the inputs are kept")  # noqa: S108
     parser.add_argument("--scaling", type=Path, metavar="PLOT.png")
+    parser.add_argument("--memory", action="store_true")
     parser.add_argument("--hard", action="store_true")
     options = parser.parse_args()
     if options.inputs:
@@ -243,6 +272,8 @@ def main():
         print("|---|---|---|---|---|---|---|")
     for name in options.inputs:
         side_by_side(name, options.data, options.repeats)
+    if options.memory:
+        memory(options.inputs, options.data)
     if options.hard:
         hard()
     if options.scaling:

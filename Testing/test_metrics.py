@@ -245,7 +245,10 @@ def test_moving_both_maps_or_renaming_labels_changes_nothing(maps, spacing, shif
     plain = {c.label: c for c in compare(*maps, spacing)}
 
     def numbers(c):
-        return (c.dice, c.hausdorff_mm, c.hausdorff_95_mm, c.assd_mm, c.surface_dice, c.pieces_reference, c.added_path_voxels)
+        distances = (c.hausdorff_mm, c.hausdorff_95_mm, c.assd_mm)
+        # Another place may mean another way to a far point, and with it another last bit.
+        rounded = tuple(value if value is None else float(f"{value:.12g}") for value in distances)
+        return (c.dice, *rounded, c.surface_dice, c.pieces_reference, c.added_path_voxels)
 
     for c in compare(*wide, spacing):
         assert numbers(c) == numbers(plain[c.label])

@@ -288,7 +288,9 @@ def _common_voxels(a: tuple[NDArray, tuple[int, int, int]], b: tuple[NDArray, tu
 def _moved(points: Points | None, first: tuple[int, int, int]) -> Points | None:
     if points is None or first == (0, 0, 0):
         return points
-    return Points(*(axis + np.int32(shift) for axis, shift in zip((points.k, points.j, points.i), first, strict=True)), points.code)
+    return Points(
+        *(axis.astype(np.int32) + shift for axis, shift in zip((points.k, points.j, points.i), first, strict=True)), points.code
+    )
 
 
 def _added_path(reference: Points | None, candidate: Points | None) -> int:

@@ -28,16 +28,16 @@ class Points:
 
     Attributes
     ----------
-    k, j, i : ndarray of int32, shape (n,)
+    k, j, i : ndarray of int16 (int32 on grids that need it), shape (n,)
         Indices on the whole grid: of voxels, or of corners, where corner (k, j, i) is half a voxel before
         voxel (k, j, i) along each axis.
     code : ndarray of uint8, shape (n,), or None
         Corners only: which of the eight voxels around it have the label (see `surface_area.CORNERS`).
     """
 
-    k: NDArray[np.int32]
-    j: NDArray[np.int32]
-    i: NDArray[np.int32]
+    k: NDArray[np.signedinteger]
+    j: NDArray[np.signedinteger]
+    i: NDArray[np.signedinteger]
     code: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
@@ -48,10 +48,10 @@ class Points:
 class Runs:
     """Unbroken rows of one label along i: voxels (k, j, start) to (k, j, stop - 1), sorted by k, j, start."""
 
-    k: NDArray[np.int32]
-    j: NDArray[np.int32]
-    start: NDArray[np.int32]
-    stop: NDArray[np.int32]
+    k: NDArray[np.signedinteger]
+    j: NDArray[np.signedinteger]
+    start: NDArray[np.signedinteger]
+    stop: NDArray[np.signedinteger]
 
     def __len__(self) -> int:
         return len(self.k)
@@ -123,11 +123,13 @@ def scan_planes(
         return LabelPlanes(**{name: {} if asked else None for name, asked in wanted.items()})
     inside = array[box]
     inside = inside.view(np.uint8) if inside.dtype == np.bool_ else inside
-    slabs = _in_threads(lambda cut: _scan_slab(inside, cut, wanted), _cuts(inside.shape[0] + 1, inside[0].size), workers)
+    # Two bytes hold the indices of every grid but the longest: millions of points are kept at once.
+    index = np.int16 if max(array.shape) < np.iinfo(np.int16).max else np.int32
+    slabs = _in_threads(lambda cut: _scan_slab(inside, cut, wanted, index), _cuts(inside.shape[0] + 1, inside[0].size), workers)
+    parts = {name: [part for slab in slabs for part in slab[name]] for name in wanted}
+    del slabs
     origin = [s.start for s in box]
-    return LabelPlanes(
-        **{name: _by_label([slab[name] for slab in slabs], origin, name) if asked else None for name, asked in wanted.items()}
-    )
+    return LabelPlanes(**{name: _by_label(parts[name], origin, name) if asked else None for name, asked in wanted.items()})
 
 
 def _cuts(count: int, plane_voxels: int) -> list[tuple[int, int]]:
@@ -142,7 +144,9 @@ def _in_threads(function, cuts: list[tuple[int, int]], workers: int) -> list:
         return list(pool.map(function, cuts))
 
 
-def _scan_slab(array: NDArray, cut: tuple[int, int], wanted: dict[str, bool]) -> dict[str, list[tuple[NDArray, ...]]]:
+def _scan_slab(
+    array: NDArray, cut: tuple[int, int], wanted: dict[str, bool], index: type[np.signedinteger]
+) -> dict[str, list[tuple[NDArray, ...]]]:
     """Look at the gaps before planes cut[0] to cut[1] - 1, and at the voxels of these planes; outside the map is background."""
     first, last = cut
     low, high = max(first - 1, 0), min(last + 1, array.shape[0])
@@ -165,19 +169,19 @@ def _scan_slab(array: NDArray, cut: tuple[int, int], wanted: dict[str, bool]) ->
         flat |= along_j[:-1, :, 1:]
         corner = flat[1:] | flat[:-1]
         corner |= along_k[:-1, 1:, 1:]
-        found["corners"] = _elements(corner, values, at)
+        found["corners"] = _elements(corner, values, at, index)
     if wanted["borders"] or wanted["contours"]:
         contour = along_i[1:-1, 1:-1, 1:] | along_i[1:-1, 1:-1, :-1]
         contour |= along_j[1:-1, 1:, 1:-1]
         contour |= along_j[1:-1, :-1, 1:-1]
         if wanted["contours"]:
-            found["contours"] = _voxels(contour, values, at)
+            found["contours"] = _voxels(contour, values, at, index)
         if wanted["borders"]:
             contour |= along_k[1:, 1:-1, 1:-1]
             contour |= along_k[:-1, 1:-1, 1:-1]
-            found["borders"] = _voxels(contour, values, at)
+            found["borders"] = _voxels(contour, values, at, index)
     if wanted["runs"]:
-        found["runs"] = _runs(along_i[1:-1, 1:-1], values, at)
+        found["runs"] = _runs(along_i[1:-1, 1:-1], values, at, index)
     return found
 
 
@@ -189,16 +193,20 @@ def _places(where: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp
     return k, row - k * where.shape[1], place - row * where.shape[2]
 
 
-def _voxels(where: NDArray[np.bool_], values: NDArray, at: tuple[int, int, int]) -> list[tuple[NDArray, ...]]:
+def _voxels(
+    where: NDArray[np.bool_], values: NDArray, at: tuple[int, int, int], index: type[np.signedinteger]
+) -> list[tuple[NDArray, ...]]:
     k, j, i = _places(where)
     labels = values[k + 1, j + 1, i + 1]
     kept = labels.nonzero()[0]
     if not len(kept):
         return []
-    return [(labels[kept], *((axis[kept] + shift).astype(np.int32) for axis, shift in zip((k, j, i), at, strict=True)))]
+    return [(labels[kept], *((axis[kept] + shift).astype(index) for axis, shift in zip((k, j, i), at, strict=True)))]
 
 
-def _runs(changes: NDArray[np.bool_], values: NDArray, at: tuple[int, int, int]) -> list[tuple[NDArray, ...]]:
+def _runs(
+    changes: NDArray[np.bool_], values: NDArray, at: tuple[int, int, int], index: type[np.signedinteger]
+) -> list[tuple[NDArray, ...]]:
     k, j, i = _places(changes)
     labels = values[k + 1, j + 1, i + 1]
     # A row begins and ends with background, so the change after the start of a run is its end.
@@ -206,10 +214,12 @@ def _runs(changes: NDArray[np.bool_], values: NDArray, at: tuple[int, int, int])
     if not len(starts):
         return []
     columns = (k[starts] + at[0], j[starts] + at[1], i[starts] + at[2], i[starts + 1] + at[2])
-    return [(labels[starts], *(column.astype(np.int32) for column in columns))]
+    return [(labels[starts], *(column.astype(index) for column in columns))]
 
 
-def _elements(corner: NDArray[np.bool_], values: NDArray, at: tuple[int, int, int]) -> list[tuple[NDArray, ...]]:
+def _elements(
+    corner: NDArray[np.bool_], values: NDArray, at: tuple[int, int, int], index: type[np.signedinteger]
+) -> list[tuple[NDArray, ...]]:
     """Return one surface element for each label around each corner: (label, k, j, i, code)."""
     place = corner.reshape(-1).nonzero()[0]
     if not len(place):
@@ -223,9 +233,9 @@ def _elements(corner: NDArray[np.bool_], values: NDArray, at: tuple[int, int, in
     labels = np.empty((8, len(place)), values.dtype)
     for n, offset in enumerate(around):
         flat[offset:].take(start, out=labels[n], mode="clip")
-    k = (plane + at[0]).astype(np.int32)
-    j = (row - plane * corner.shape[1] + at[1]).astype(np.int32)
-    i = (place - row * corner.shape[2] + at[2]).astype(np.int32)
+    k = (plane + at[0]).astype(index)
+    j = (row - plane * corner.shape[1] + at[1]).astype(index)
+    i = (place - row * corner.shape[2] + at[2]).astype(index)
     highest, lowest = labels.max(axis=0), labels.min(axis=0)
     code_highest, code_lowest = _codes(labels, highest), _codes(labels, lowest)
     elements = [(highest, k, j, i, code_highest)]
@@ -254,21 +264,28 @@ def _codes(labels: NDArray, label: NDArray) -> NDArray[np.uint8]:
     return code
 
 
-def _by_label(slabs: list[list[tuple[NDArray, ...]]], origin: list[int], kind: str) -> dict[int, Points] | dict[int, Runs]:
-    parts = [part for slab in slabs for part in slab]
+def _by_label(parts: list[tuple[NDArray, ...]], origin: list[int], kind: str) -> dict[int, Points] | dict[int, Runs]:
+    """Return what slabs found, label by label; `parts` is emptied, so that no column is held twice for long."""
     if not parts:
         return {}
-    labels, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    columns: list[list[NDArray]] = [list(column) for column in zip(*parts, strict=True)]
+    parts.clear()
+    labels = np.concatenate(columns.pop(0))
     # Parts are in order of k; a stable sort by label keeps that order (and is a radix sort for small types).
     order = np.argsort(labels, kind="stable")
     labels = labels[order]
+    if len(labels) < np.iinfo(np.int32).max:
+        order = order.astype(np.int32)
     shifts = (*origin, origin[2]) if kind == "runs" else (*origin, 0)
-    columns = [
-        column[order] + column.dtype.type(shift) if shift else column[order] for column, shift in zip(columns, shifts, strict=False)
-    ]
+    sorted_columns = []
+    for shift in shifts[: len(columns)]:
+        column = np.concatenate(columns.pop(0))[order]
+        column += column.dtype.type(shift)
+        sorted_columns.append(column)
     edges = np.flatnonzero(np.diff(labels)) + 1
     starts, stops = [0, *edges.tolist()], [*edges.tolist(), len(labels)]
     made = Runs if kind == "runs" else Points
     return {
-        int(labels[start]): made(*(column[start:stop] for column in columns)) for start, stop in zip(starts, stops, strict=True)
+        int(labels[start]): made(*(column[start:stop] for column in sorted_columns))
+        for start, stop in zip(starts, stops, strict=True)
     }

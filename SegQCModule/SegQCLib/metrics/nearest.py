@@ -186,7 +186,7 @@ def _search_far(
 def _distances_anywhere(
     points: Points, at: NDArray[np.intp], target: Points, spacing_mm: tuple[float, float, float]
 ) -> NDArray[np.float64]:
-    own = [axis[at] for axis in _axes(points)]
+    own = [axis[at].astype(np.int64) for axis in _axes(points)]
     low = [min(int(p.min()), int(t.min())) for p, t in zip(own, _axes(target), strict=True)]
     size = [max(int(p.max()), int(t.max())) - start + 1 for p, t, start in zip(own, _axes(target), low, strict=True)]
     voxels = size[0] * size[1] * size[2]
@@ -209,8 +209,8 @@ def _distances_in_plane(
     low_j, low_i = min(int(j.min()), int(target.j.min())), min(int(i.min()), int(target.i.min()))
     shape = (max(int(j.max()), int(target.j.max())) - low_j + 1, max(int(i.max()), int(target.i.max())) - low_i + 1)
     above = np.full(shape[0] * shape[1], np.inf)
-    squared_mm2 = ((target.k - k) * spacing_mm[0]) ** 2
-    np.minimum.at(above, (target.j - low_j).astype(np.intp) * shape[1] + (target.i - low_i), squared_mm2)
+    squared_mm2 = ((target.k.astype(float) - k) * spacing_mm[0]) ** 2
+    np.minimum.at(above, (target.j.astype(np.intp) - low_j) * shape[1] + (target.i - low_i), squared_mm2)
     above = above.reshape(shape)
     columns = np.flatnonzero(np.isfinite(above).any(axis=0))
     along_j = np.full(shape, np.inf)

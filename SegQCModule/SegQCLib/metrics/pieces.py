@@ -12,6 +12,9 @@ from scipy.sparse.csgraph import connected_components
 
 from SegQCLib.metrics.label_planes import Runs, foreground_box, scan_planes
 
+# Runs looked at together: neighbours take some 300 bytes a run while they are looked up.
+_BATCH_RUNS = 50_000
+
 
 @dataclass(frozen=True)
 class Pieces:
@@ -31,6 +34,17 @@ class Pieces:
 
 def count_pieces(runs: Mapping[int, Runs]) -> dict[int, Pieces]:
     """Return islands and holes of every label that has runs."""
+    counted: dict[int, Pieces] = {}
+    batch: dict[int, Runs] = {}
+    for label, own in runs.items():
+        if batch and sum(map(len, batch.values())) + len(own) > _BATCH_RUNS:
+            counted |= _count_batch(batch)
+            batch = {}
+        batch[label] = own
+    return counted | _count_batch(batch)
+
+
+def _count_batch(runs: dict[int, Runs]) -> dict[int, Pieces]:
     if not runs:
         return {}
     labels = list(runs)

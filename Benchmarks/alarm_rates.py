@@ -4,8 +4,9 @@
 
 Runs the checks on the models' and readers' segmentations of ../shared/data, with every segment as a structure of
 the protocol and the default limits, and prints the table of Benchmarks/README.md. An alarm is a segment with at least
-one warning or failure of a check. judged_alarms.json says, for every alarm, whether a person who looked at the
-slices found an error there. --list prints the alarms; --pictures draws each in three planes.
+one warning or failure of a check. judged_alarms.json says, for every alarm, whether there is an error: judged by the developers
+on pictures of the slices (for nodules, on the other readers' outlines), not by radiologists. --list prints the alarms;
+--pictures draws each in three planes.
 """
 
 import argparse
@@ -260,7 +261,7 @@ def main() -> None:
         if options.pictures and alarm.finding.location_lps_mm is not None:
             draw(alarm, options.pictures / f"{number:04}.png")
     print_table(list(checks), tested, alarms, judged, seconds)
-    print(f"Judged alarms that are no longer raised: {sorted(set(judged) - set(alarms)) or 'none'}")
+    print(f"{len(set(judged) - set(alarms))} alarms were judged that today's limits do not raise.")
 
 
 def print_table(checks: list[str], tested: Counter, alarms: dict[str, Alarm], judged: dict[str, str], seconds: Counter) -> None:

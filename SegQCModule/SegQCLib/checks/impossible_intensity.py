@@ -62,7 +62,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             found = True
             yield finding
     if not found:
-        message = f"No structure contains more than single voxels of impossible density ({len(filled)} judged)."
+        message = f"No structure has more than a few voxels of a density that it cannot have ({len(filled)} judged)."
         yield Finding(ID, Status.PASS, message, source=DEFAULT_SHARE.source)
 
 

@@ -87,9 +87,10 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             warnings += _alone(case, protocol, item)
     pairs = {item.pair for item in sided if item.side == LEFT} & {item.pair for item in sided if item.side == RIGHT}
     if len(exchanged) > 1 and len({own.pair for own, *_ in exchanged}) == len(pairs):
+        # Structures without a partner then lie on the other side for the same reason.
         yield _mirrored(exchanged)
-    else:
-        yield from (_exchanged(case, *pair) for pair in exchanged)
+        return
+    yield from (_exchanged(case, *pair) for pair in exchanged)
     yield from warnings
     if sided and not exchanged and not warnings:
         message = f"No left or right structure was found on the other side ({len(sided)} looked at)."

@@ -115,7 +115,7 @@ def nearest_distances(a: Points, b: Points, spacing_mm: tuple[float, float, floa
         there[other] = True
         step = _look_near(own, there, jumps, step_of)
         del there
-        far = np.flatnonzero(step < 0)
+        far = (step < 0).nonzero()[0]
         far_mm = _search_far(points, far, target, spacing_mm) if len(far) else np.empty(0)
         results.append(Distances(steps_mm, step, far, far_mm))
     return results[0], results[1]
@@ -140,23 +140,33 @@ def _flat(points: Points, low: list[int], strides: NDArray) -> NDArray[np.int64]
 def _look_near(own: NDArray[np.int64], there: NDArray[np.bool_], jumps: list[int], step_of: NDArray[np.int16]) -> NDArray[np.int16]:
     """Return for each place in `own` the step at which the other surface is first met, or -1."""
     found = np.full(len(own), -1, np.int16)
+    rings = [(step, jumps[start:stop]) for step, start, stop in _rings(step_of)]
     for start in range(0, len(own), _CHUNK):
         places = own[start : start + _CHUNK]
         part = found[start : start + _CHUNK]
         met = there[places]
         part[met] = 0
-        missed = np.flatnonzero(~met)
+        missed = (~met).nonzero()[0]
         places = places[missed]
-        for jump, step in zip(jumps[1:], step_of[1:].tolist(), strict=True):
+        for step, ring in rings:
             if not len(places):
                 break
-            met = there[places + jump]
-            hits = np.flatnonzero(met)
+            met = there[places + ring[0]]
+            for jump in ring[1:]:
+                met |= there[places + jump]
+            hits = met.nonzero()[0]
             if len(hits):
                 part[missed[hits]] = step
-                np.logical_not(met, out=met)
-                missed, places = missed[met], places[met]
+                left = (~met).nonzero()[0]
+                missed, places = missed[left], places[left]
     return found
+
+
+def _rings(step_of: NDArray[np.int16]) -> list[tuple[int, int, int]]:
+    """Return (step, start, stop) of the places that are equally far, without the place itself."""
+    edges = np.flatnonzero(np.diff(step_of)) + 1
+    starts, stops = edges.tolist(), [*edges[1:].tolist(), len(step_of)]
+    return [(int(step_of[start]), start, stop) for start, stop in zip(starts, stops, strict=True)]
 
 
 def _search_far(

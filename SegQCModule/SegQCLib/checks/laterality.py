@@ -48,12 +48,22 @@ class _Sided:
 
     segment: Segment
     side: tuple[str, str]
-    pair: tuple[tuple[str, str], ...]
+    kind: tuple[tuple[str, str], ...]
     place: Place
 
+
+@dataclass(frozen=True)
+class _Pair:
+    """A left structure and its right partner."""
+
+    left: _Sided
+    right: _Sided
+    limit: Range
+
     @property
-    def word(self) -> str:
-        return "left" if self.side == LEFT else "right"
+    def distance_mm(self) -> float:
+        """How far the left one's centre lies to the left of the right one's."""
+        return self.left.place.center_lps_mm[0] - self.right.place.center_lps_mm[0]
 
 
 @dataclass(frozen=True)
@@ -73,28 +83,26 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     its partner is judged only where spine or trunk show the midline, and only if nine tenths of it are on
     the other side: a warning, because organs can be ectopic. Without such evidence nothing is said.
     """
-    sided = list(_sided(case, protocol))
-    exchanged, warnings = [], []
-    for own in (item for item in sided if item.side == LEFT):
-        for other in (item for item in sided if item.pair == own.pair and item.side == RIGHT):
-            limit = protocol.technical_limit(LIMIT, protocol.structure_of(own.segment), DEFAULT)
-            distance = own.place.center_lps_mm[0] - other.place.center_lps_mm[0]
-            if distance not in limit:
-                exchanged.append((own, other, distance, limit))
-    partners = {(item.pair, item.side) for item in sided}
-    for item in sided:
-        if (item.pair, RIGHT if item.side == LEFT else LEFT) not in partners:
-            warnings += _alone(case, protocol, item)
-    pairs = {item.pair for item in sided if item.side == LEFT} & {item.pair for item in sided if item.side == RIGHT}
-    if len(exchanged) > 1 and len({own.pair for own, *_ in exchanged}) == len(pairs):
+    sided = tuple(_sided(case, protocol))
+    pairs = tuple(_pairs(sided, protocol))
+    exchanged = [pair for pair in pairs if pair.distance_mm not in pair.limit]
+    if len(exchanged) > 1 and len(exchanged) == len(pairs):
         # Structures without a partner then lie on the other side for the same reason.
         yield _mirrored(exchanged)
         return
-    yield from (_exchanged(case, *pair) for pair in exchanged)
-    yield from warnings
-    if sided and not exchanged and not warnings:
+    paired = {pair.left.kind for pair in pairs}
+    found = [_exchanged(case, pair) for pair in exchanged]
+    found += [finding for item in sided if item.kind not in paired for finding in _alone(case, protocol, item)]
+    yield from found
+    if sided and not found:
         message = f"No left or right structure was found on the other side ({len(sided)} looked at)."
         yield Finding(ID, Status.PASS, message, source=DEFAULT.source)
+
+
+def _pairs(sided: tuple[_Sided, ...], protocol: QCProtocol) -> Iterator[_Pair]:
+    for left in (item for item in sided if item.side == LEFT):
+        for right in (item for item in sided if item.side == RIGHT and item.kind == left.kind):
+            yield _Pair(left, right, protocol.technical_limit(LIMIT, protocol.structure_of(left.segment), DEFAULT))
 
 
 def _sided(case: Case, protocol: QCProtocol) -> Iterator[_Sided]:
@@ -108,38 +116,40 @@ def _sided(case: Case, protocol: QCProtocol) -> Iterator[_Sided]:
         sides = [side for side in sides if side in (LEFT, RIGHT)]
         if len(sides) == 1:
             place = place_of(case.candidate.mask(segment, box), box, case.candidate.geometry)
-            yield _Sided(segment, sides[0], _pair(terminology), place)
+            yield _Sided(segment, sides[0], _kind(terminology), place)
 
 
 def _key(code: Code) -> tuple[str, str]:
     return code.scheme, code.value
 
 
-def _pair(terminology: Terminology) -> tuple[tuple[str, str], ...]:
+def _kind(terminology: Terminology) -> tuple[tuple[str, str], ...]:
     return tuple(_key(code) for code in (terminology.type, terminology.region) if code is not None)
 
 
-def _exchanged(case: Case, own: _Sided, other: _Sided, distance: float, limit: Range) -> Finding:
-    names = f"{own.segment.name} and {other.segment.name}"
-    facts = f"the centre of the left one lies {-distance:.0f} mm to the patient's right of the right one's"
-    midline = _midline(case, own)
-    if midline is None or all(_wrong(case, item, midline, limit) for item in (own, other)):
-        status, message = Status.FAIL, f"{names} are exchanged: {facts}. Exchange their names, or correct the image's orientation."
-    else:
-        status, message = Status.WARN, f"{names} are not on their two sides: {facts}. Is one of them wrong, or an organ ectopic?"
-    return Finding(ID, status, message, f"{distance:.0f} mm", str(limit), "mm", limit.source, own.segment.name, **vars(own.place))
+def _exchanged(case: Case, pair: _Pair) -> Finding:
+    names = f"{pair.left.segment.name} and {pair.right.segment.name}"
+    facts = f"the centre of the left one lies {-pair.distance_mm:.0f} mm to the patient's right of the right one's"
+    midline = _midline(case, pair.left)
+    if midline is None or all(_wrong(case, item, midline, pair.limit) for item in (pair.left, pair.right)):
+        message = f"{names} are exchanged: {facts}. Exchange their names, or correct the image's orientation."
+        return _finding(Status.FAIL, message, pair.distance_mm, pair.limit, pair.left)
+    message = f"{names} are not on their two sides: {facts}. Is one of them wrong, or an organ ectopic?"
+    return _finding(Status.WARN, message, pair.distance_mm, pair.limit, pair.left)
 
 
-def _mirrored(exchanged: list[tuple[_Sided, _Sided, float, Range]]) -> Finding:
-    own, _, distance, limit = exchanged[0]
-    names = ", ".join(pair[0].segment.name for pair in exchanged[:6]) + (" ..." if len(exchanged) > 6 else "")
+def _mirrored(exchanged: list[_Pair]) -> Finding:
+    names = ", ".join(pair.left.segment.name for pair in exchanged[:6]) + (" ..." if len(exchanged) > 6 else "")
     message = (
         f"Left and right are exchanged in every pair ({len(exchanged)}: {names}). The segmentation or the image is mirrored, or"
         " the patient's orientation in its header is wrong."
     )
-    return Finding(
-        ID, Status.FAIL, message, f"{distance:.0f} mm", str(limit), "mm", limit.source, own.segment.name, **vars(own.place)
-    )
+    return _finding(Status.FAIL, message, exchanged[0].distance_mm, exchanged[0].limit, exchanged[0].left)
+
+
+def _finding(status: Status, message: str, distance_mm: float, limit: Range, item: _Sided) -> Finding:
+    measured = f"{distance_mm:.0f} mm"
+    return Finding(ID, status, message, measured, str(limit), "mm", limit.source, item.segment.name, **vars(item.place))
 
 
 def _alone(case: Case, protocol: QCProtocol, item: _Sided) -> Iterator[Finding]:
@@ -152,9 +162,7 @@ def _alone(case: Case, protocol: QCProtocol, item: _Sided) -> Iterator[Finding]:
         f"{item.segment.name} lies {-distance:.0f} mm on the other side of the patient's midline, as {midline.shown_by} shows it."
         " Wrong name, wrong orientation, or an ectopic organ?"
     )
-    yield Finding(
-        ID, Status.WARN, message, f"{distance:.0f} mm", str(limit), "mm", limit.source, item.segment.name, **vars(item.place)
-    )
+    yield _finding(Status.WARN, message, distance, limit, item)
 
 
 def _own_side_mm(item: _Sided, midline: _Midline) -> float:

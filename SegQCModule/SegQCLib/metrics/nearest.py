@@ -26,8 +26,8 @@ _MOST_DENSE_PLANES = 6
 _VOXELS_PER_POINT = 150
 # A distance transform needs 13 bytes for each voxel.
 _MOST_VOXELS = 40_000_000
-# Points worked on together: their indices stay in the cache.
-_CHUNK = 32768
+# Points worked on together: enough that threads do not wait for each other between calls.
+_CHUNK = 262_144
 
 
 @dataclass(frozen=True, eq=False)

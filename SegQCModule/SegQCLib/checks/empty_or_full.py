@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from SegQCLib.case import Case
+from SegQCLib.case import Case, Segmentation
 from SegQCLib.findings import Finding, Status
 from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range
@@ -28,17 +28,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     candidate = case.candidate
     boxes = [(segment, box) for segment in candidate.segments if (box := candidate.box(segment)) is not None]
     if not boxes:
-        structures = [protocol.structure_of(segment) for segment in candidate.segments]
-        absent = bool(structures) and all(structure is not None and structure.is_lesion for structure in structures)
-        number = len(structures)
-        message = (
-            "The segmentation is empty: no lesion is marked. Was the image read, and is there none?"
-            if absent
-            else f"The segmentation is empty: none of its {number} segments has a voxel."
-            if structures
-            else "The segmentation has no segment."
-        )
-        yield Finding(ID, Status.WARN if absent else Status.FAIL, message, "0 voxels", "at least 1 voxel", source=EMPTY_SOURCE)
+        yield _empty(candidate, protocol)
         return
     found, voxels = False, math.prod(candidate.geometry.size)
     for segment, box in boxes:
@@ -54,3 +44,15 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             )
     if not found:
         yield Finding(ID, Status.PASS, "The segmentation is not empty, and no segment fills the image.", source=DEFAULT.source)
+
+
+def _empty(candidate: Segmentation, protocol: QCProtocol) -> Finding:
+    structures = [protocol.structure_of(segment) for segment in candidate.segments]
+    status = Status.FAIL
+    if not structures:
+        message = "The segmentation has no segment."
+    elif all(structure is not None and structure.is_lesion for structure in structures):
+        status, message = Status.WARN, "The segmentation is empty: no lesion is marked. Was the image read, and is there none?"
+    else:
+        message = f"The segmentation is empty: none of its {len(structures)} segments has a voxel."
+    return Finding(ID, status, message, "0 voxels", "at least 1 voxel", source=EMPTY_SOURCE)

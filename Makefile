@@ -22,6 +22,9 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python Benchmarks/evaluate_case.py
+	$(BIN)/python Benchmarks/compare.py --memory --hard
+	$(BIN)/python Benchmarks/alarm_rates.py
+	$(BIN)/python Benchmarks/detection_rates.py
 
 clean:
 	rm -rf $(VENV) segqc-demo dist build

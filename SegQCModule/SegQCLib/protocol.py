@@ -288,7 +288,8 @@ TechnicalLimitName = Literal[
 ]  # fmt: skip
 _TECHNICAL_UNITS = {
     "island_mm3": "mm3", "hole_mm3": "mm3", "flat_face_mm2": "mm2", "overlap_voxels": "1", "volume_ml": "ml",
-    "intensity": "[hnsf'U]", "impossible_intensity_share": "%", "side_mm": "mm",
+    "intensity": "[hnsf'U]", "impossible_intensity_share": "%", "side_mm": "mm", "skipped_slices": "1", "spike_voxels": "1",
+    "area_jump": "%", "end_slice_area": "%",
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from SegQCLib.metrics.shared_voxels import shared_voxels, voxel_counts
 from SegQCLib.metrics.surface_area import surface_areas_mm2
 
 Definition = Literal["surfel", "voxel"]
+_SMALL_MAP_BYTES = 32_000_000
 Index = tuple[float, float, float]
 # A mask of the whole grid, or a crop with the index (k, j, i) of its first voxel, or a function that reads one of these.
 Mask = NDArray[np.bool_] | tuple[NDArray[np.bool_], tuple[int, int, int]]
@@ -120,7 +121,8 @@ def compare(
         surfel: elements of the surface between voxels, weighted by area (Nikolov et al., J Med Internet Res
         2021;23:e26151). voxel: border voxels (6-connected), each counting once, as in MONAI and MetricsReloaded.
     workers : int, optional
-        Threads; default: one for each processor. The result does not depend on it.
+        Threads; default: one for each processor, and one alone for small maps, where threads would wait for each
+        other longer than they work. The result does not depend on it.
 
     Returns
     -------
@@ -137,7 +139,7 @@ def compare(
         raise ValueError(f"spacing_mm is {tuple(spacing_mm)}; three distances > 0 in mm are needed, in the order (k, j, i).")
     if definition not in ("surfel", "voxel"):
         raise ValueError(f"definition is {definition!r}; 'surfel' and 'voxel' are known.")
-    threads = workers or os.cpu_count() or 1
+    threads = workers or _threads_for(reference)
     if isinstance(reference, Mapping) != isinstance(candidate, Mapping):
         raise ValueError("reference and candidate must both be label maps, or both be mappings of label to mask.")
     measure = _Measure(spacing, tolerances_mm, definition)
@@ -146,6 +148,11 @@ def compare(
         work = [lambda label=label: measure.masks(label, reference.get(label), candidate.get(label)) for label in wanted]
         return _run(work, threads)
     return _compare_maps(np.asarray(reference), np.asarray(candidate), labels, measure, threads)
+
+
+def _threads_for(reference: NDArray | Masks) -> int:
+    small = not isinstance(reference, Mapping) and np.asarray(reference).nbytes < _SMALL_MAP_BYTES
+    return 1 if small else os.cpu_count() or 1
 
 
 def _compare_maps(

@@ -35,6 +35,9 @@ class SegQCModuleWidget(ScriptedLoadableModuleWidget):
         self.logic = SegQCModuleLogic()
         self.panel = EvaluatePanel(self.resourcePath("UI/EvaluatePanel.ui"), self.logic)
         self.layout.addWidget(self.panel.widget)
+        # Reload builds a new panel in a module that is open already, and Slicer does not enter it again.
+        if self.parent.isEntered:
+            self.panel.enter()
 
     def enter(self):
         self.panel.enter()

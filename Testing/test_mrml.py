@@ -446,15 +446,37 @@ def test_a_record_is_outdated_from_an_edit_until_the_next_evaluation(scene):
     assert not is_outdated(node)
 
 
-def test_table_columns_have_titles_and_descriptions_and_values_keep_all_digits(scene):
+def test_table_columns_have_titles_and_descriptions_and_values_six_digits(scene):
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reader")
     table = write_measurements(scene, a_record(), node)
     assert [table.GetColumnTitle(name) for name in MEASUREMENT_TITLES] == list(MEASUREMENT_TITLES.values())
     assert all(table.GetColumnDescription(name) for name in MEASUREMENT_TITLES)
     rows = cells(table)
-    assert float(rows[0][3]) == 0.1 + 0.2
+    assert rows[0][3] == "0.3"
     assert rows[1][3:5] == ["–", "mm"]
     assert rows[1][-1] == "absent in both"
+
+
+def test_findings_are_listed_failures_first_in_words(scene):
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reader")
+    findings = tuple(Finding("modality", status, "x") for status in (Status.PASS, Status.NOT_EVALUATED, Status.FAIL, Status.WARN))
+    table = write_findings(scene, dataclasses.replace(a_record(), findings=findings), node)
+    assert [row[0] for row in cells(table)] == ["Fail", "Warning", "Not evaluated", "Pass"]
+
+
+def test_segments_whose_axes_run_in_different_orders_are_one_segmentation(scene):
+    """As after an edit with overlap allowed: Slicer stores the edited segment in the order of the image, the others in their file's."""
+    geometry = a_geometry()
+    volume_node = add_volume(scene, a_volume(geometry), "CT")
+    flipped = a_geometry(axes_lps=((0.0, 0.0, 1.0), (0.0, -1.0, 0.0), (1.0, 0.0, 0.0)), origin_lps_mm=(0.0, 19.0, 0.0))
+    liver = box_array(geometry.size, (1, 6), (2, 9), (3, 8))
+    from_file = Segmentation("file", flipped, (liver[:, ::-1].copy(),), (Segment("liver", "liver", 1),))
+    node = add_segmentation(scene, from_file, volume_node, "file")
+    edited = a_segmentation(geometry, tumour=((3, 5), (4, 7), (4, 6)))
+    edited_node = add_segmentation(scene, edited, volume_node, "edited")
+    node.GetSegmentation().CopySegmentFromSegmentation(edited_node.GetSegmentation(), edited.segments[0].id)
+    both = segmentation_from_node(node, volume_node)
+    assert masks(both) == {"liver": (liver == 1).tolist(), "tumour": edited.mask(edited.segments[0]).tolist()}
 
 
 def test_a_text_node_that_is_no_record_is_refused(scene):

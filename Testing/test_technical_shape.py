@@ -172,7 +172,7 @@ def test_the_protocol_says_how_small_an_island_may_be():
     assert alarms(islands, case, a_protocol(technical_limits=(limit,))) == []
     limit = TechnicalLimit("island_mm3", a_range(maximum=8.9, unit="mm3"))
     (finding,) = alarms(islands, case, a_protocol(technical_limits=(limit,)))
-    assert (finding.measured, finding.allowed, finding.source) == ("9 mm³", "up to 8.9 mm3", "study decision for this test")
+    assert (finding.measured, finding.allowed, finding.source) == ("9 mm³", "up to 8.9 mm³", "study decision for this test")
 
 
 def test_a_hole_is_a_cavity_that_no_shared_face_opens():

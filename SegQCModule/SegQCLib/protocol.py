@@ -49,7 +49,7 @@ class Range:
         return above and (self.maximum is None or value <= self.maximum + LIMIT_TOLERANCE)
 
     def __str__(self) -> str:
-        unit = {"1": "", "[hnsf'U]": " HU"}.get(self.unit, f" {self.unit}")
+        unit = {"1": "", "[hnsf'U]": " HU", "mm3": " mm³", "mm2": " mm²", "ml": " mL"}.get(self.unit, f" {self.unit}")
         if self.minimum is None:
             return f"up to {self.maximum:g}{unit}"
         if self.maximum is None:

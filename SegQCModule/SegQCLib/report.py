@@ -15,19 +15,14 @@ from SegQCLib.pictures import Picture, place_text
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.record import Input, Measurement, QCRecord, SegmentVerdict, Verdict
 from SegQCLib.resources import resource
+from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
 
 # Narrow no-break space: a number must not break over two lines.
 _THIN_SPACE = "\u202f"
 _SHORT_HASH = 12
 _MANY_FINDINGS = 30
 
-_STATUS_ORDER = (Status.FAIL, Status.WARN, Status.NOT_EVALUATED, Status.PASS)
-_STATUS_WORDS = {
-    Status.FAIL: ("✗", "Fail"),
-    Status.WARN: ("!", "Warning"),
-    Status.NOT_EVALUATED: ("–", "Not evaluated"),
-    Status.PASS: ("✓", "Pass"),
-}
+_STATUS_SYMBOLS = {Status.FAIL: "✗", Status.WARN: "!", Status.NOT_EVALUATED: "–", Status.PASS: "✓"}
 _VERDICT_WORDS = {
     Verdict.ACCEPT: ("✓", "Under this protocol the segmentation can be used."),
     Verdict.REVIEW: ("?", "A person has to look at this case and decide."),
@@ -40,7 +35,6 @@ _GROUPS = {
     "size": "Volume, extent and shape",
     "other": "Other measures",
 }
-_UNITS = {"mm3": "mm³", "[hnsf'U]": "HU", "{voxels}": "voxels", "{slices}": "slices", "deg": "°"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +148,12 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
     templates.filters["sentence"] = _sentence
     templates.filters["ratio"] = _ratio
     templates.filters["place"] = place_text
-    templates.globals.update(status_words=_STATUS_WORDS, verdict_words=_VERDICT_WORDS, verdict_order=_VERDICT_ORDER, names=_names)
+    templates.globals.update(
+        status_words={status: (_STATUS_SYMBOLS[status], word) for status, word in STATUS_WORDS.items()},
+        verdict_words=_VERDICT_WORDS,
+        verdict_order=_VERDICT_ORDER,
+        names=_names,
+    )
     attention, others = _ordered_findings(record)
     counted = Counter(finding.status for finding in record.findings)
     return templates.get_template("report.html").render(
@@ -167,7 +166,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         attention=attention,
         others=others,
         others_open=len(others) <= _MANY_FINDINGS,
-        finding_counts=[(status, counted[status]) for status in _STATUS_ORDER],
+        finding_counts=[(status, counted[status]) for status in STATUS_WORDS],
         segment_verdicts=_alike(record.verdicts),
         verdict_counts=Counter(verdict.verdict for verdict in record.verdicts),
         blocks=_blocks(record, protocol),
@@ -192,7 +191,7 @@ def _created(text: str) -> str:
 
 
 def _ordered_findings(record: QCRecord) -> tuple[list[Finding], list[Finding]]:
-    ordered = sorted(record.findings, key=lambda finding: _STATUS_ORDER.index(finding.status))
+    ordered = worst_first(record.findings)
     urgent = [finding for finding in ordered if finding.status in (Status.FAIL, Status.WARN)]
     return urgent, ordered[len(urgent) :]
 
@@ -268,7 +267,7 @@ def _value(value: float, m: Measurement) -> str:
 def _unit(m: Measurement) -> str:
     text = metric_text(m.metric)
     if m.unit != "1":
-        return "mL and mm³" if m.unit == "mm3" else _UNITS.get(m.unit, m.unit)
+        return "mL and mm³" if m.unit == "mm3" else UNIT_WORDS.get(m.unit, m.unit)
     if text.group == "other":
         return "no unit"
     return {"ratio": "0 to 1", "signed": "share of reference", "count": "count"}[text.shown_as]

@@ -17,7 +17,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     thicknesses = case.image.acquisition.slice_thicknesses_mm
     allowed = protocol.slice_gap_mm
     source = allowed.source if allowed else None
-    allowed_text = str(allowed) if allowed else None
+    allowed_text = f"gap {allowed}" if allowed else None
     if not thicknesses:
         if allowed is not None:
             message = "Slice Thickness (0018,0050) is not in the header, so gaps between slices cannot be told."
@@ -32,7 +32,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             f"{facts}: neighbours overlap by {-gap_mm:g} mm (overlapping reconstruction). That is no fault; volumes use the"
             f" {step_mm:g} mm between slices, never the thickness."
         )
-        yield Finding(ID, Status.PASS, message, f"overlap {-gap_mm:g} mm", allowed_text, "mm", source)
+        yield Finding(ID, Status.PASS, message, f"no gap, overlap {-gap_mm:g} mm", allowed_text, "mm", source)
     elif gap_mm == 0:
         yield Finding(ID, Status.PASS, f"{facts}: they touch without a gap.", "0 mm", allowed_text, "mm", source)
     else:

@@ -11,6 +11,7 @@ from SegQCLib.findings import Finding
 from SegQCLib.metric_texts import metric_text
 from SegQCLib.mrml.referenced_node import referenced_node
 from SegQCLib.record import Measurement, QCRecord
+from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
 
 MEASUREMENTS_ROLE = "SegQC.Measurements"
 FINDINGS_ROLE = "SegQC.Findings"
@@ -40,8 +41,8 @@ FINDING_TITLES = {
 def write_measurements(scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtkMRMLSegmentationNode) -> vtkMRMLTableNode:
     """Write the measurements to the segmentation's table node, in place of earlier ones.
 
-    Values are text with all their digits, because a number column cannot hold "undefined": such a cell
-    is a dash, with its reason in the last column.
+    Values are text with six digits (the record has them all), because a number column cannot hold
+    "undefined": such a cell is a dash, with its reason in the last column.
     """
     name = f"{segmentation_node.GetName()} SegQC measurements"
     node = referenced_node(scene, segmentation_node, MEASUREMENTS_ROLE, "vtkMRMLTableNode", name)
@@ -49,7 +50,8 @@ def write_measurements(scene: vtkMRMLScene, record: QCRecord, segmentation_node:
         {
             **{column: getattr(measurement, column) for column in MEASUREMENT_TITLES},
             "metric": metric_text(measurement.metric).short_name,
-            "value": None if measurement.value is None else repr(measurement.value),
+            "value": None if measurement.value is None else _digits(measurement.value),
+            "unit": UNIT_WORDS.get(measurement.unit, measurement.unit),
         }
         for measurement in record.measurements
     ]
@@ -58,10 +60,13 @@ def write_measurements(scene: vtkMRMLScene, record: QCRecord, segmentation_node:
 
 
 def write_findings(scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtkMRMLSegmentationNode) -> vtkMRMLTableNode:
-    """Write the findings to the segmentation's table node, in place of earlier ones."""
+    """Write the findings to the segmentation's table node, in place of earlier ones, failures first."""
     name = f"{segmentation_node.GetName()} SegQC findings"
     node = referenced_node(scene, segmentation_node, FINDINGS_ROLE, "vtkMRMLTableNode", name)
-    rows = [{column: getattr(finding, column) for column in FINDING_TITLES} for finding in record.findings]
+    rows = [
+        {**{column: getattr(finding, column) for column in FINDING_TITLES}, "status": STATUS_WORDS[finding.status]}
+        for finding in worst_first(record.findings)
+    ]
     _fill(node, Finding, FINDING_TITLES, rows)
     return node
 
@@ -85,6 +90,10 @@ def _fill(node: vtkMRMLTableNode, row_class: type, titles: dict[str, str], rows:
         node.SetLocked(True)
     finally:
         node.EndModify(modifying)
+
+
+def _digits(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1e5 else f"{value:.6g}"
 
 
 def _cell(text: str | None) -> str:

@@ -122,6 +122,7 @@ def segmentation_from_node(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLSc
         )
         findings = (Finding("segment_representation", Status.WARN, message),)
     painted = _painted_layers(segmentation)
+    painted = [_in_axis_order(layer, painted[0].geometry) for layer in painted]
     stored_grid, boxes = _common_grid(node.GetName(), painted, grid)
     layers, places = _merged(painted, boxes, stored_grid.size)
     segments = []
@@ -181,6 +182,12 @@ def _painted_layers(segmentation: vtkSegmentation) -> list[_PaintedLayer]:
         values = {segment_id: int(segmentation.GetSegment(segment_id).GetLabelValue()) for segment_id in ids}
         layers.append(_PaintedLayer(geometry, array[found[0]], values))
     return layers
+
+
+def _in_axis_order(layer: _PaintedLayer, geometry: Geometry) -> _PaintedLayer:
+    # Slicer stores a newly edited segment in the axis order of the image, the others as their file had them.
+    order = axis_order(layer.geometry, geometry)
+    return _PaintedLayer(reorder_axes(layer.geometry, order), order.apply(layer.array), layer.label_values)
 
 
 def _common_grid(name: str, painted: list[_PaintedLayer], grid: Geometry) -> tuple[Geometry, list[Box]]:

@@ -1,5 +1,6 @@
 """The panel that evaluates a segmentation: choose image, segmentation and protocol, read verdict, findings and numbers."""
 
+import qt
 import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -14,6 +15,9 @@ from SegQCLib.mrml.record_node import RECORD_ROLE, is_outdated, mark_outdated, r
 from SegQCLib.mrml.results_table import FINDINGS_ROLE, MEASUREMENTS_ROLE, write_findings, write_measurements
 from SegQCLib.protocol import load_protocol, shipped_protocols
 from SegQCLib.record import Verdict
+
+# More would push the tables off the screen.
+MOST_REASONS = 5
 
 
 # Without postponed annotations: the wrapper reads the classes themselves.
@@ -44,6 +48,12 @@ class EvaluatePanel(VTKObservationMixin):
         self.widget = slicer.util.loadUI(ui_path)
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self.widget.setMRMLScene(slicer.mrmlScene)
+        # Sentences wrap in a column as wide as the panel; one line each would be 2,000 pixels.
+        for table in (self.ui.findingsTable, self.ui.measurementsTable):
+            table.horizontalHeader().setMaximumSectionSize(260)
+            table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+            table.setWordWrap(True)
+            table.setTextElideMode(qt.Qt.ElideNone)
         self._parameters = None
         self._gui_connection = None
         self._entered = False
@@ -145,6 +155,9 @@ class EvaluatePanel(VTKObservationMixin):
         segmentation = None if self._parameters is None else self._parameters.segmentation
         self.ui.findingsTable.setMRMLTableNode(segmentation and segmentation.GetNodeReference(FINDINGS_ROLE))
         self.ui.measurementsTable.setMRMLTableNode(segmentation and segmentation.GetNodeReference(MEASUREMENTS_ROLE))
+        # Source and check id make every row tall; they stay in the table node and in the report.
+        for column in (5, 6):
+            self.ui.findingsTable.setColumnHidden(column, True)
         self.ui.changedLabel.visible = segmentation is not None and is_outdated(segmentation)
         try:
             record = segmentation and read_record(segmentation)
@@ -162,9 +175,12 @@ class EvaluatePanel(VTKObservationMixin):
             Verdict.REJECT: _("Reject"),
         }[record.verdict]
         by = _("By {title}, version {version}, {created}.").format(
-            title=record.protocol.title, version=record.protocol.version, created=record.created
+            title=record.protocol.title, version=record.protocol.version, created=record.created.replace("T", " ")
         )
-        self.ui.reasonsLabel.text = "\n".join([*record.reasons, by])
+        shown = list(record.reasons[:MOST_REASONS])
+        if len(record.reasons) > MOST_REASONS:
+            shown.append(_("... and {count} more reasons: see the findings.").format(count=len(record.reasons) - MOST_REASONS))
+        self.ui.reasonsLabel.text = "\n".join([*shown, by])
 
     def followEvaluatedSegmentations(self):
         """Watch every segmentation that has a record, also while another module is open: edits outdate it."""

@@ -1,0 +1,21 @@
+"""The words that people read for statuses and units, in the report, in tables and on screen alike."""
+
+from __future__ import annotations
+
+from SegQCLib.findings import Finding, Status
+
+# In the order in which findings are listed: what asks for something first.
+STATUS_WORDS = {
+    Status.FAIL: "Fail",
+    Status.WARN: "Warning",
+    Status.NOT_EVALUATED: "Not evaluated",
+    Status.PASS: "Pass",
+}
+# UCUM units that do not read like the unit itself.
+UNIT_WORDS = {"mm3": "mm³", "mm2": "mm²", "[hnsf'U]": "HU", "{voxels}": "voxels", "{slices}": "slices", "deg": "°", "1": ""}
+
+
+def worst_first(findings: tuple[Finding, ...]) -> list[Finding]:
+    """Return findings by status, failures first, each status in the order of the checks."""
+    order = list(STATUS_WORDS)
+    return sorted(findings, key=lambda finding: order.index(finding.status))

@@ -465,7 +465,7 @@ def test_findings_are_listed_failures_first_in_words(scene):
 
 
 def test_segments_whose_axes_run_in_different_orders_are_one_segmentation(scene):
-    """As after an edit with overlap allowed: Slicer stores the edited segment in the order of the image, the others in their file's."""
+    """As after an edit with overlap allowed: Slicer stores that segment as the image runs, the others as their file does."""
     geometry = a_geometry()
     volume_node = add_volume(scene, a_volume(geometry), "CT")
     flipped = a_geometry(axes_lps=((0.0, 0.0, 1.0), (0.0, -1.0, 0.0), (1.0, 0.0, 0.0)), origin_lps_mm=(0.0, 19.0, 0.0))

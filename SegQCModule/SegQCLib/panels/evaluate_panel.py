@@ -48,12 +48,13 @@ class EvaluatePanel(VTKObservationMixin):
         self.widget = slicer.util.loadUI(ui_path)
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self.widget.setMRMLScene(slicer.mrmlScene)
-        # Sentences wrap in a column as wide as the panel; one line each would be 2,000 pixels.
-        for table in (self.ui.findingsTable, self.ui.measurementsTable):
-            table.horizontalHeader().setMaximumSectionSize(260)
-            table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-            table.setWordWrap(True)
-            table.setTextElideMode(qt.Qt.ElideNone)
+        # Sentences wrap in a column as wide as the panel; one line each would be 2,000 pixels. Rows as tall as their
+        # text only for findings: with hundreds of measurements Slicer would be busy for minutes.
+        self.ui.findingsTable.horizontalHeader().setMaximumSectionSize(260)
+        self.ui.findingsTable.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        self.ui.findingsTable.setWordWrap(True)
+        self.ui.findingsTable.setTextElideMode(qt.Qt.ElideNone)
+        self.ui.measurementsTable.horizontalHeader().setMaximumSectionSize(260)
         self._parameters = None
         self._gui_connection = None
         self._entered = False
@@ -144,6 +145,9 @@ class EvaluatePanel(VTKObservationMixin):
         keep_database_acquisition(chosen.volume, getattr(slicer, "dicomDatabase", None))
         references = [] if chosen.reference is None else [chosen.reference]
         record = evaluate_nodes(chosen.volume, chosen.segmentation, load_protocol(chosen.protocol), references)
+        # A view that is looking follows every column that is filled.
+        for table in (self.ui.findingsTable, self.ui.measurementsTable):
+            table.setMRMLTableNode(None)
         for write in (write_findings, write_measurements, write_record):
             write(slicer.mrmlScene, record, chosen.segmentation)
         self.followEvaluatedSegmentations()

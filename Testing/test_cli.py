@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -10,6 +11,7 @@ import SimpleITK as sitk
 from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume
 from SegQCLib.cli import main
+from SegQCLib.comparison_report import compare_segmentations
 from SegQCLib.geometry import sitk_image
 from SegQCLib.record import record_schema
 
@@ -163,6 +165,19 @@ def test_compare_prints_and_writes_every_measure_with_its_definition(files, caps
     assert liver["worst_point_lps_mm"][2] == pytest.approx(9)
     assert (report["definition"], report["resampled"]) == ("surfel", False)
     assert (files / "c.csv").read_text(encoding="utf-8").splitlines()[1].startswith("liver,surfel,0.4,")
+
+
+def test_the_worst_point_is_in_patient_space_on_an_oblique_grid():
+    h = 0.5**0.5
+    oblique = a_geometry(axes_lps=((0.0, 0.0, 1.0), (-h, h, 0.0), (h, h, 0.0)), origin_lps_mm=(10.0, 20.0, 30.0))
+    reference = a_segmentation(oblique, "r", liver=((2, 5), (3, 6), (3, 6)))
+    # One voxel more, 8 voxels of 1 mm along i beyond the body's last.
+    layer = reference.layers[0].copy()
+    layer[3, 4, 13] = 1
+    report = compare_segmentations(reference, replace(reference, layers=(layer,)), "voxel")
+    assert report.segments[0].values["hausdorff_mm"] == pytest.approx(8)
+    # Origin + 3 x 2 mm along k + 4 x (-h, h) + 13 x (h, h).
+    assert report.segments[0].worst_point_lps_mm == pytest.approx((10 + 9 * h, 20 + 17 * h, 36), abs=1e-3)
 
 
 def test_compare_of_two_patients_is_refused(files, capsys):

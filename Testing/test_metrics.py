@@ -1,5 +1,6 @@
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,16 @@ def test_masks_may_overlap_be_cropped_and_be_read_when_needed():
     overlapping = compare({1: a, 2: a | b}, {1: b, 2: b}, (2, 1, 1))
     assert overlapping[0] == whole
     assert overlapping[1].dice == pytest.approx(dice(a | b, b))
+
+
+def test_pieces_and_path_may_be_left_out_and_change_nothing_else():
+    a, b = box((2, 6), (2, 6), (2, 6)), box((2, 5), (3, 6), (2, 8))
+    full, quick = one(a, b, (2, 1, 1)), one(a, b, (2, 1, 1), pieces=False)
+    assert quick.pieces_reference is quick.pieces_candidate is quick.added_path_voxels is quick.added_path_length_mm is None
+    left_out = {"pieces_reference": None, "pieces_candidate": None, "added_path_voxels": None, "added_path_length_mm": None}
+    assert replace(full, **left_out) == quick
+    (masks,) = compare({1: a != 0}, {1: b != 0}, (2, 1, 1), pieces=False)
+    assert masks == quick
 
 
 def test_each_structure_may_have_its_own_tolerance():
@@ -388,6 +399,8 @@ def test_values_published_by_panoptica_on_a_real_spine(shared_data):
     assert len(matched) == published["tp"]
     assert np.mean([c.jaccard for c in matched]) == pytest.approx(published["sq_iou"], abs=1e-9)
     assert np.mean([c.dice for c in matched]) == pytest.approx(published["sq_dsc"], abs=1e-9)
+    # panoptica averages the two directed means; the voxel definition here takes the mean over all border voxels.
+    assert np.mean([c.assd_mm for c in matched]) == pytest.approx(published["sq_assd_voxel_units"], rel=0.02)
 
 
 def test_the_volume_of_the_ibsi_phantom_is_592_mm3(shared_data):

@@ -46,14 +46,14 @@ class SegmentComparison:
         Largest distance, larger of the two directed 95th percentiles, average over both directions. Lower is better.
     surface_dice : tuple of (tolerance in mm, value or None)
         0 to 1, higher is better; 0 if one side is empty, None if both are.
-    added_path_voxels : int
+    added_path_voxels : int or None
         In-plane contour voxels of the reference, slice by slice (k), that are not contour voxels of the
         candidate: what a reader who corrects the candidate would have to draw anew (Vaassen et al., Phys Imaging
-        Radiat Oncol 2020;13:1-6).
-    added_path_length_mm : float
+        Radiat Oncol 2020;13:1-6). None where it was not asked for.
+    added_path_length_mm : float or None
         The same as a length: voxels times the mean in-plane voxel size.
     pieces_reference, pieces_candidate : Pieces or None
-        Islands and holes; None for an empty side.
+        Islands and holes; None for an empty side, or where they were not asked for.
     worst_point_kji : tuple of float or None
         Index (k, j, i) of the point that is farthest from the other surface; between voxels for surfel.
     worst_point_side : str or None
@@ -73,8 +73,8 @@ class SegmentComparison:
     hausdorff_95_mm: float | None
     assd_mm: float | None
     surface_dice: tuple[tuple[float, float | None], ...]
-    added_path_voxels: int
-    added_path_length_mm: float
+    added_path_voxels: int | None
+    added_path_length_mm: float | None
     pieces_reference: Pieces | None
     pieces_candidate: Pieces | None
     worst_point_kji: Index | None
@@ -102,6 +102,7 @@ def compare(
     labels: Sequence[int] | None = None,
     tolerances_mm: Sequence[float] | Mapping[int, Sequence[float]] = (1.0, 2.0, 3.0),
     definition: Definition = "surfel",
+    pieces: bool = True,
     workers: int | None = None,
 ) -> list[SegmentComparison]:
     """Return every measure of every label.
@@ -120,6 +121,9 @@ def compare(
     definition : {"surfel", "voxel"}
         surfel: elements of the surface between voxels, weighted by area (Nikolov et al., J Med Internet Res
         2021;23:e26151). voxel: border voxels (6-connected), each counting once, as in MONAI and MetricsReloaded.
+    pieces : bool
+        Whether to count islands and holes and to measure the added path as well. Without them a comparison takes two
+        thirds of the time, for numbers that follow an edit as it is made.
     workers : int, optional
         Threads; default: one for each processor, and one alone for small maps, where threads would wait for each
         other longer than they work. The result does not depend on it.
@@ -142,7 +146,7 @@ def compare(
     threads = workers or _threads_for(reference)
     if isinstance(reference, Mapping) != isinstance(candidate, Mapping):
         raise ValueError("reference and candidate must both be label maps, or both be mappings of label to mask.")
-    measure = _Measure(spacing, tolerances_mm, definition)
+    measure = _Measure(spacing, tolerances_mm, definition, pieces)
     if isinstance(reference, Mapping):
         wanted = sorted({*reference, *candidate}) if labels is None else list(labels)
         work = [lambda label=label: measure.masks(label, reference.get(label), candidate.get(label)) for label in wanted]
@@ -170,7 +174,7 @@ def _compare_maps(
     planes = [measure.scan(array, box, threads) for array, box in zip((reference, candidate), boxes, strict=True)]
     both = shared_voxels(planes[0].runs, planes[1].runs)
     voxels = [voxel_counts(found.runs) for found in planes]
-    pieces = [count_pieces(found.runs) for found in planes]
+    pieces = [count_pieces(found.runs) if measure.pieces else {} for found in planes]
     wanted = sorted({*voxels[0], *voxels[1]}) if labels is None else list(labels)
 
     def one(label: int) -> SegmentComparison:
@@ -193,21 +197,22 @@ def _run(work: list[Callable[[], SegmentComparison]], threads: int) -> list[Segm
 class _Measure:
     """How labels are measured: spacing, tolerances and definition."""
 
-    def __init__(self, spacing_mm: tuple[float, float, float], tolerances_mm, definition: Definition) -> None:
+    def __init__(self, spacing_mm: tuple[float, float, float], tolerances_mm, definition: Definition, pieces: bool) -> None:
         self.spacing_mm = spacing_mm
         self.tolerances_mm = tolerances_mm
         self.definition = definition
+        self.pieces = pieces
         self.voxel_mm3 = float(np.prod(spacing_mm))
         self.in_plane_mm = (spacing_mm[1] + spacing_mm[2]) / 2
         self.areas_mm2 = surface_areas_mm2(spacing_mm) if definition == "surfel" else None
 
     def scan(self, array: NDArray, box: Box | None, threads: int) -> LabelPlanes:
         surfel = self.definition == "surfel"
-        return scan_planes(array, box, corners=surfel, borders=not surfel, contours=True, runs=True, workers=threads)
+        return scan_planes(array, box, corners=surfel, borders=not surfel, contours=self.pieces, runs=True, workers=threads)
 
     def found(self, planes: LabelPlanes, pieces: dict[int, Pieces], label: int, voxels: int) -> _Found:
         points = planes.corners if self.definition == "surfel" else planes.borders
-        return _Found(points.get(label), planes.contours.get(label), pieces.get(label), voxels)
+        return _Found(points.get(label), planes.contours.get(label) if self.pieces else None, pieces.get(label), voxels)
 
     def masks(
         self, label: int, reference: Mask | Callable[[], Mask] | None, candidate: Mask | Callable[[], Mask] | None
@@ -219,16 +224,19 @@ class _Measure:
     def _found_in_mask(self, mask: NDArray[np.bool_], first: tuple[int, int, int]) -> _Found:
         planes = self.scan(mask, foreground_box(mask, 1), 1)
         points = planes.corners if self.definition == "surfel" else planes.borders
-        pieces = count_pieces(planes.runs)
+        pieces = count_pieces(planes.runs) if self.pieces else {}
         return _Found(
-            _moved(points.get(1), first), _moved(planes.contours.get(1), first), pieces.get(1), voxel_counts(planes.runs).get(1, 0)
+            _moved(points.get(1), first),
+            _moved(planes.contours.get(1) if self.pieces else None, first),
+            pieces.get(1),
+            voxel_counts(planes.runs).get(1, 0),
         )
 
     def compared(self, label: int, reference: _Found, candidate: _Found, both: int) -> SegmentComparison:
         voxels = (reference.voxels, candidate.voxels)
         any_voxels = sum(voxels)
         surface, worst, worst_side = self._surface(label, reference, candidate)
-        added = _added_path(reference.contour, candidate.contour)
+        added = _added_path(reference.contour, candidate.contour) if self.pieces else None
         return SegmentComparison(
             label=label,
             definition=self.definition,
@@ -246,7 +254,7 @@ class _Measure:
             if surface
             else tuple((float(t), 0.0 if any_voxels else None) for t in self._tolerances(label)),
             added_path_voxels=added,
-            added_path_length_mm=added * self.in_plane_mm,
+            added_path_length_mm=None if added is None else added * self.in_plane_mm,
             pieces_reference=reference.pieces,
             pieces_candidate=candidate.pieces,
             worst_point_kji=worst,

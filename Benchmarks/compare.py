@@ -111,6 +111,8 @@ def largest_differences(a, b):
 def load(name, data):
     path = data / f"{name}.npz"
     if not path.is_file():
+        if not MAKE_INPUTS.is_file():
+            raise SystemExit(f"{path} is missing, and so is {MAKE_INPUTS}, which makes it.")
         subprocess.run([sys.executable, str(MAKE_INPUTS), str(data), "--only", name], check=True)
     with np.load(path) as arrays:
         return arrays["reference"], arrays["candidate"], tuple(map(float, arrays["spacing_mm"]))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import SimpleITK as sitk
 
+from SegQCLib.case import FileSource
 from SegQCLib.complete_file import data_files
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
+from SegQCLib.hashing import sha256_of, sha256_of_files
 
 _IMAGE_IO = {FileKind.NIFTI: "NiftiImageIO", FileKind.NRRD: "NrrdImageIO", FileKind.META_IMAGE: "MetaImageIO"}
 
@@ -53,6 +55,13 @@ def _require_nifti_name(header: FileHeader) -> None:
             f"is a {'compressed ' if packed else ''}NIfTI file by its content, but its name says otherwise.",
             f"Rename it so that it ends in {wanted[0]}.",
         )
+
+
+def source_of(header: FileHeader) -> FileSource:
+    """Return path and SHA-256; of header and voxels together where they are two files."""
+    files = data_files(header)
+    path = header.path
+    return FileSource(str(path), sha256_of(path) if len(files) == 1 else sha256_of_files(files, path.parent))
 
 
 def itk_reason(error: RuntimeError) -> str:

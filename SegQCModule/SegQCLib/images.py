@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from SegQCLib.case import FileSource, Volume
-from SegQCLib.complete_file import data_files, require_complete
+from SegQCLib.case import Volume
+from SegQCLib.complete_file import require_complete
 from SegQCLib.dicom.series import read_series
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind, read_file_header, refuse_unread_kinds
 from SegQCLib.geometry import geometry_of
-from SegQCLib.hashing import sha256_of, sha256_of_files
-from SegQCLib.image_file import itk_reason, open_image
+from SegQCLib.image_file import itk_reason, open_image, source_of
 
 _GIVE = "Give a DICOM folder or file, NIfTI, NRRD or MetaImage."
 
@@ -47,9 +46,7 @@ def read_image(path: Path) -> Volume:
     array = sitk.GetArrayFromImage(image)
     if array.dtype.kind in "iu" and array.dtype.itemsize > 2 and _fits_int16(array):
         array = array.astype(np.int16)
-    files = data_files(header)
-    sha256 = sha256_of(path) if len(files) == 1 else sha256_of_files(files, path.parent)
-    return Volume(array, geometry_of(image), source=FileSource(str(path), sha256))
+    return Volume(array, geometry_of(image), source=source_of(header))
 
 
 def _require_scalar_3d(header: FileHeader, reader: sitk.ImageFileReader) -> None:

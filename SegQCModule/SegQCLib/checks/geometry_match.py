@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from SegQCLib.alignment import was_resampled
 from SegQCLib.case import Case, Segmentation
 from SegQCLib.findings import Finding, Status
-from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reorder_axes, same_grid
+from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reorder_axes
 from SegQCLib.protocol import QCProtocol
 
 ID = "geometry_match"
@@ -31,12 +32,12 @@ def _finding(role: str, segmentation: Segmentation, image: Geometry) -> Finding:
     stored = segmentation.stored.geometry
     if not any(layer.any() for layer in segmentation.stored.layers):
         return Finding(ID, Status.PASS, f"{role} has no voxels, so its grid does not matter.", "empty", ALLOWED, "mm", SOURCE)
-    upright = reorder_axes(stored, axis_order(stored, image))
-    if same_grid(upright, image):
+    if not was_resampled(segmentation):
         message = (
             f"{role} is on the image's grid; its file stores the axes in another order, which was put right without resampling."
         )
         return Finding(ID, Status.PASS, message, "same grid, axes reordered", ALLOWED, "mm", SOURCE)
+    upright = reorder_axes(stored, axis_order(stored, image))
     message = (
         f"{role} is on another grid than the image and was resampled to the nearest voxel, which moves its surface by up to half a"
         f" voxel: {'; '.join(_differences(upright, image))}."

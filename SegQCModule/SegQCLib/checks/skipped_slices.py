@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
+from SegQCLib.segment_shape import AXES, MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
 
 ID = "skipped_slices"
 DEFAULT = Range("1", "SegQC default: a body has a cross-section in each slice between its ends", maximum=0)
@@ -98,15 +98,13 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
 def _error(shape: SegmentShape, gap: Gap) -> ShapeError:
     planes = shape.planes(gap.axis)
     missed = np.broadcast_to(planes[gap.start - 1] & planes[gap.stop], (gap.planes, *planes.shape[1:]))
-    plane = shape.plane_name(gap.axis)
-    first, last = shape.index(gap.axis, gap.start), shape.index(gap.axis, gap.stop - 1)
-    letter = "kji"[gap.axis]
     if gap.planes == 1:
-        message = f"{shape.segment.name} is missing in {plane} slice {letter} = {first}, between slices that have it."
+        message = f"{shape.segment.name} is missing in {shape.slice_text(gap.axis, gap.start)}, between slices that have it."
     else:
+        first, last = shape.index(gap.axis, gap.start), shape.index(gap.axis, gap.stop - 1)
         message = (
-            f"{shape.segment.name} is missing in {gap.planes} {plane} slices, {letter} = {first} to {last}, between slices"
-            " that have it."
+            f"{shape.segment.name} is missing in {gap.planes} {shape.plane_name(gap.axis)} slices, {AXES[gap.axis]} = {first} to"
+            f" {last}, between slices that have it."
         )
     box = plane_box(gap.axis, gap.start, gap.stop, shape.mask.shape)
     measured = f"{gap.planes} slice{'s' if gap.planes > 1 else ''}"

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 import SimpleITK as sitk
 
-from SegQCLib.case import FileSource, Segment, Segmentation
-from SegQCLib.complete_file import data_files
+from SegQCLib.case import Segment, Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import geometry_of
-from SegQCLib.hashing import sha256_of, sha256_of_files
-from SegQCLib.image_file import open_image
+from SegQCLib.image_file import open_image, source_of
 from SegQCLib.importers.label_image import read_layers, type_findings
 from SegQCLib.importers.label_table import LabelTable
 
@@ -51,13 +49,6 @@ def read(header: FileHeader, table: LabelTable | None, name: str) -> Segmentatio
             *_name_findings(table, layer.values),
         ),
     )
-
-
-def source_of(header: FileHeader) -> FileSource:
-    """Return path and SHA-256; of header and voxels together where they are two files."""
-    files = data_files(header)
-    path = header.path
-    return FileSource(str(path), sha256_of(path) if len(files) == 1 else sha256_of_files(files, path.parent))
 
 
 def _require_one_label_per_voxel(header: FileHeader, reader: sitk.ImageFileReader) -> None:

@@ -15,9 +15,8 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry, geometry_of
-from SegQCLib.image_file import open_image
+from SegQCLib.image_file import open_image, source_of
 from SegQCLib.importers.label_image import LabelLayer, read_layers, type_findings
-from SegQCLib.importers.label_map import source_of
 from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.importers.terminology_entry import is_damaged_entry, terminology_from_entry
 

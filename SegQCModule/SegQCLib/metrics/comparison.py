@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.case import Box
 from SegQCLib.metrics.distance_statistics import Elements, SurfaceNumbers, surface_numbers
-from SegQCLib.metrics.label_planes import Box, LabelPlanes, Points, foreground_box, scan_planes
-from SegQCLib.metrics.nearest import Distances, nearest_distances
+from SegQCLib.metrics.label_planes import LabelPlanes, Points, foreground_box, scan_planes
+from SegQCLib.metrics.nearest import nearest_distances
 from SegQCLib.metrics.pieces import Pieces, count_pieces
 from SegQCLib.metrics.shared_voxels import shared_voxels, voxel_counts
 from SegQCLib.metrics.surface_area import surface_areas_mm2
@@ -183,8 +184,8 @@ def _compare_maps(
 
     # Largest first: no thread is left alone with a large one at the end.
     order = sorted(range(len(wanted)), key=lambda n: -voxels[0].get(wanted[n], 0))
-    done = _run([lambda n=n: one(wanted[n]) for n in order], threads)
-    return [done[order.index(n)] for n in range(len(wanted))]
+    done = dict(zip(order, _run([lambda n=n: one(wanted[n]) for n in order], threads), strict=True))
+    return [done[n] for n in range(len(wanted))]
 
 
 def _run(work: list[Callable[[], SegmentComparison]], threads: int) -> list[SegmentComparison]:
@@ -272,16 +273,13 @@ class _Measure:
         if self.areas_mm2 is not None:
             elements = (Elements(reference.points.code, self.areas_mm2), Elements(candidate.points.code, self.areas_mm2))
         numbers = surface_numbers(there, back, elements, self._tolerances(label))
-        farthest = (_farthest_mm(there), _farthest_mm(back))
-        side = 0 if farthest[0] >= farthest[1] else 1
-        points, n = ((reference, there), (candidate, back))[side][0].points, (there, back)[side].worst()
+        in_reference = there.farthest_mm() >= back.farthest_mm()
+        points, distances = (reference.points, there) if in_reference else (candidate.points, back)
+        n = distances.worst()
         # A corner lies half a voxel before the voxel of the same index.
         shift = 0.5 if self.definition == "surfel" else 0.0
-        return numbers, tuple(float(axis[n]) - shift for axis in (points.k, points.j, points.i)), ("reference", "candidate")[side]
-
-
-def _farthest_mm(distances: Distances) -> float:
-    return float(distances.far_mm.max()) if len(distances.far) else float(distances.steps_mm[distances.step.max()])
+        worst = tuple(float(axis[n]) - shift for axis in (points.k, points.j, points.i))
+        return numbers, worst, "reference" if in_reference else "candidate"
 
 
 def _crop(mask: Mask) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:

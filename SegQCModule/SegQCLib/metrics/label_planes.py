@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.case import Box
 from SegQCLib.metrics.surface_area import CORNERS
-
-Box = tuple[slice, slice, slice]
 
 # Voxels in a slab: few enough to stay in the cache, many enough that numpy's calls cost nothing beside them.
 _SLAB_VOXELS = 1_000_000

@@ -16,6 +16,7 @@ from SegQCLib.geometry import Geometry
 from SegQCLib.pairing import Pair, pair_segments
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.record import QCRecord, SliceToView
+from SegQCLib.words import UNIT_WORDS
 
 # Enough context to recognise where a lesion of a few voxels lies.
 _MARGIN_MM = 15.0
@@ -335,7 +336,7 @@ def _window(image: Volume, structure: str | None, protocol: QCProtocol, shown: N
     rule = protocol.window_rule(structure or "")
     # A window in HU on another modality shows black or white only.
     if rule is not None and (rule.window.unit != "[hnsf'U]" or modality in (None, "CT")):
-        unit = {"[hnsf'U]": " HU", "1": ""}.get(rule.window.unit, f" {rule.window.unit}")
+        unit = f" {UNIT_WORDS.get(rule.window.unit, rule.window.unit)}".rstrip()
         chosen = WindowLevel(rule.apply_window, rule.apply_level)
         return chosen, f"Window {chosen.window:g}, level {chosen.level:g}{unit}, from the protocol ({rule.name})."
     header = image.acquisition.window_levels

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -548,6 +549,7 @@ def plain_names(structure: Structure) -> set[str]:
     return {plain_name(name) for name in (structure.name, *structure.aliases)}
 
 
+@lru_cache(maxsize=4096)  # every check asks for every segment's structure
 def plain_name(name: str) -> str:
     """Return a name without case, separators and word order of left and right: 'Left Kidney' is 'kidney_left'."""
     words = name.casefold().replace("_", " ").replace("-", " ").replace(",", " ").split()

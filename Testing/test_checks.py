@@ -57,6 +57,15 @@ def test_every_check_has_its_own_id_and_file():
     assert ids == [check.__name__.rpartition(".")[2] for check in CHECKS]
 
 
+def test_every_check_says_in_a_sentence_or_two_why_it_is_made():
+    for check in CHECKS:
+        assert 20 <= len(check.WHY) <= 300, check.ID
+        assert check.WHY.endswith("."), check.ID
+        assert checks.why(check.ID) == check.WHY
+    assert len({check.WHY for check in CHECKS}) == len(CHECKS)
+    assert checks.why("regular_grid") is None
+
+
 @pytest.mark.parametrize(("modality", "status"), [("CT", Status.PASS), ("MR", Status.FAIL), (None, Status.NOT_EVALUATED)])
 def test_modality_must_be_the_protocols(modality, status):
     assert status_of(checks.modality, a_case(Acquisition(modality=modality)), a_protocol()) is status

@@ -1,7 +1,8 @@
 """The checks: one file each, in the order in which a report lists them.
 
-A check is a module with ID, stored in reports and never renamed, and `run(case, protocol)`, which
-yields findings. The case's segmentations are on the image's grid; `stored` has them as their file does.
+A check is a module with ID, stored in reports and never renamed, WHY, which tells a radiologist why this
+is checked and what goes wrong otherwise, and `run(case, protocol)`, which yields findings. The case's
+segmentations are on the image's grid; `stored` has them as their file does.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from SegQCLib.checks import (
     pixel_spacing,
     plane,
     protocol_coverage,
+    ratings,
     segment_status,
     skipped_slices,
     slice_gap,
@@ -51,7 +53,8 @@ from SegQCLib.checks import (
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol
 
-CHECKS = (
+# These look at the image and its header only, so they can be asked before anything is segmented.
+IMAGE_CHECKS = (
     modality,
     plane,
     slice_thickness,
@@ -68,6 +71,9 @@ CHECKS = (
     contrast_phase,
     window_level,
     image_values,
+)
+
+SEGMENTATION_CHECKS = (
     geometry_match,
     outside_image,
     structures,
@@ -88,8 +94,16 @@ CHECKS = (
     lesion_size,
     segment_status,
     ai_tool,
+    ratings,
     protocol_coverage,
 )
+
+CHECKS = IMAGE_CHECKS + SEGMENTATION_CHECKS
+
+
+def why(check_id: str) -> str | None:
+    """Return why a check is made, or None for a finding that comes from reading or preparing files."""
+    return next((check.WHY for check in CHECKS if check.ID == check_id), None)
 
 
 def run_checks(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

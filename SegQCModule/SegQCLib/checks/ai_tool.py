@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "ai_tool"
+WHY = (
+    "A draft draws readers towards its outline: in one study their Dice rose from 0.78 to 0.89 without better accuracy "
+    "(doi 10.1002/acm2.70425). So the study names the models that may make drafts."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

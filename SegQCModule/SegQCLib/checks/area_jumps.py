@@ -12,6 +12,10 @@ from SegQCLib.protocol import QCProtocol, Range
 from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
 
 ID = "area_jumps"
+WHY = (
+    "From slice to slice a cross-section changes gradually. A jump in a single slice is mostly a slip: something was "
+    "erased, painted over or filled in one slice only."
+)
 # Larger is more tolerated: a spinous process fills one thick sagittal slice, and a small nodule has one largest slice.
 DEFAULT = Range(
     "%", "SegQC default: where both neighbours agree, a slice between them has nearly their area", minimum=-40, maximum=100

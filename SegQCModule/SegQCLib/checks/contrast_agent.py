@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "contrast_agent"
+WHY = (
+    "Contrast agent decides which borders can be seen and how bright tissue is. With and without it, readers do not "
+    "outline the same thing."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

@@ -10,6 +10,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import AllowedTexts, QCProtocol
 
 ID = "contrast_phase"
+WHY = (
+    "Lesions change in size and brightness from phase to phase. ESR Essentials (Chupetlovska et al. 2025): choose the "
+    "phase before segmentation and keep it throughout the study."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

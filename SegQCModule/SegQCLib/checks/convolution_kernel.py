@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "convolution_kernel"
+WHY = (
+    "The kernel sets sharpness and noise, and with them where a border seems to be. ESR Essentials (Chupetlovska et al. "
+    "2025): soft-tissue kernels suit lesion segmentation better than sharp ones."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "duplicate_slices"
+WHY = (
+    "Two images at one position are two pictures of the same place, for example a repeated export or a second phase. Only "
+    "one is used, and it may be the wrong one."
+)
 SOURCE = "SegQC: Image Position (Patient) (0020,0032) less than 0.001 mm apart"
 
 

@@ -11,6 +11,10 @@ from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range
 
 ID = "empty_or_full"
+WHY = (
+    "A segmentation without voxels, or a segment that fills the image, mostly comes from a failed export or an inverted "
+    "mask. Every measure of it would be meaningless."
+)
 EMPTY_SOURCE = "SegQC: a segmentation without voxels shows nothing that could be checked"
 DEFAULT = Range(
     "%",

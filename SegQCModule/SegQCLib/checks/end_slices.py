@@ -13,6 +13,10 @@ from SegQCLib.protocol import QCProtocol, Range
 from SegQCLib.segment_shape import SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
 
 ID = "end_slices"
+WHY = (
+    "Structures get smaller towards their ends. A large last slice suggests that outlining stopped early and that slices "
+    "beyond it are missing."
+)
 DEFAULT = Range("%", "SegQC default: a body gets smaller towards its ends; the end slice against the largest one", maximum=60)
 
 _FEWEST_SLICES = 6  # of less, an end slice is a large part of any body

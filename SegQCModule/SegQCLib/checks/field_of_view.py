@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "field_of_view"
+WHY = (
+    "A structure at the edge of the image may continue beyond it. Its volume is then a lower bound and cannot be compared "
+    "with that of a whole one."
+)
 SOURCE = "SegQC: a structure with voxels in the image's first or last slice, row or column may continue beyond it"
 
 

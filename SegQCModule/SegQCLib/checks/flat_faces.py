@@ -13,6 +13,10 @@ from SegQCLib.protocol import QCProtocol, Range
 from SegQCLib.segment_shape import SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
 
 ID = "flat_faces"
+WHY = (
+    "Surfaces of organs are curved. A large flat face is mostly the edge of a crop or of a model's field of view, and what "
+    "lies behind it is missing."
+)
 DEFAULT = Range("mm2", "SegQC default: the surface of an organ is curved; a large plane along the grid is a cut", maximum=200)
 
 _SMALLEST = 60  # voxels of a face: of fewer, a round one cannot be told from a flat one

@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "gantry_tilt"
+WHY = (
+    "Slices of a tilted scan are shifted against each other. Software that stacks them upright shears the anatomy, so that "
+    "shapes and distances are wrong."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

@@ -13,6 +13,10 @@ from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reor
 from SegQCLib.protocol import QCProtocol
 
 ID = "geometry_match"
+WHY = (
+    "A segmentation on another grid is resampled, which moves its surface by up to half a voxel. Another origin or "
+    "direction can also mean that it belongs to another image."
+)
 ALLOWED = f"corners within {SAME_GRID_TOLERANCE_MM:g} mm"
 SOURCE = "SegQC: rounding of positions in DICOM (16 characters) and NIfTI (float32) headers"
 

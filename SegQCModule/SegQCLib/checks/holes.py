@@ -14,6 +14,10 @@ from SegQCLib.protocol import QCProtocol, Range
 from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings, size_text, volume_text
 
 ID = "holes"
+WHY = (
+    "A solid organ has no cavity. A hole is mostly a spot that painting or thresholding missed: the volume is too small, "
+    "and the mean intensity leaves tissue out."
+)
 DEFAULT = Range("mm3", "SegQC default: a solid organ has no cavity; what is left out inside of it asks for a look", maximum=0)
 
 # A vessel or some fat in an organ often is one enclosed voxel.

@@ -13,6 +13,10 @@ from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range
 
 ID = "identical_segments"
+WHY = (
+    "Two segments of the same voxels are mostly a copy that was left behind, or a wrong name. One structure is then "
+    "counted twice, and another may be missing."
+)
 DEFAULT = Range(
     "1",
     "SegQC default: a copy keeps a Dice of 0.99 or more after a few edited voxels; different structures, and two readers'"

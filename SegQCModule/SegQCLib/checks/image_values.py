@@ -11,6 +11,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "image_values"
+WHY = (
+    "Voxels that are no numbers, or an image of one grey value, come from a failed conversion or a damaged file. Nothing "
+    "measured on them means anything."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:  # noqa: ARG001

@@ -14,6 +14,10 @@ from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range
 
 ID = "impossible_intensity"
+WHY = (
+    "Hounsfield units that a structure cannot have show where its outline runs into air or into something else. They "
+    "distort mean intensity and texture."
+)
 LIMIT = "intensity"
 SHARE_LIMIT = "impossible_intensity_share"
 DEFAULT = Range(

@@ -9,6 +9,7 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "in_plane_size"
+WHY = "Other numbers of rows and columns than the study's show that a series was cropped, resampled or reconstructed differently."
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

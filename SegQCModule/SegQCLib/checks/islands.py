@@ -17,6 +17,10 @@ from SegQCLib.protocol import QCProtocol, Range
 from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings, size_text, volume_text
 
 ID = "islands"
+WHY = (
+    "Small pieces apart from the rest are mostly slips of the brush or errors of a model. They hardly change the volume, "
+    "but a single one can multiply the Hausdorff distance."
+)
 DEFAULT = Range("mm3", "SegQC default: an organ is one body, so each small piece apart from it asks for a look", maximum=0)
 
 # Of the largest piece: left and right lung in one segment, or a colon with a gap, are parts and not islands.

@@ -16,6 +16,10 @@ from SegQCLib.place import Place, place_of
 from SegQCLib.protocol import QCProtocol, Range
 
 ID = "laterality"
+WHY = (
+    "Neither shape nor size shows that left and right were exchanged, and everything that follows is then said about the "
+    "wrong side."
+)
 LIMIT = "side_mm"
 DEFAULT = Range(
     "mm",

@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol, Range
 
 ID = "lesion_size"
+WHY = (
+    "In a lesion of few voxels or slices nearly all voxels lie on the border, so partial volume decides the measures. The "
+    "ESR/EORTC consensus asks to report the number of voxels (deSouza et al. 2022)."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

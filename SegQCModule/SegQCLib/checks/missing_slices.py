@@ -11,6 +11,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "missing_slices"
+WHY = (
+    "A lost slice does not show on screen: the others are stacked as if nothing were missing, and volumes and lengths come "
+    "out wrong."
+)
 
 # A step of one and a half medians can no longer be rounding or table motion: at least one slice is gone.
 MISSING_STEP = 1.5

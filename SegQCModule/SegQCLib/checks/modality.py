@@ -9,6 +9,9 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "modality"
+WHY = (
+    "Limits, windows and expected values of a protocol hold for one kind of image. Hounsfield units, for example, exist on CT only."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

@@ -12,6 +12,9 @@ from SegQCLib.geometry import Geometry
 from SegQCLib.protocol import QCProtocol
 
 ID = "outside_image"
+WHY = (
+    "What lies outside the image was not drawn on it. The segmentation may belong to another series, and the part outside is lost."
+)
 SOURCE = "SegQC: a voxel whose centre is beyond the image's outer voxels was not drawn on this image"
 
 

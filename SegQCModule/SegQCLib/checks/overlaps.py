@@ -16,6 +16,7 @@ from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range, Structure
 
 ID = "overlaps"
+WHY = "Two organs cannot own one voxel. Shared voxels are counted in both volumes, and a label map can keep only one of the two."
 LIMIT = "overlap_voxels"
 DEFAULT = Range(
     "1",

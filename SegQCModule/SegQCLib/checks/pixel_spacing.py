@@ -9,6 +9,7 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "pixel_spacing"
+WHY = "An outline can hardly be more exact than a voxel. Large voxels hide fine borders, and small structures suffer most."
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

@@ -11,6 +11,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "plane"
+WHY = (
+    "Outlines are drawn slice by slice. In another plane, or in oblique slices, the same structure gets other borders, and "
+    "readers cannot be compared."
+)
 
 # The LPS axis that the slice normal of each plane runs along.
 NORMAL_AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}

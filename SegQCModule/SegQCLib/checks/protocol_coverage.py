@@ -9,16 +9,19 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "protocol_coverage"
+WHY = (
+    "An accepted case must not seem to have passed what nobody looked at. Image quality, training and uniformity of a "
+    "study are judged elsewhere."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:  # noqa: ARG001
     """Name the protocol's requirements that one image and its segmentations cannot answer.
 
-    An accepted case must not seem to have passed what nobody asked: ratings and training are the
-    reader's, uniformity is a matter of the whole study.
+    An accepted case must not seem to have passed what nobody asked: training is the reader's, uniformity a
+    matter of the whole study.
     """
     asked = {
-        "ratings": ", ".join(rating.id for rating in protocol.ratings),
         "image quality": ", ".join(f"{limit.measure} in {limit.region}" for limit in protocol.image_quality),
         "reader training": protocol.reader_training.course if protocol.reader_training else "",
         "uniformity over the study": str(protocol.uniform_in_study) if protocol.uniform_in_study else "",

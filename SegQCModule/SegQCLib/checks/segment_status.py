@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "segment_status"
+WHY = (
+    "A segment that its reader did not mark as completed may be unfinished. Measured now, work in progress would pass for "
+    "the reader's opinion."
+)
 SOURCE = "3D Slicer, segment tag Segmentation.Status"
 WORDS = {"notstarted": "not started", "inprogress": "in progress", "completed": "completed", "flagged": "flagged"}
 

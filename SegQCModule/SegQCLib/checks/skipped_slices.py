@@ -14,6 +14,10 @@ from SegQCLib.protocol import QCProtocol, Range
 from SegQCLib.segment_shape import AXES, MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
 
 ID = "skipped_slices"
+WHY = (
+    "A slice without outline in the middle of a structure was mostly forgotten, or interpolation left it out. Volume is "
+    "missing there."
+)
 DEFAULT = Range("1", "SegQC default: a body has a cross-section in each slice between its ends", maximum=0)
 
 # Of the smaller of the two cross-sections beside the gap: separate bodies rarely lie so exactly above each other.

@@ -10,6 +10,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "slice_gap"
+WHY = (
+    "Tissue between slices that leave a gap was never imaged. A volume across gaps is partly a guess, and a small lesion "
+    "can lie in one unseen."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
@@ -23,10 +27,10 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             message = "Slice Thickness (0018,0050) is not in the header, so gaps between slices cannot be told."
             yield Finding(ID, Status.NOT_EVALUATED, message, allowed=allowed_text, unit="mm", source=source)
         return
-    step_mm, _ = median_step_mm(case)
+    step_mm, origin = median_step_mm(case)
     thickness_mm = thicknesses[0]  # the thinnest: where a gap shows first
     gap_mm = round(step_mm - thickness_mm, 4)
-    facts = f"Slices are {thickness_mm:g} mm thick and {step_mm:g} mm apart"
+    facts = f"Slices are {thickness_mm:g} mm thick (Slice Thickness (0018,0050)) and {step_mm:g} mm apart (from {origin})"
     if gap_mm < 0:
         message = (
             f"{facts}: neighbours overlap by {-gap_mm:g} mm (overlapping reconstruction). That is no fault; volumes use the"

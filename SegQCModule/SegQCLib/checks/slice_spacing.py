@@ -11,6 +11,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "slice_spacing"
+WHY = (
+    "The distance between slice centres, not their thickness, enters every volume. With wide steps a small lesion is on "
+    "too few slices to be measured."
+)
 
 
 def median_step_mm(case: Case) -> tuple[float, str]:
@@ -18,7 +22,7 @@ def median_step_mm(case: Case) -> tuple[float, str]:
     positions = case.image.acquisition.slice_positions_mm
     if len(positions) > 1:
         return round(float(np.median(np.diff(positions))), 4), "Image Position (Patient) (0020,0032)"
-    return round(case.image.geometry.spacing_mm[0], 4), "the file's voxel size"
+    return round(case.image.geometry.spacing_mm[0], 4), "the voxel size of the volume's grid"
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "spacing_regularity"
+WHY = "A volume on screen has one step for all slices. Where the true steps differ, what is drawn is measured in the wrong place."
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

@@ -14,6 +14,10 @@ from SegQCLib.protocol import QCProtocol, Range
 from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings
 
 ID = "spikes"
+WHY = (
+    "A spike one voxel wide is mostly a slip of the mouse or noise that a threshold let in. It hardly changes the volume, "
+    "but it lengthens surface distances."
+)
 DEFAULT = Range(
     "1", "SegQC default: digital spheres and tapering tips end in a few single voxels; longer ones are drawn", maximum=3
 )

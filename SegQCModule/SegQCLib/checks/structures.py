@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
 
 ID = "structures"
+WHY = (
+    "A segment that is missing, given twice or unknown cannot be measured as what it stands for. An empty segment says "
+    "looked for and absent, a missing one says nothing."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

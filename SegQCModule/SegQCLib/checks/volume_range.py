@@ -10,6 +10,10 @@ from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range
 
 ID = "volume_range"
+WHY = (
+    "A volume that a structure hardly ever has mostly means that part is missing, that a neighbour was included, or that "
+    "the image's spacing is wrong."
+)
 LIMIT = "volume_ml"
 
 

@@ -9,6 +9,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol, WindowRule
 
 ID = "window_level"
+WHY = (
+    "The window decides where a border appears: at another setting the same lesion is drawn larger or smaller. Readers can "
+    "be compared only if their windows lie in one range."
+)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,10 @@ from scipy import ndimage
 
 from SegQCLib.findings import Finding
 from SegQCLib.geometry import Geometry
+
+if TYPE_CHECKING:  # they are made of protocol and findings, which know what a segment is
+    from SegQCLib.readers.kept_findings import KeptFinding
+    from SegQCLib.readers.ratings import RatingGiven
 
 Box = tuple[slice, slice, slice]
 
@@ -190,6 +195,12 @@ class Segment:
         DICOM Segment Algorithm Type (0062,0008): AUTOMATIC, SEMIAUTOMATIC or MANUAL.
     algorithm_name : str or None
         DICOM Segment Algorithm Name (0062,0009).
+    algorithm_version, algorithm_parameters : str or None
+        DICOM Algorithm Version (0066,0031) and Algorithm Parameters (0066,0032).
+    algorithm_family : Code or None
+        DICOM Algorithm Family Code (0066,002F).
+    tracking_id, tracking_uid : str or None
+        DICOM Tracking ID (0062,0020) and Tracking UID (0062,0021): the same lesion in other segmentations.
     """
 
     id: str
@@ -201,6 +212,11 @@ class Segment:
     status: str | None = None
     algorithm_type: str | None = None
     algorithm_name: str | None = None
+    algorithm_version: str | None = None
+    algorithm_parameters: str | None = None
+    algorithm_family: Code | None = None
+    tracking_id: str | None = None
+    tracking_uid: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,12 +317,18 @@ class Case:
         None, one, or one per reader. Roles in the record: reference, reference 2, reference 3 ...
     draft : Segmentation or None
         The AI result that the candidate started from.
+    ratings : tuple of RatingGiven
+        What readers say of the image.
+    kept_findings : tuple of KeptFinding
+        Findings about the candidate that a reader keeps as they are.
     """
 
     image: Volume
     candidate: Segmentation
     references: tuple[Segmentation, ...] = ()
     draft: Segmentation | None = None
+    ratings: tuple[RatingGiven, ...] = ()
+    kept_findings: tuple[KeptFinding, ...] = ()
 
     def reference_roles(self) -> tuple[str, ...]:
         return tuple("reference" if n == 1 else f"reference {n}" for n in range(1, len(self.references) + 1))

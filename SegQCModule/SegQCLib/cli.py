@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="L",
         help=LABELS_HELP,
     )
+    evaluate.add_argument("--ratings", type=Path, metavar="F", help="readers' ratings of the image: a JSON file as SegQC saves it")
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
     evaluate.add_argument(
         "--scene",
@@ -148,10 +149,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     from SegQCLib.output import require_writable
     from SegQCLib.prepare import prepare
     from SegQCLib.protocol import load_protocol
+    from SegQCLib.readers.ratings import read_ratings_file
     from SegQCLib.renderers import write_outputs
 
     started = time.monotonic()
     protocol = load_protocol(options.protocol)
+    ratings = read_ratings_file(options.ratings) if options.ratings else ()
     require_writable(options.out)
     if options.scene:
         _require_slicer_core()
@@ -167,6 +170,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         candidate=segmentation(options.candidate),
         references=tuple(segmentation(path) for path in options.reference),
         draft=segmentation(options.draft) if options.draft else None,
+        ratings=ratings,
     )
     progress("Checking and measuring ...")
     prepared = prepare(case, protocol.protocol)

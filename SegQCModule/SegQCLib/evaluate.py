@@ -16,12 +16,14 @@ from SegQCLib.checks import run_checks
 from SegQCLib.findings import Finding
 from SegQCLib.measure import Measured, measure
 from SegQCLib.prepare import PreparedCase, prepare
+from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.protocol import LoadedProtocol
+from SegQCLib.readers.kept_findings import mark_kept
 from SegQCLib.record import CaseFacts, Input, ProtocolIdentity, QCRecord
 from SegQCLib.verdict import decide
 
 
-def evaluate(case: Case, protocol: LoadedProtocol) -> QCRecord:
+def evaluate(case: Case, protocol: LoadedProtocol, progress: Progress = unwatched) -> QCRecord:
     """Return the record of a case under a protocol.
 
     Segmentations on another grid are brought onto the image's first. A series whose slices are tilted
@@ -32,14 +34,17 @@ def evaluate(case: Case, protocol: LoadedProtocol) -> QCRecord:
     BadDataError
         If a segmentation lies outside the image.
     """
-    return evaluate_prepared(prepare(case, protocol.protocol), protocol)
+    prepared = prepare(case, protocol.protocol, part(progress, 0.0, 0.1))
+    return evaluate_prepared(prepared, protocol, part(progress, 0.1, 1.0))
 
 
-def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol) -> QCRecord:
+def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol, progress: Progress = unwatched) -> QCRecord:
     """Return the record of a case that is on the image's grid already, for callers that also draw it."""
     rules, case = protocol.protocol, prepared.case
-    findings = (*_reading_findings(case), *prepared.findings, *run_checks(case, rules))
-    found = measure(case, rules) if prepared.measurable else Measured((), ())
+    findings = mark_kept(
+        (*_reading_findings(case), *prepared.findings, *run_checks(case, rules, part(progress, 0.0, 0.6))), case.kept_findings
+    )
+    found = measure(case, rules, part(progress, 0.6, 1.0)) if prepared.measurable else Measured((), ())
     verdict = decide(rules, findings, found.measurements, prepared.measurable)
     return QCRecord(
         schema="segqc-record",
@@ -56,6 +61,7 @@ def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol) -> QCRec
         verdicts=verdict.segments,
         verdict=verdict.verdict,
         reasons=verdict.reasons,
+        ratings=case.ratings,
     )
 
 

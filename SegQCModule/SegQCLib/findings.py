@@ -42,3 +42,7 @@ class Finding:
     repair: str | None = field(
         default=None, metadata={"doc": "Identifier of the repair that is proposed (SegQCLib.repairs); nothing is repaired unasked."}
     )
+    kept: str | None = field(
+        default=None,
+        metadata={"doc": "Why a reader keeps what was found as it is, with reader and date; null: nobody does."},
+    )

@@ -10,6 +10,7 @@ from SegQCLib.case import Acquisition
 from SegQCLib.dataclass_json import from_json, json_schema, to_json
 from SegQCLib.findings import Finding
 from SegQCLib.geometry import Geometry
+from SegQCLib.readers.ratings import RatingGiven
 
 RECORD_SCHEMA_ID = "https://segqc.invalid/schemas/record.schema.json"
 
@@ -123,6 +124,7 @@ class QCRecord:
     verdicts: tuple[SegmentVerdict, ...] = field(metadata={"doc": "Verdict per segment of the protocol."})
     verdict: Verdict = field(metadata={"doc": "Verdict on the case: the worst of its segments and failed checks."})
     reasons: tuple[str, ...] = field(metadata={"doc": "Why, in sentences."})
+    ratings: tuple[RatingGiven, ...] = field(default=(), metadata={"doc": "Ratings that readers gave to the image."})
 
     def to_json(self) -> str:
         return to_json(self)

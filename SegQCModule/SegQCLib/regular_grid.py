@@ -83,7 +83,8 @@ def resample_case(case: Case) -> Case:
         layers = tuple(stack.resample(order.apply(layer), 0, 0) for layer in segmentation.layers)
         return replace(segmentation, geometry=stack.geometry, layers=layers)
 
-    return Case(
+    return replace(
+        case,
         image=regular,
         candidate=moved(case.candidate),
         references=tuple(moved(reference) for reference in case.references),

@@ -13,8 +13,10 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.metric_texts import MetricText, metric_order, metric_text
 from SegQCLib.pictures import Picture, place_text
 from SegQCLib.protocol import QCProtocol
+from SegQCLib.readers.ratings import RatingGiven, answers, scale_text
 from SegQCLib.record import Input, Measurement, QCRecord, SegmentVerdict, Verdict
 from SegQCLib.resources import resource
+from SegQCLib.verdict import is_excused
 from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
 
 # Narrow no-break space: a number must not break over two lines.
@@ -148,14 +150,15 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
     templates.filters["sentence"] = _sentence
     templates.filters["ratio"] = _ratio
     templates.filters["place"] = place_text
+    templates.filters["moment"] = _created
     templates.globals.update(
         status_words={status: (_STATUS_SYMBOLS[status], word) for status, word in STATUS_WORDS.items()},
         verdict_words=_VERDICT_WORDS,
         verdict_order=_VERDICT_ORDER,
         names=_names,
     )
-    attention, others = _ordered_findings(record)
-    counted = Counter(finding.status for finding in record.findings)
+    attention, kept, others = _ordered_findings(record, protocol)
+    counted = Counter(finding.status for finding in (*attention, *others))
     return templates.get_template("report.html").render(
         record=record,
         protocol=protocol,
@@ -164,7 +167,9 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         created=_created(record.created),
         grid=_grid(record),
         attention=attention,
+        kept=kept,
         others=others,
+        ratings=_rating_rows(record, protocol),
         others_open=len(others) <= _MANY_FINDINGS,
         finding_counts=[(status, counted[status]) for status in STATUS_WORDS],
         segment_verdicts=_alike(record.verdicts),
@@ -190,10 +195,22 @@ def _created(text: str) -> str:
     return text if found is None else f"{found[1]} {found[2]} {'UTC' if found[3] in ('Z', '+00:00', '+0000') else 'UTC' + found[3]}"
 
 
-def _ordered_findings(record: QCRecord) -> tuple[list[Finding], list[Finding]]:
+def _ordered_findings(record: QCRecord, protocol: QCProtocol) -> tuple[list[Finding], list[Finding], list[Finding]]:
+    """Return what asks for attention, what no longer does because a reader keeps it, and all other findings."""
     ordered = worst_first(record.findings)
     urgent = [finding for finding in ordered if finding.status in (Status.FAIL, Status.WARN)]
-    return urgent, ordered[len(urgent) :]
+    attention = [finding for finding in urgent if not is_excused(finding, protocol)]
+    return attention, [finding for finding in urgent if is_excused(finding, protocol)], ordered[len(urgent) :]
+
+
+def _rating_rows(record: QCRecord, protocol: QCProtocol) -> list[tuple[str, str, list[RatingGiven]]]:
+    """Return title, scale and answers of each rating: those of the protocol in its order, answered or not, then others."""
+    rows = [
+        (rating.title, scale_text(rating), [answer for answer in record.ratings if answers(rating, answer)])
+        for rating in protocol.ratings
+    ]
+    shown = [answer for _, _, given in rows for answer in given]
+    return rows + [(answer.title, answer.scale, [answer]) for answer in record.ratings if answer not in shown]
 
 
 def _alike(verdicts: tuple[SegmentVerdict, ...]) -> list[tuple[Verdict, tuple[str, ...], list[SegmentVerdict]]]:

@@ -26,7 +26,8 @@ class CaseVerdict:
 def decide(protocol: QCProtocol, findings: Sequence[Finding], measurements: Sequence[Measurement], measured: bool) -> CaseVerdict:
     """Return the verdict: the worst of the failed checks and of the segments' measures.
 
-    A warning alone never changes the verdict: it tells the reader something to look at. Where several
+    A warning alone never changes the verdict: it tells the reader something to look at. Nor does a failure that a
+    reader keeps with a reason, unless the protocol has its check among its rejecting_checks. Where several
     readers' references exist, the mean over them decides, as in Fournel et al.
 
     Parameters
@@ -36,7 +37,9 @@ def decide(protocol: QCProtocol, findings: Sequence[Finding], measurements: Sequ
     measured : bool
         False where the case could not be measured (irregular series): then a person decides.
     """
-    failed = [finding for finding in findings if finding.status is Status.FAIL]
+    failures = [finding for finding in findings if finding.status is Status.FAIL]
+    failed = [finding for finding in failures if not is_excused(finding, protocol)]
+    kept = [finding for finding in failures if is_excused(finding, protocol)]
     from_checks = [Verdict.REJECT if finding.check in protocol.rejecting_checks else Verdict.REVIEW for finding in failed]
     reasons = [finding.message for finding in failed]
     segments = tuple(_segment_verdicts(protocol, measurements)) if measured else ()
@@ -56,9 +59,16 @@ def decide(protocol: QCProtocol, findings: Sequence[Finding], measurements: Sequ
     verdict = _worst([*from_checks, *(s.verdict for s in segments)])
     if verdict is Verdict.ACCEPT:
         reasons.append(
-            f"No check failed, and the measures of all {len(segments)} judged segments are in the protocol's accepted ranges."
+            f"No {'other ' if kept else ''}check failed, and the measures of all {len(segments)} judged segments are in the"
+            " protocol's accepted ranges."
         )
+    reasons += [f"Not counted, because a reader keeps it: {finding.message} Reason: {finding.kept}." for finding in kept]
     return CaseVerdict(verdict, tuple(reasons), segments)
+
+
+def is_excused(finding: Finding, protocol: QCProtocol) -> bool:
+    """Return whether a warning or failure no longer counts, because a reader keeps it and the protocol lets readers decide."""
+    return finding.kept is not None and finding.check not in protocol.rejecting_checks
 
 
 def _decides(measurement: Measurement) -> bool:

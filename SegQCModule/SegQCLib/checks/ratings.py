@@ -41,8 +41,8 @@ def _finding(rating: Rating, answer: RatingGiven) -> Finding:
     if not answers(rating, answer):
         given = "not assessable" if answer.grade is None else f"{answer.grade} ({answer.wording})"
         message = (
-            f"{rating.title}: {answer.reader} answered {given} on a scale of {answer.scale}. The protocol's scale ({scale_text(rating)})"
-            f" or its wording is another now, so the answer does not count: rate it again.{comment}"
+            f"{rating.title}: {answer.reader} answered {given} on a scale of {answer.scale}. The protocol's scale or wording"
+            f" is another ({scale_text(rating)}), so the answer does not count: rate it again.{comment}"
         )
         return Finding(ID, Status.NOT_EVALUATED, message, f"{given}; {answer.scale}", allowed, source=rating.source)
     if answer.grade is None:

@@ -11,6 +11,8 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
 from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.evaluate import evaluate
+from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_findings
+from SegQCLib.mrml.ratings_node import read_ratings, write_ratings
 from SegQCLib.mrml.record_node import write_record
 from SegQCLib.mrml.results_table import write_findings, write_measurements
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node
@@ -27,12 +29,14 @@ def case_from_nodes(
     reference_nodes: Sequence[vtkMRMLSegmentationNode] = (),
     draft_node: vtkMRMLSegmentationNode | None = None,
 ) -> Case:
-    """Return the case that nodes make up, all segmentations on the volume's grid."""
+    """Return the case that nodes make up, all segmentations on the volume's grid, with what readers say of them."""
     return Case(
         image=volume_from_node(volume_node),
         candidate=segmentation_from_node(segmentation_node, volume_node),
         references=tuple(segmentation_from_node(node, volume_node) for node in reference_nodes),
         draft=None if draft_node is None else segmentation_from_node(draft_node, volume_node),
+        ratings=read_ratings(volume_node),
+        kept_findings=read_kept_findings(segmentation_node),
     )
 
 
@@ -62,9 +66,14 @@ def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path) -> Q
     candidate_node = add_segmentation(scene, case.candidate, volume_node, case.candidate.name)
     reference_nodes = [add_segmentation(scene, item, volume_node, item.name) for item in case.references]
     draft_node = None if case.draft is None else add_segmentation(scene, case.draft, volume_node, case.draft.name)
+    if case.ratings:
+        write_ratings(scene, case.ratings, volume_node)
+    if case.kept_findings:
+        write_kept_findings(scene, case.kept_findings, candidate_node)
     in_scene = case_from_nodes(volume_node, candidate_node, reference_nodes, draft_node)
     record = evaluate(
-        Case(
+        replace(
+            in_scene,
             image=_read_from(case.image, in_scene.image),
             candidate=_read_from(case.candidate, in_scene.candidate),
             references=tuple(map(_read_from, case.references, in_scene.references)),

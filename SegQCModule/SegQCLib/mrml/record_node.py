@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import vtk
 from slicer import vtkMRMLScene, vtkMRMLSegmentationNode, vtkMRMLTextNode
 
 from SegQCLib.dataclass_json import FaultyJSONError
 from SegQCLib.errors import BadDataError
-from SegQCLib.mrml.referenced_node import referenced_node
+from SegQCLib.mrml.json_node import write_json
 from SegQCLib.record import QCRecord
 
 RECORD_ROLE = "SegQC.Record"
-MIME_ATTRIBUTE = "mimetype"
 # Set once the segmentation is edited after its evaluation; saved with the scene.
 OUTDATED_ATTRIBUTE = "SegQC.Outdated"
 
 
 def write_record(scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtkMRMLSegmentationNode) -> vtkMRMLTextNode:
-    """Write the record to the segmentation's text node, in place of an earlier record.
-
-    The node stays visible: Slicer 5.10 loses the content of hidden text nodes when it saves a scene.
-    """
-    name = f"{segmentation_node.GetName()} SegQC record"
-    node = referenced_node(scene, segmentation_node, RECORD_ROLE, "vtkMRMLTextNode", name)
-    node.SetEncoding(vtk.VTK_ENCODING_UTF_8)
-    node.SetAttribute(MIME_ATTRIBUTE, "application/json")
+    """Write the record to the segmentation's text node, in place of an earlier record."""
+    node = write_json(scene, segmentation_node, RECORD_ROLE, f"{segmentation_node.GetName()} SegQC record", record.to_json())
     node.RemoveAttribute(OUTDATED_ATTRIBUTE)
-    node.SetText(record.to_json())
     return node
 
 

@@ -1,0 +1,1 @@
+"""What readers do, and how well: edit logs, times, provenance."""

@@ -20,35 +20,58 @@ class SegQCModule(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations", "Tables", "Terminologies", "Volumes"]
         parent.contributors = ["SegQC contributors"]
         parent.helpText = _(
-            "Evaluate a segmentation under a written protocol: is the image as the protocol asks, is the segmentation"
-            " complete, how well does it agree with a reference, and what follows from that. The record stays in the scene."
+            "Segment under a written protocol and prove the quality of what was drawn: is the image as the protocol asks, which"
+            " artifacts are in it, what did the AI draft contribute, where are technical errors, how well does the segmentation"
+            " agree with a reference, and what follows from that. Everything stays on this computer, in the scene and in the"
+            " records folder."
         )
         parent.acknowledgementText = _("SegQC is open-source software under the Apache License 2.0. It is not a medical device.")
+        slicer.app.connect("startupCompleted()", self.registerSampleData)
+
+    def registerSampleData(self):
+        """Offer the simulated case in Slicer's Sample Data module; nothing is downloaded for it."""
+        import SampleData
+
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category="SegQC",
+            sampleName="SegQC simulated CT",
+            thumbnailFileName=self.resourcePath("Icons/SegQCSimulatedCT.png"),
+            customDownloader=self.loadSimulatedCase,
+        )
+
+    def loadSimulatedCase(self, _source=None):
+        """Load the simulated case and choose its nodes in the module."""
+        return SegQCModuleLogic().loadSimulatedCase()
 
 
 class SegQCModuleWidget(ScriptedLoadableModuleWidget):
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
         # Here, not at file scope: Slicer reads this file at each start, whether SegQC is opened or not.
-        from SegQCLib.panels.evaluate_panel import EvaluatePanel
+        from SegQCLib.panels.column import Column
+        from SegQCLib.panels.session import Session
+        from SegQCLib.panels.steps import STEPS
 
         self.logic = SegQCModuleLogic()
-        self.panel = EvaluatePanel(self.resourcePath("UI/EvaluatePanel.ui"), self.logic)
-        self.layout.addWidget(self.panel.widget)
-        # Reload builds a new panel in a module that is open already, and Slicer does not enter it again.
+        self.session = Session(self.logic)
+        self.column = Column(self.session, [panel(self.session, self.resourcePath) for panel in STEPS], self.layout)
+        # Reload builds new panels in a module that is open already, and Slicer does not enter it again.
         if self.parent.isEntered:
-            self.panel.enter()
+            self.enter()
 
     def enter(self):
-        self.panel.enter()
+        if self.session.case is None:
+            self.session.connect()
+        self.column.enter()
 
     def exit(self):
-        self.panel.exit()
+        self.column.exit()
 
     def cleanup(self):
         # Slicer calls it too where setup failed.
-        if hasattr(self, "panel"):
-            self.panel.cleanup()
+        if hasattr(self, "column"):
+            self.column.cleanup()
+            self.session.cleanup()
 
     def onReload(self):
         # Slicer runs only this file again; the package would stay as it was.
@@ -58,7 +81,7 @@ class SegQCModuleWidget(ScriptedLoadableModuleWidget):
 
 
 class SegQCModuleLogic(ScriptedLoadableModuleLogic):
-    """Evaluate without the panel, for scripts."""
+    """What the module does without its panels, for scripts."""
 
     def evaluate(self, volume_node, segmentation_node, protocol, reference_nodes=()):
         """Evaluate nodes by a protocol (id or path of a file), keep the record in their scene, and return it."""
@@ -71,6 +94,29 @@ class SegQCModuleLogic(ScriptedLoadableModuleLogic):
         for write in (write_findings, write_measurements, write_record):
             write(volume_node.GetScene(), record, segmentation_node)
         return record
+
+    def loadSimulatedCase(self):
+        """Add the simulated case to the scene, choose its nodes and its protocol in the module, and return the choice."""
+        from SegQCLib.mrml.segmentation import add_segmentation
+        from SegQCLib.mrml.volume import add_volume
+        from SegQCLib.panels.case_parameters import CaseParameters
+        from SegQCLib.phantom import NAME, PROTOCOL_ID, phantom_case
+
+        case = phantom_case()
+        chosen = CaseParameters(self.getParameterNode())
+        volume_node = add_volume(slicer.mrmlScene, case.image, NAME)
+        volume_node.CreateDefaultDisplayNodes()
+        (reference,) = case.references
+        nodes = [
+            add_segmentation(slicer.mrmlScene, part, volume_node, part.name) for part in (case.candidate, reference, case.draft)
+        ]
+        for node in nodes[1:]:
+            node.SetDisplayVisibility(False)
+        chosen.volume, chosen.protocol = volume_node, PROTOCOL_ID
+        chosen.candidate, chosen.reference, chosen.draft = nodes
+        if slicer.app.layoutManager() is not None:
+            slicer.util.setSliceViewerLayers(background=volume_node, fit=True)
+        return chosen
 
 
 class SegQCModuleTest(ScriptedLoadableModuleTest):
@@ -85,51 +131,32 @@ class SegQCModuleTest(ScriptedLoadableModuleTest):
 
     def test_logic_keeps_the_record_it_returns(self):
         from SegQCLib.mrml.record_node import read_record
-        from SegQCLib.protocol import shipped_protocols
 
-        volume_node, segmentation_node = self._box_in_a_volume()
-        record = SegQCModuleLogic().evaluate(volume_node, segmentation_node, next(iter(shipped_protocols())))
-        assert read_record(segmentation_node) == record
+        chosen = SegQCModuleLogic().loadSimulatedCase()
+        record = SegQCModuleLogic().evaluate(chosen.volume, chosen.candidate, chosen.protocol, [chosen.reference])
+        assert read_record(chosen.candidate) == record
 
-    def test_panel_evaluates_what_is_chosen_and_shows_the_verdict(self):
-        volume_node, segmentation_node = self._box_in_a_volume()
+    def test_every_step_opens_and_says_how_it_stands(self):
+        SegQCModuleLogic().loadSimulatedCase()
         widget = slicer.modules.segqcmodule.widgetRepresentation().self()
         widget.enter()
         try:
-            panel = widget.panel
-            panel.ui.volumeSelector.setCurrentNode(volume_node)
-            panel.ui.segmentationSelector.setCurrentNode(segmentation_node)
-            assert panel.ui.evaluateButton.enabled
-            panel.ui.evaluateButton.click()
-            assert panel.ui.verdictLabel.text in (_("Accept"), _("Review"), _("Reject"))
-            assert segmentation_node.GetNodeReference("SegQC.Measurements").GetNumberOfRows() > 0
+            for number, panel in enumerate(widget.column.panels):
+                widget.column.open(number)
+                assert [heading.collapsed for heading in widget.column.headings].count(False) == 1
+                assert panel.standing().words in widget.column.headings[number].text
         finally:
             widget.exit()
 
-    def test_closing_the_scene_empties_the_panel(self):
-        _volume_node, segmentation_node = self._box_in_a_volume()
+    def test_closing_the_scene_empties_the_choice_and_keeps_the_panels_alive(self):
+        SegQCModuleLogic().loadSimulatedCase()
         widget = slicer.modules.segqcmodule.widgetRepresentation().self()
         widget.enter()
         try:
-            widget.panel.ui.segmentationSelector.setCurrentNode(segmentation_node)
+            assert widget.session.case.volume is not None
             slicer.mrmlScene.Clear()
-            assert not widget.panel.ui.evaluateButton.enabled
-            assert widget.panel.ui.verdictLabel.text == _("Not evaluated")
+            assert widget.session.case.volume is None
+            SegQCModuleLogic().loadSimulatedCase()
+            assert widget.session.case.candidate is not None
         finally:
             widget.exit()
-
-    def _box_in_a_volume(self):
-        import numpy as np
-
-        from SegQCLib.case import Segment, Segmentation, Volume
-        from SegQCLib.geometry import Geometry
-        from SegQCLib.mrml.segmentation import add_segmentation
-        from SegQCLib.mrml.volume import add_volume
-
-        axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
-        geometry = Geometry((10, 20, 30), (2.0, 1.0, 1.0), (0.0, 0.0, 0.0), axes)
-        layer = np.zeros(geometry.size, np.uint8)
-        layer[2:6, 5:15, 5:25] = 1
-        segmentation = Segmentation("reader", geometry, (layer,), (Segment("liver", "liver", 1),))
-        volume_node = add_volume(slicer.mrmlScene, Volume(np.full(geometry.size, 40, np.int16), geometry), "CT")
-        return volume_node, add_segmentation(slicer.mrmlScene, segmentation, volume_node, "reader")

@@ -22,3 +22,7 @@ class BadDataError(Exception):
         self.where = str(where)
         self.found = found
         self.remedy = remedy
+
+
+class Cancelled(Exception):
+    """Raised out of a progress callback, to stop long work that somebody no longer wants; nothing is half done then."""

@@ -1,0 +1,140 @@
+"""The module's column: one collapsible step under the other, each with its light, and the way to the next open one."""
+
+from __future__ import annotations
+
+import ctk
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from SegQCLib.panels.panel import Light, Panel
+
+_ICONS = {
+    Light.OPEN: qt.QStyle.SP_ArrowRight,
+    Light.RUNNING: qt.QStyle.SP_BrowserReload,
+    Light.DONE: qt.QStyle.SP_DialogApplyButton,
+    Light.ATTENTION: qt.QStyle.SP_MessageBoxWarning,
+    Light.PROBLEM: qt.QStyle.SP_MessageBoxCritical,
+}
+
+
+class Column:
+    """Show the panels, one open at a time: then the next step's heading stays on the screen.
+
+    Parameters
+    ----------
+    session : Session
+    panels : sequence of Panel
+    layout : QVBoxLayout
+        The module's.
+    """
+
+    def __init__(self, session, panels, layout):
+        self.session = session
+        self.panels: list[Panel] = list(panels)
+        self.widget = qt.QWidget()
+        column = qt.QVBoxLayout(self.widget)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        self._next = qt.QPushButton()
+        self._next.setObjectName("nextStepButton")
+        self._next.connect("clicked(bool)", self.onNext)
+        column.addWidget(self._next)
+        self._lights, self.headings = [], []
+        self._open: set[int] = set()
+        for number, panel in enumerate(self.panels):
+            column.addLayout(self._row(number, panel))
+        column.addStretch(1)
+        layout.addWidget(self.widget)
+        self._opened_once = False
+        session.observe(self.onCaseChanged)
+        session.observeStandings(self.onStandingsChanged)
+        self.onCaseChanged()
+
+    def _row(self, number, panel):
+        row = qt.QHBoxLayout()
+        light = qt.QLabel()
+        light.setObjectName(f"light{number + 1}")
+        heading = ctk.ctkCollapsibleButton()
+        heading.setObjectName(f"step{number + 1}")
+        # Eight closed steps with Qt's margins would push an open one off the screen.
+        heading.collapsedHeight = 0
+        heading.collapsed = True
+        content = qt.QVBoxLayout(heading)
+        content.addWidget(panel.widget)
+        heading.connect("contentsCollapsed(bool)", self.onCollapsed)
+        row.addWidget(light, 0, qt.Qt.AlignTop)
+        row.addWidget(heading, 1)
+        self._lights.append(light)
+        self.headings.append(heading)
+        return row
+
+    def enter(self):
+        for panel in self.panels:
+            panel.enter()
+        self.onStandingsChanged()
+        if not self._opened_once:
+            self._opened_once = True
+            self.open(self.next_open() or 0)
+
+    def exit(self):
+        for panel in self.panels:
+            panel.exit()
+
+    def cleanup(self):
+        self._next.disconnect("clicked(bool)", self.onNext)
+        for heading in self.headings:
+            heading.disconnect("contentsCollapsed(bool)", self.onCollapsed)
+        for panel in self.panels:
+            panel.cleanup()
+        self.widget.deleteLater()
+
+    def next_open(self):
+        """Return the number of the first step that the reader should turn to, from 0, or None."""
+        return next((number for number, panel in enumerate(self.panels) if panel.standing().is_open), None)
+
+    def open(self, number):
+        """Open a step and close the others."""
+        self.headings[number].collapsed = False
+
+    def onNext(self, _checked=False):
+        number = self.next_open()
+        if number is not None:
+            self.open(number)
+
+    def onCollapsed(self, _collapsed):
+        opened = {number for number, heading in enumerate(self.headings) if not heading.collapsed}
+        if len(opened) > 1:
+            # Each of these calls back here, with one step less open.
+            for number in opened & self._open:
+                self.headings[number].collapsed = True
+        else:
+            self._open = opened
+
+    def onCaseChanged(self):
+        for panel in self.panels:
+            panel.onCaseChanged()
+        self.onStandingsChanged()
+
+    def onStandingsChanged(self):
+        style = slicer.app.style()
+        for number, (panel, light, heading) in enumerate(zip(self.panels, self._lights, self.headings, strict=True)):
+            standing = panel.standing()
+            heading.text = _("{number}. {title}: {standing}").format(
+                number=number + 1, title=panel.title(), standing=standing.words
+            )
+            # As tall as the heading's text, so that it grows with the font.
+            side = qt.QFontMetrics(heading.font).height()
+            light.setMinimumWidth(side)
+            icon = _ICONS.get(standing.light)
+            light.setPixmap(style.standardIcon(icon).pixmap(side, side) if icon is not None else qt.QPixmap())
+            light.setToolTip(standing.words)
+        self._showNext()
+
+    def _showNext(self):
+        number = self.next_open()
+        self._next.enabled = number is not None
+        if number is None:
+            self._next.text = _("Nothing is left to do")
+        else:
+            self._next.text = _("Next: {number}. {title}").format(number=number + 1, title=self.panels[number].title())

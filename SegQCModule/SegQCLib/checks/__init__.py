@@ -51,6 +51,7 @@ from SegQCLib.checks import (
     window_level,
 )
 from SegQCLib.findings import Finding
+from SegQCLib.progress import Progress, unwatched
 from SegQCLib.protocol import QCProtocol
 
 # These look at the image and its header only, so they can be asked before anything is segmented.
@@ -103,11 +104,12 @@ CHECKS = IMAGE_CHECKS + SEGMENTATION_CHECKS
 
 def why(check_id: str) -> str | None:
     """Return why a check is made, or None for a finding that comes from reading or preparing files."""
-    return next((check.WHY for check in CHECKS if check.ID == check_id), None)
+    return next((check.WHY for check in CHECKS if check_id == check.ID), None)
 
 
-def run_checks(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
+def run_checks(case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> Iterator[Finding]:
     """Yield the findings of every check that the protocol does not skip, in order."""
-    for check in CHECKS:
-        if check.ID not in protocol.skipped_checks:
-            yield from check.run(case, protocol)
+    asked = [check for check in CHECKS if check.ID not in protocol.skipped_checks]
+    for number, check in enumerate(asked):
+        progress(f"Checking: {check.ID.replace('_', ' ')}", number / len(asked))
+        yield from check.run(case, protocol)

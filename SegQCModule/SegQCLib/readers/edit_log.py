@@ -25,7 +25,8 @@ from SegQCLib.record import ProtocolIdentity
 SUFFIX = ".edit-log.jsonl"
 # A power failure loses at most this much; after a crash of the program nothing that was appended is lost.
 SYNC_INTERVAL_S = 1.0
-_LONGEST_NAME = 60
+# Two names, start and session must fit in the 255 bytes that file systems allow.
+_LONGEST_NAME_BYTES = 80
 _EVENT_KEYS = {"sequence": int, "time": str, "monotonic_s": float, "kind": str, "facts": dict}
 
 
@@ -157,9 +158,7 @@ class EditLog:
         TypeError, ValueError
             If the facts are no plain JSON values; NaN is none.
         """
-        self._sequence += 1
-        event = LogEvent(self._sequence, _wall_clock(), time.monotonic(), kind, dict(facts or {}))
-        line = _line(event)
+        line = _line(LogEvent(self._sequence + 1, _wall_clock(), time.monotonic(), kind, dict(facts or {})))
         if not self._is_open or self.check():
             return
         try:
@@ -172,6 +171,7 @@ class EditLog:
             self._cut_off_what_is_half_written()
             self.check()
             return
+        self._sequence += 1
         self._length += len(line)
         self._unsynced.set()
 
@@ -300,4 +300,5 @@ def _sentence(path: Path, error: OSError) -> str:
 def _in_a_file_name(text: str) -> str:
     """Return letters and digits of a text, anything else as -, so that every file system takes it."""
     letters = "".join(letter if letter.isalnum() else "-" for letter in unicodedata.normalize("NFC", text))
-    return "-".join(part for part in letters.split("-") if part)[:_LONGEST_NAME] or "unnamed"
+    name = "-".join(part for part in letters.split("-") if part)
+    return name.encode()[:_LONGEST_NAME_BYTES].decode(errors="ignore") or "unnamed"

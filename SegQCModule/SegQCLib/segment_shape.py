@@ -14,6 +14,7 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
 from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range, Structure, TechnicalLimitName
+from SegQCLib.runs import Runs, runs_of
 
 MOST_FINDINGS = 20  # of one check on one segment: a noisy mask has thousands of islands
 
@@ -50,6 +51,11 @@ class SegmentShape:
         return np.pad(self.segmentation.mask(self.segment, self.box), 1)
 
     @cached_property
+    def runs(self) -> Runs:
+        """The voxels of `mask` as runs along i."""
+        return runs_of(self.mask)
+
+    @cached_property
     def neighbours(self) -> NDArray[np.bool_]:
         """Voxels of other segments, on the same crop as `mask`; empty where the margin lies outside the image."""
         inside = tuple(
@@ -80,8 +86,7 @@ class SegmentShape:
 
     def areas(self, axis: int) -> NDArray[np.int64]:
         """Return the number of voxels in each plane across `axis`, without the margin's planes."""
-        others = tuple(a for a in range(3) if a != axis)
-        return np.count_nonzero(self.mask, axis=others)[1:-1]
+        return self.runs.areas(axis)[1:-1]
 
     def index(self, axis: int, crop_index: int) -> int:
         """Return the index on the grid of a plane of the crop."""
@@ -90,13 +95,6 @@ class SegmentShape:
     def planes_to_border(self, axis: int, last: bool) -> int:
         """Return how many planes of the image lie beyond the segment's first or last one along `axis`."""
         return self.geometry.size[axis] - self.box[axis].stop if last else self.box[axis].start
-
-    def touches_border(self, crop_box: Box) -> bool:
-        """Return whether a box of the crop, margin not included, reaches the border of the image on any side."""
-        return any(
-            self.index(axis, part.start) == 0 or self.index(axis, part.stop) == self.geometry.size[axis]
-            for axis, part in enumerate(crop_box)
-        )
 
     def plane_name(self, axis: int) -> str:
         """Return axial, coronal or sagittal: the plane across `axis`, or the nearest one on an oblique grid."""
@@ -171,21 +169,13 @@ def plane_box(axis: int, start: int, stop: int, shape: tuple[int, ...]) -> Box:
     return tuple(slice(start, stop) if a == axis else slice(0, n) for a, n in enumerate(shape))
 
 
-def shape_findings(
-    check: str,
-    words: str,
-    case: Case,
-    protocol: QCProtocol,
-    limit_name: TechnicalLimitName,
-    default: Range,
-    find: Callable[[SegmentShape, Range], ShapeErrors],
-    repair: str | None = None,
-) -> Iterator[Finding]:
-    """Yield one warning per error that `find` sees in the candidate's segments, or one PASS for all of them.
+@dataclass(frozen=True)
+class ShapeCheck:
+    """A check that looks for errors of shape in one segment at a time.
 
-    Parameters
+    Attributes
     ----------
-    check : str
+    id : str
         Id of the check.
     words : str
         What is looked for, in the plural, for the sentences: islands.
@@ -193,25 +183,42 @@ def shape_findings(
         The protocol's limit and what holds without it.
     find : callable
         Returns the errors of one segment outside of a limit.
-    repair : str, optional
+    repair : str or None
         Id of the repair that findings propose.
     """
-    judged = alarms = 0
-    for segment in case.candidate.segments:
-        box = case.candidate.box(segment)
-        if box is None:
-            continue
-        judged += 1
-        structure = protocol.structure_of(segment)
-        limit = protocol.technical_limit(limit_name, structure, default)
-        found = find(SegmentShape(case.candidate, segment, box, is_lesion(segment, structure)), limit)
-        alarms += found.count
-        start = [part.start - 1 for part in box]
+
+    id: str
+    words: str
+    limit_name: TechnicalLimitName
+    default: Range
+    find: Callable[[SegmentShape, Range], ShapeErrors]
+    repair: str | None = None
+
+    def run(self, case: Case, protocol: QCProtocol) -> Iterator[Finding]:
+        """Yield one warning per error in the candidate's segments, or one PASS for all of them."""
+        judged = alarms = 0
+        for segment in case.candidate.segments:
+            shape = shape_of(case.candidate, segment, protocol)
+            if shape is not None:
+                judged += 1
+                for finding in self.of_segment(shape, protocol):
+                    alarms += 1
+                    yield finding
+        if judged and not alarms:
+            message = f"No {self.words} in {judged} segment{'s' if judged > 1 else ''}."
+            yield Finding(self.id, Status.PASS, message, source=self.default.source)
+
+    def of_segment(self, shape: SegmentShape, protocol: QCProtocol) -> Iterator[Finding]:
+        """Yield one warning per error in one segment."""
+        segment, grid = shape.segment, shape.geometry
+        limit = protocol.technical_limit(self.limit_name, protocol.structure_of(segment), self.default)
+        found = self.find(shape, limit)
+        start = [part.start - 1 for part in shape.box]
         for error in found.shown:
             on_grid = tuple(slice(p.start + s, p.stop + s) for p, s in zip(error.crop_box, start, strict=True))
-            place = place_of(error.voxels, on_grid, case.candidate.geometry)
+            place = place_of(error.voxels, on_grid, grid)
             yield Finding(
-                check,
+                self.id,
                 Status.WARN,
                 error.message,
                 error.measured,
@@ -223,15 +230,20 @@ def shape_findings(
                 place.center_lps_mm,
                 place.size_voxels,
                 place.size_mm3,
-                repair,
+                self.repair,
             )
         rest = found.count - len(found.shown)
         if rest > 0:
-            message = f"{segment.name} has {rest:,} more {words}, none larger than those listed."
+            message = f"{segment.name} has {rest:,} more {self.words}, none larger than those listed."
             yield Finding(
-                check, Status.WARN, message, f"{found.count:,} in all", str(limit), limit.unit, limit.source, segment.name,
-                repair=repair,
+                self.id, Status.WARN, message, f"{found.count:,} in all", str(limit), limit.unit, limit.source, segment.name,
+                repair=self.repair,
             )  # fmt: skip
-    if judged and not alarms:
-        message = f"No {words} in {judged} segment{'s' if judged > 1 else ''}."
-        yield Finding(check, Status.PASS, message, source=default.source)
+
+
+def shape_of(segmentation: Segmentation, segment: Segment, protocol: QCProtocol) -> SegmentShape | None:
+    """Return a segment cut out of its grid, or None if it has no voxels."""
+    box = segmentation.box(segment)
+    if box is None:
+        return None
+    return SegmentShape(segmentation, segment, box, is_lesion(segment, protocol.structure_of(segment)))

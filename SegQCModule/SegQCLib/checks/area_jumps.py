@@ -9,7 +9,7 @@ import numpy as np
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
+from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeCheck, ShapeError, ShapeErrors, plane_box
 
 ID = "area_jumps"
 WHY = (
@@ -38,7 +38,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     that both neighbours have and the slice has not, or that only the slice has, must make half of the difference,
     so a branch that begins or a bend of a vessel raises no alarm. An empty slice is a skipped slice.
     """
-    yield from shape_findings(ID, "area jumps", case, protocol, "area_jump", DEFAULT, _find)
+    yield from SHAPE_CHECK.run(case, protocol)
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
@@ -75,3 +75,6 @@ def _jumps(shape: SegmentShape, axis: int, limit: Range) -> Iterator[ShapeError]
         )
         box = plane_box(axis, n + 2, n + 3, shape.mask.shape)
         yield ShapeError(message, f"{share:+.0f} %", np.moveaxis(differing[None], 0, axis), box)
+
+
+SHAPE_CHECK = ShapeCheck(ID, "area jumps", "area_jump", DEFAULT, _find)

@@ -10,7 +10,7 @@ import numpy as np
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
+from SegQCLib.segment_shape import SegmentShape, ShapeCheck, ShapeError, ShapeErrors, plane_box
 
 ID = "end_slices"
 WHY = (
@@ -35,7 +35,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
 
     Ends at the image's border belong to field_of_view, flat faces across j and i to flat_faces.
     """
-    yield from shape_findings(ID, "abrupt ends", case, protocol, "end_slice_area", DEFAULT, _find)
+    yield from SHAPE_CHECK.run(case, protocol)
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
@@ -64,3 +64,6 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
         errors.append(ShapeError(message, f"{share:.0f} %", plane[None], plane_box(0, n, n + 1, shape.mask.shape)))
     errors.sort(key=lambda error: -np.count_nonzero(error.voxels))
     return ShapeErrors(tuple(errors), len(errors))
+
+
+SHAPE_CHECK = ShapeCheck(ID, "abrupt ends", "end_slice_area", DEFAULT, _find)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
+from SegQCLib.segment_shape import SegmentShape, ShapeCheck, ShapeError, ShapeErrors, plane_box
 
 ID = "flat_faces"
 WHY = (
@@ -36,7 +36,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
 
     Faces at the image's border belong to field_of_view, those across the slices (k) to end_slices.
     """
-    yield from shape_findings(ID, "flat faces", case, protocol, "flat_face_mm2", DEFAULT, _find)
+    yield from SHAPE_CHECK.run(case, protocol)
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
@@ -83,3 +83,6 @@ def _next_planes(planes: NDArray[np.bool_], face: int, inward: int) -> list[NDAr
             previous = planes[n]
         n += inward
     return found
+
+
+SHAPE_CHECK = ShapeCheck(ID, "flat faces", "flat_face_mm2", DEFAULT, _find)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings, size_text, volume_text
+from SegQCLib.runs import cavity_numbers, runs_of
+from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeCheck, ShapeError, ShapeErrors, size_text, volume_text
 
 ID = "holes"
 WHY = (
@@ -39,11 +39,10 @@ def cavities_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.
     sizes : ndarray of int
         Voxels of each label; 0 for the mask and for the outside.
     """
-    labels, count = ndimage.label(~mask)
-    # The first voxel of the array is margin, and labels are given in the order of the array: the outside is 1.
-    sizes = np.bincount(labels.ravel(), minlength=2) if count > 1 else np.zeros(2, np.int64)
-    sizes[:2] = 0
-    return labels, sizes
+    cavities, numbers = cavity_numbers(runs_of(mask))
+    labels = np.where(mask, np.int32(0), np.int32(1))
+    labels.ravel()[cavities.indices()] = np.repeat(numbers, cavities.lengths)
+    return labels, np.bincount(numbers, cavities.lengths, minlength=2).astype(np.int64)
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
@@ -53,24 +52,32 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     labels. One larger than the segment makes it a shell: skin, a wall, a skull. Lesions are not judged: readers
     exclude cavities and necrosis on purpose.
     """
-    yield from shape_findings(ID, "holes", case, protocol, "hole_mm3", DEFAULT, _find, "fill_holes")
+    yield from SHAPE_CHECK.run(case, protocol)
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     if shape.is_lesion:
         return ShapeErrors((), 0)
-    labels, sizes = cavities_of(shape.mask)
-    if not sizes.any():
+    cavities, numbers = cavity_numbers(shape.runs)
+    if not len(numbers):
         return ShapeErrors((), 0)
-    sizes[sizes > np.count_nonzero(shape.mask)] = 0
-    boxes = ndimage.find_objects(labels)
-    empty = {int(n): (labels[boxes[n - 1]] == n) & ~shape.neighbours[boxes[n - 1]] for n in np.flatnonzero(sizes)}
-    counts = {n: int(np.count_nonzero(voxels)) for n, voxels in empty.items()}
-    holes = [n for n, count in counts.items() if count >= _SMALLEST and count * shape.voxel_mm3 not in limit]
+    number = np.repeat(numbers, cavities.lengths)
+    voxels = cavities.indices()
+    sizes = np.bincount(number)
+    free = (sizes[number] <= np.count_nonzero(shape.mask)) & ~shape.neighbours.ravel()[voxels]
+    counts = np.bincount(number[free], minlength=len(sizes))
+    holes = [int(n) for n in np.flatnonzero(counts >= _SMALLEST) if counts[n] * shape.voxel_mm3 not in limit]
     holes.sort(key=lambda n: -counts[n])
     errors = []
     for n in holes[:MOST_FINDINGS]:
+        box = cavities.select(numbers == n).box()
+        empty = np.zeros([part.stop - part.start for part in box], bool)
+        index = np.unravel_index(voxels[free & (number == n)], shape.mask.shape)
+        empty[tuple(axis - part.start for axis, part in zip(index, box, strict=True))] = True
         volume_mm3 = counts[n] * shape.voxel_mm3
         message = f"{shape.segment.name} has a hole of {size_text(counts[n], volume_mm3)}."
-        errors.append(ShapeError(message, volume_text(volume_mm3), empty[n], boxes[n - 1]))
+        errors.append(ShapeError(message, volume_text(volume_mm3), empty, box))
     return ShapeErrors(tuple(errors), len(holes))
+
+
+SHAPE_CHECK = ShapeCheck(ID, "holes", "hole_mm3", DEFAULT, _find, "fill_holes")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from SegQCLib.case import Box, Case
+from SegQCLib.case import Case
 from SegQCLib.checks.skipped_slices import Gap, find_gaps
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings, size_text, volume_text
+from SegQCLib.runs import Runs, piece_numbers, runs_of
+from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeCheck, ShapeError, ShapeErrors, size_text, volume_text
 
 ID = "islands"
 WHY = (
@@ -40,14 +41,25 @@ class Pieces:
 
     Attributes
     ----------
-    labels : ndarray of int
-        0 background, n the n-th piece: voxels that share a face, edge or corner (26-connected), also across skipped slices.
+    runs : Runs
+        Of the mask's voxels.
+    numbers : ndarray of int, shape (runs,)
+        Which piece each run belongs to, from 1: voxels that share a face, edge or corner (26-connected), also across
+        skipped slices.
     sizes : ndarray of int
         Voxels of each piece; sizes[0] is 0.
     """
 
-    labels: NDArray[np.int32]
+    runs: Runs
+    numbers: NDArray[np.int32]
     sizes: NDArray[np.int64]
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """The number of each voxel's piece, made anew at each call; 0 is background."""
+        labels = np.zeros(self.runs.shape, np.int32)
+        labels.ravel()[self.runs.indices()] = np.repeat(self.numbers, self.runs.lengths)
+        return labels
 
     @property
     def parts(self) -> NDArray[np.int64]:
@@ -62,22 +74,34 @@ class Pieces:
         small = np.flatnonzero((self.sizes > 0) & (self.sizes < PART * self.sizes.max()))
         return small[np.argsort(-self.sizes[small], kind="stable")]
 
+    @cached_property
+    def _by_piece(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        order = np.argsort(self.numbers, kind="stable")
+        return order, np.searchsorted(self.numbers[order], np.arange(len(self.sizes) + 1))
+
+    def piece(self, number: int) -> Runs:
+        """Return the runs of one piece."""
+        order, first = self._by_piece
+        own = order[first[number] : first[number + 1]]
+        return Runs(self.runs.shape, self.runs.starts[own], self.runs.stops[own])
+
 
 def pieces_of(mask: NDArray[np.bool_], gaps: list[Gap]) -> Pieces:
-    """Return the pieces of a mask, taking what `gaps` interrupt as one piece."""
-    labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    """Return the pieces of a mask with an empty margin, taking what `gaps` interrupt as one piece."""
+    runs = runs_of(mask)
+    numbers = piece_numbers(runs)
+    count = int(numbers.max(initial=0))
     if count > 1 and gaps:
-        root = np.arange(count + 1)
+        labels = Pieces(runs, numbers, np.empty(0, np.int64)).labels
+        root = np.arange(count + 1, dtype=np.int32)
         for gap in gaps:
             planes = np.moveaxis(labels, gap.axis, 0)
             before, after = planes[gap.start - 1], planes[gap.stop]
             both = (before > 0) & (after > 0)
             for a, b in np.unique(np.column_stack([before[both], after[both]]), axis=0):
                 root[root == root[b]] = root[a]
-        labels = root[labels].astype(np.int32)
-    sizes = np.bincount(labels.ravel(), minlength=2) if count > 1 else np.array([0, np.count_nonzero(mask)])
-    sizes[0] = 0
-    return Pieces(labels, sizes)
+        numbers = root[numbers]
+    return Pieces(runs, numbers, np.bincount(numbers, runs.lengths, minlength=2).astype(np.int64))
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
@@ -86,7 +110,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     A piece that reaches the border of the image may continue into the body outside, so it is no island. Nor is a
     crumb beside a body that is hardly thicker than a voxel.
     """
-    yield from shape_findings(ID, "islands", case, protocol, "island_mm3", DEFAULT, _find, "remove_islands")
+    yield from SHAPE_CHECK.run(case, protocol)
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
@@ -97,25 +121,50 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     pieces = pieces_of(shape.mask, find_gaps(shape.mask))
     if not len(pieces.islands):
         return ShapeErrors((), 0)
-    boxes = ndimage.find_objects(pieces.labels)
-    islands = [
-        int(n) for n in pieces.islands if pieces.sizes[n] * shape.voxel_mm3 not in limit and not shape.touches_border(boxes[n - 1])
-    ]
+    at_border = set(np.unique(pieces.numbers[_at_border(shape, pieces.runs)]).tolist())
+    islands = [int(n) for n in pieces.islands if pieces.sizes[n] * shape.voxel_mm3 not in limit and int(n) not in at_border]
     if not islands:
         return ShapeErrors((), 0)
-    body = (pieces.sizes >= pieces.sizes[pieces.parts].min())[pieces.labels]
+    body = shape.mask.copy()
+    body.ravel()[pieces.runs.select(~np.isin(pieces.numbers, pieces.parts)).indices()] = False
     surface = body & ~_enclosed(body)
-    tree = cKDTree(np.argwhere(surface) * shape.voxel_mm, leafsize=32, balanced_tree=False, compact_nodes=False)
-
-    def distance_mm(number: int) -> float:
-        box = boxes[number - 1]
-        points = (np.argwhere(pieces.labels[box] == number) + [part.start for part in box]) * shape.voxel_mm
-        return float(tree.query(points)[0].min())
-
-    if np.count_nonzero(body & ~surface) < _SHEET * np.count_nonzero(body):
-        islands = [n for n in islands if distance_mm(n) > _CRUMB_MM]
-    shown = tuple(_error(shape, pieces, boxes[n - 1], n, distance_mm(n)) for n in islands[:MOST_FINDINGS])
+    voxels = np.count_nonzero(body)
+    if voxels - np.count_nonzero(surface) < _SHEET * voxels:
+        islands = [n for n in islands if _distance_mm(surface, pieces.piece(n), shape.voxel_mm) > _CRUMB_MM]
+    shown = tuple(_error(shape, pieces.piece(n), surface) for n in islands[:MOST_FINDINGS])
     return ShapeErrors(shown, len(islands))
+
+
+def _at_border(shape: SegmentShape, runs: Runs) -> NDArray[np.bool_]:
+    """Return which runs reach the border of the image on any side."""
+    _, j, i = runs.shape
+    ends = ((runs.starts // i // j,) * 2, (runs.starts // i % j,) * 2, (runs.starts % i, (runs.stops - 1) % i))
+    found = np.zeros(len(runs.starts), bool)
+    for axis, (first, last) in enumerate(ends):
+        if shape.planes_to_border(axis, last=False) == 0:
+            found |= first == 1
+        if shape.planes_to_border(axis, last=True) == 0:
+            found |= last == runs.shape[axis] - 2
+    return found
+
+
+def _distance_mm(surface: NDArray[np.bool_], piece: Runs, voxel_mm: NDArray[np.float64]) -> float:
+    """Return the distance between the voxels of a piece and the nearest ones of a surface, in mm."""
+    box, size = piece.box(), np.array(surface.shape)
+    low, high = np.array([part.start for part in box]), np.array([part.stop for part in box])
+    points = np.column_stack(np.unravel_index(piece.indices(), surface.shape)) * voxel_mm
+    reach_mm = 8 * float(voxel_mm.max())
+    # A surface has hundreds of thousands of voxels, and most islands lie a few away from it.
+    while True:
+        reach = np.ceil(reach_mm / voxel_mm).astype(int)
+        start, stop = np.maximum(low - reach, 0), np.minimum(high + reach, size)
+        near = np.argwhere(surface[tuple(map(slice, start, stop))])
+        whole = not start.any() and np.array_equal(stop, size)
+        if len(near):
+            distance_mm = float(cKDTree((near + start) * voxel_mm).query(points)[0].min())
+            if whole or distance_mm <= reach_mm:
+                return distance_mm
+        reach_mm = distance_mm if len(near) else 2 * reach_mm
 
 
 def _enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -128,8 +177,12 @@ def _enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return enclosed
 
 
-def _error(shape: SegmentShape, pieces: Pieces, box: Box, number: int, distance_mm: float) -> ShapeError:
-    volume_mm3 = pieces.sizes[number] * shape.voxel_mm3
-    size = size_text(pieces.sizes[number], volume_mm3)
+def _error(shape: SegmentShape, piece: Runs, surface: NDArray[np.bool_]) -> ShapeError:
+    box, voxels = piece.box(), int(piece.lengths.sum())
+    volume_mm3 = voxels * shape.voxel_mm3
+    size, distance_mm = size_text(voxels, volume_mm3), _distance_mm(surface, piece, shape.voxel_mm)
     message = f"{shape.segment.name} has an island of {size}, {distance_mm:.1f} mm from its body."
-    return ShapeError(message, volume_text(volume_mm3), pieces.labels[box] == number, box)
+    return ShapeError(message, volume_text(volume_mm3), piece.mask(box), box)
+
+
+SHAPE_CHECK = ShapeCheck(ID, "islands", "island_mm3", DEFAULT, _find, "remove_islands")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import AXES, MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, plane_box, shape_findings
+from SegQCLib.segment_shape import AXES, MOST_FINDINGS, SegmentShape, ShapeCheck, ShapeError, ShapeErrors, plane_box
 
 ID = "skipped_slices"
 WHY = (
@@ -90,7 +90,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
 
     The size of a finding is an estimate: the overlap of the cross-sections on both sides, times the slices.
     """
-    yield from shape_findings(ID, "skipped slices", case, protocol, ID, DEFAULT, _find, "interpolate_slices")
+    yield from SHAPE_CHECK.run(case, protocol)
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
@@ -113,3 +113,6 @@ def _error(shape: SegmentShape, gap: Gap) -> ShapeError:
     box = plane_box(gap.axis, gap.start, gap.stop, shape.mask.shape)
     measured = f"{gap.planes} slice{'s' if gap.planes > 1 else ''}"
     return ShapeError(message, measured, np.moveaxis(missed, 0, gap.axis), box)
+
+
+SHAPE_CHECK = ShapeCheck(ID, "skipped slices", ID, DEFAULT, _find, "interpolate_slices")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeError, ShapeErrors, shape_findings
+from SegQCLib.runs import Runs
+from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeCheck, ShapeError, ShapeErrors
 
 ID = "spikes"
 WHY = (
@@ -33,36 +34,23 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
 
     Lesions may be spiculated, so they are not judged.
     """
-    yield from shape_findings(ID, "spikes", case, protocol, "spike_voxels", DEFAULT, _find)
+    yield from SHAPE_CHECK.run(case, protocol)
 
 
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     if shape.is_lesion:
         return ShapeErrors((), 0)
-    neighbours = _neighbour_counts(shape.mask)
-    spikes = _spikes(shape.mask, neighbours)
+    spikes = _spikes(shape.mask, shape.runs)
     spikes = sorted((spike for spike in spikes if len(spike) not in limit), key=len, reverse=True)
     return ShapeErrors(tuple(_error(shape, spike) for spike in spikes[:MOST_FINDINGS]), len(spikes))
 
 
-def _neighbour_counts(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return how many of the 26 voxels around each voxel belong to the mask; the margin's own counts are not used."""
-    counts = mask.astype(np.uint8)
-    for axis in range(3):
-        lines = np.moveaxis(counts, axis, 0)
-        total = lines.copy()
-        total[1:] += lines[:-1]
-        total[:-1] += lines[1:]
-        counts = np.moveaxis(total, 0, axis)
-    return counts - mask
-
-
-def _spikes(mask: NDArray[np.bool_], neighbours: NDArray[np.uint8]) -> Iterator[NDArray[np.int64]]:
+def _spikes(mask: NDArray[np.bool_], runs: Runs) -> Iterator[NDArray[np.int64]]:
     """Yield the voxels of each chain from its tip to where it widens into a body, shape (n, 3)."""
     # Flat indices: a noisy mask has a hundred thousand tips. The margin keeps steps from wrapping around.
-    inside, counts = mask.ravel(), neighbours.ravel()
+    inside = mask.ravel()
     steps = np.array([np.dot(step, (mask.shape[1] * mask.shape[2], mask.shape[2], 1)) for step in _AROUND])
-    for tip in np.flatnonzero(inside & (counts == 1)).tolist():
+    for tip in _tips(inside, runs, steps):
         chain = [tip]
         while True:
             around = steps + chain[-1]
@@ -70,8 +58,20 @@ def _spikes(mask: NDArray[np.bool_], neighbours: NDArray[np.uint8]) -> Iterator[
             if len(onward) != 1 or onward[0] in chain:
                 break
             chain.append(onward[0])
-        if any(counts[index] >= _BODY for index in onward):
+        if any(np.count_nonzero(inside[steps + index]) >= _BODY for index in onward):
             yield np.column_stack(np.unravel_index(chain, mask.shape))
+
+
+def _tips(inside: NDArray[np.bool_], runs: Runs, steps: NDArray[np.int64]) -> list[int]:
+    """Return the voxels with one neighbour, in order."""
+    # Between two voxels of its run, a voxel has two already.
+    tips = np.union1d(runs.starts, runs.stops - 1)
+    counts = np.zeros(len(tips), np.uint8)
+    for step in steps:
+        counts += inside[tips + step]
+        few = counts <= 1
+        tips, counts = tips[few], counts[few]
+    return tips[counts == 1].tolist()
 
 
 def _error(shape: SegmentShape, spike: NDArray[np.int64]) -> ShapeError:
@@ -82,3 +82,6 @@ def _error(shape: SegmentShape, spike: NDArray[np.int64]) -> ShapeError:
     message = f"{shape.segment.name} has a spike one voxel wide and {len(spike)} voxels long ({length_mm:.1f} mm between its ends)."
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return ShapeError(message, f"{len(spike)} voxels", voxels, box)
+
+
+SHAPE_CHECK = ShapeCheck(ID, "spikes", "spike_voxels", DEFAULT, _find)

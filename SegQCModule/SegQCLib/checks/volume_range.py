@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from SegQCLib.case import Box, Case, Segment
 from SegQCLib.findings import Finding, Status
 from SegQCLib.place import place_of
@@ -40,12 +42,13 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
 
 def _finding(case: Case, segment: Segment, box: Box, limit: Range) -> Finding | None:
     grid = case.candidate.geometry
-    place = place_of(case.candidate.mask(segment, box), box, grid)
-    volume_ml = place.size_mm3 / 1000
+    mask = case.candidate.mask(segment, box)
+    volume_ml = np.count_nonzero(mask) * grid.voxel_volume_mm3 / 1000
     too_small = limit.minimum is not None and volume_ml < limit.minimum
     cut_off = any(part.start == 0 or part.stop == voxels for part, voxels in zip(box, grid.size, strict=True))
     if volume_ml in limit or (too_small and cut_off):
         return None
+    place = place_of(mask, box, grid)
     question = "is part of it missing" if too_small else "is something else in it"
     message = f"{segment.name} has {_shown(volume_ml, limit)}; expected is {limit}. An unusual patient, or {question}?"
     return Finding(ID, Status.WARN, message, _shown(volume_ml, limit), str(limit), "ml", limit.source, segment.name, **vars(place))

@@ -1,0 +1,146 @@
+"""A mask as runs of voxels along i: connected pieces and cavities in a tenth of the time that voxels take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from SegQCLib.case import Box
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Runs of voxels of an array, as flat indices; ascending, never touching each other.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the array (k, j, i).
+    starts, stops : ndarray of int
+        First voxel of each run, and one past its last.
+    """
+
+    shape: tuple[int, int, int]
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return self.stops - self.starts
+
+    def select(self, wanted: NDArray[np.bool_]) -> Runs:
+        return Runs(self.shape, self.starts[wanted], self.stops[wanted])
+
+    def indices(self) -> NDArray[np.int64]:
+        """Return the flat index of every voxel, in order."""
+        lengths = self.lengths
+        before = np.cumsum(lengths) - lengths
+        return np.repeat(self.starts - before, lengths) + np.arange(int(lengths.sum()))
+
+    def areas(self, axis: int) -> NDArray[np.int64]:
+        """Return the number of voxels in each plane across `axis`."""
+        k, j, i = self.shape
+        if axis == 2:
+            steps = np.bincount(self.starts % i, minlength=i + 1)
+            steps = steps - np.bincount((self.stops - 1) % i + 1, minlength=i + 1)
+            return np.cumsum(steps)[:i]
+        row = self.starts // i
+        plane = row // j if axis == 0 else row % j
+        return np.bincount(plane, self.lengths, minlength=k if axis == 0 else j).astype(np.int64)
+
+    def box(self) -> Box:
+        """Return the bounding box; there must be at least one run."""
+        _, j, i = self.shape
+        row, first, last = self.starts // i, self.starts % i, (self.stops - 1) % i
+        parts = ((row // j, row // j), (row % j, row % j), (first, last))
+        return tuple(slice(int(low.min()), int(high.max()) + 1) for low, high in parts)
+
+    def mask(self, box: Box) -> NDArray[np.bool_]:
+        """Return the voxels as the part `box` of the array; all runs must lie in it."""
+        found = np.zeros([part.stop - part.start for part in box], bool)
+        index = np.unravel_index(self.indices(), self.shape)
+        found[tuple(axis - part.start for axis, part in zip(index, box, strict=True))] = True
+        return found
+
+
+def runs_of(mask: NDArray[np.bool_]) -> Runs:
+    """Return the runs of a mask whose first and last voxel along i are empty, as in a mask with a margin."""
+    flat = np.ascontiguousarray(mask).ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    return Runs(mask.shape, edges[::2], edges[1::2])
+
+
+def piece_numbers(runs: Runs) -> NDArray[np.int32]:
+    """Return the number of the piece that each run belongs to.
+
+    Parameters
+    ----------
+    runs : Runs
+        Of a mask with an empty margin on all six sides.
+
+    Returns
+    -------
+    ndarray of int, shape (runs,)
+        From 1, in the order of the first voxel of each piece in the array, as scipy.ndimage.label gives them.
+        Voxels that share a face, edge or corner are one piece (26-connected).
+    """
+    plane, row = runs.shape[1] * runs.shape[2], runs.shape[2]
+    # Half of the eight rows around a row: the other half sees the same pairs from the other side.
+    pairs = [_overlapping(runs, runs, step, reach=1) for step in (row, plane - row, plane, plane + row)]
+    return _numbered(len(runs.starts), pairs) + 1
+
+
+def cavity_numbers(runs: Runs) -> tuple[Runs, NDArray[np.int32]]:
+    """Return the runs of a mask's cavities, and the number of the cavity that each belongs to.
+
+    Parameters
+    ----------
+    runs : Runs
+        Of a mask with an empty margin on all six sides: through it the outside is one.
+
+    Returns
+    -------
+    cavities : Runs
+        Voxels that reach the outside through no shared face (6-connected).
+    numbers : ndarray of int, shape (cavity runs,)
+        From 2, in the order of the first voxel of each cavity in the array: 0 and 1 are the mask and the outside, as in
+        scipy.ndimage.label of the inverted mask.
+    """
+    row, plane = runs.shape[2], runs.shape[1] * runs.shape[2]
+    # What lies between one run and the next; a gap that goes on in another row contains margin, so it is outside.
+    gaps = Runs(runs.shape, np.r_[0, runs.stops], np.r_[runs.starts, plane * runs.shape[0]])
+    inner = np.flatnonzero((gaps.starts[1:-1] - 1) // row == gaps.stops[1:-1] // row) + 1
+    node = np.zeros(len(gaps.starts), np.int64)
+    node[inner] = np.arange(1, len(inner) + 1)
+    enclosed = Runs(runs.shape, gaps.starts[inner], gaps.stops[inner])
+    pairs = []
+    for step in (row, -row, plane, -plane):
+        own, other = _overlapping(enclosed, gaps, step, reach=0)
+        pairs.append((own + 1, node[other]))
+    numbers = _numbered(len(inner) + 1, pairs)
+    closed = numbers[1:] > 0
+    return enclosed.select(closed), numbers[1:][closed] + 1
+
+
+def _overlapping(runs: Runs, others: Runs, step: int, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which runs, moved by `step` voxels and made longer by `reach` at both ends, share a voxel with which others."""
+    first = np.searchsorted(others.stops, runs.starts + (step - reach), side="right")
+    stop = np.searchsorted(others.starts, runs.stops + (step + reach), side="left")
+    counts = np.maximum(stop - first, 0)
+    before = np.cumsum(counts) - counts
+    return np.repeat(np.arange(len(counts)), counts), np.repeat(first - before, counts) + np.arange(int(counts.sum()))
+
+
+def _numbered(nodes: int, pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> NDArray[np.int32]:
+    """Return the component of each node, numbered from 0 in the order of their first nodes."""
+    own, other = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    graph = coo_array((np.ones(len(own), np.int32), (own, other)), shape=(nodes, nodes))
+    _, found = connected_components(graph, directed=False)
+    _, first, numbers = np.unique(found, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int32)
+    rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
+    return rank[numbers]

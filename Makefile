@@ -1,4 +1,5 @@
 # make demo: the sample cases, end to end. make test: lint and every test. Both need only Python and pip.
+# make gui: Slicer's module in a window of its own. make nightly: long proofs. make bench: speed beside peers.
 
 # Slicer's Python is 3.12. A name counts only if it starts: pyenv leaves shims of versions that are not selected.
 PYTHON := $(shell for name in python3.12 python3.11 python3.13 python3 python; do \
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint gui nightly bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.product
@@ -19,6 +20,14 @@ test: $(VENV)/.test lint
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The Slicer module on the sample CT, outside Slicer (Testing/slicer_host); SCREENSHOT=file.png makes a picture and leaves.
+gui: $(VENV)/.test
+	PYTHONPATH=Testing:SegQCModule $(BIN)/python -m slicer_host $(if $(SCREENSHOT),--screenshot $(SCREENSHOT))
+
+# Proofs that take longer than a landing may wait for; the last results stand in Benchmarks/README.md.
+nightly: $(VENV)/.test
+	$(BIN)/python -m pytest -q -m nightly
 
 bench: $(VENV)/.test
 	$(BIN)/python Benchmarks/evaluate_case.py

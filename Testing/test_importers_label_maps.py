@@ -181,7 +181,7 @@ def test_other_files_are_refused_with_what_to_do(tmp_path, totalsegmentator):
         (tmp_path / "c.hdr", "Analyze"),
         (tmp_path / "mesh.stl", "surface"),
         (tmp_path / "lone.mhd", "lone.zraw, which is missing"),
-        (dicom, "DICOM SEG or RTSTRUCT"),
+        (dicom, "not a DICOM segmentation but another DICOM object"),
     ):
         with pytest.raises(BadDataError, match=words):
             read_segmentation(path)

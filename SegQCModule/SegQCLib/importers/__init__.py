@@ -7,11 +7,11 @@ from pathlib import Path
 from SegQCLib.case import Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import read_file_header, refuse_unread_kinds
-from SegQCLib.importers import label_map, slicer_segmentation
+from SegQCLib.importers import dicom_seg, label_map, slicer_segmentation
 from SegQCLib.importers.label_names import read_label_names
 
 # The first that recognises a header reads the file: a .seg.nrrd is also a plain NRRD.
-IMPORTERS = (slicer_segmentation, label_map)
+IMPORTERS = (slicer_segmentation, label_map, dicom_seg)
 
 
 def read_segmentation(path: Path, *, labels: str | None = None, name: str | None = None) -> Segmentation:
@@ -20,12 +20,12 @@ def read_segmentation(path: Path, *, labels: str | None = None, name: str | None
     Parameters
     ----------
     path : Path
-        A label map (NIfTI-1, NRRD, MetaImage) or a segmentation of 3D Slicer (.seg.nrrd).
+        A label map (NIfTI-1, NRRD, MetaImage), a segmentation of 3D Slicer (.seg.nrrd) or a DICOM SEG.
     labels : str, optional
         What the numbers of a label map mean: `totalsegmentator`, `totalsegmentator_mr`, the path of an
         nnU-Net dataset.json or of a names JSON. Every label of the table becomes a segment, also one
         without voxels: whoever uses a table has looked for all of its structures. Without a table,
-        the values present become label_1, label_2 ... A .seg.nrrd brings its own names and keeps them.
+        the values present become label_1, label_2 ... A .seg.nrrd and a DICOM SEG bring their own names and keep them.
     name : str, optional
         How the segmentation is called where people read it; default: the file's name without ending.
 
@@ -43,7 +43,8 @@ def read_segmentation(path: Path, *, labels: str | None = None, name: str | None
     raise BadDataError(
         path,
         "is not a segmentation file that SegQC knows.",
-        "Give a label map as NIfTI (.nii, .nii.gz), NRRD or MetaImage (.mha, .mhd), or a segmentation of 3D Slicer (.seg.nrrd).",
+        "Give a label map as NIfTI (.nii, .nii.gz), NRRD or MetaImage (.mha, .mhd), a segmentation of 3D Slicer (.seg.nrrd),"
+        " or a DICOM SEG.",
     )
 
 

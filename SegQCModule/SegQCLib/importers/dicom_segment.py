@@ -1,0 +1,112 @@
+"""One item of DICOM's Segment Sequence (0062,0002) as a Segment: name, codes, colour, algorithm, tracking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from SegQCLib.case import Code, Segment, Terminology
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+# DICOM points to ICC's white, D50, but what writes SEG files (dcmtk for dcmqi and Slicer, highdicom) takes sRGB's own, D65:
+# only with that does a colour come back as it was chosen.
+_D65_WHITE = np.array([0.95047, 1.0, 1.08883])
+_XYZ_TO_SRGB = np.array(
+    [[3.2404542, -1.5371385, -0.4985314], [-0.9692660, 1.8760108, 0.0415560], [0.0556434, -0.2040259, 1.0572252]]
+)
+
+
+def segment_from_item(item: Dataset, layer: int) -> Segment:
+    """Return what a Segment Sequence item says, with the Segment Number as label value.
+
+    References
+    ----------
+    DICOM PS3.3 C.8.20.4 (Segment Description Macro), 10.16 (Algorithm Identification Macro).
+    """
+    number = int(item.SegmentNumber)
+    algorithm = _first(item, "SegmentationAlgorithmIdentificationSequence")
+    return Segment(
+        id=f"segment_{number}",
+        name=_text(item, "SegmentLabel") or f"segment_{number}",
+        label_value=number,
+        layer=layer,
+        terminology=_terminology(item),
+        color=_color(item),
+        algorithm_type=_text(item, "SegmentAlgorithmType"),
+        algorithm_name=_text(item, "SegmentAlgorithmName") or _text(algorithm, "AlgorithmName"),
+        algorithm_version=_text(algorithm, "AlgorithmVersion"),
+        algorithm_parameters=_text(algorithm, "AlgorithmParameters"),
+        algorithm_family=_code(algorithm, "AlgorithmFamilyCodeSequence"),
+        tracking_id=_text(item, "TrackingID"),
+        tracking_uid=_text(item, "TrackingUID"),
+    )
+
+
+def color_from_cielab(encoded: tuple[int, int, int]) -> tuple[float, float, float]:
+    """Return Recommended Display CIELab Value (0062,000D) as sRGB, 0 to 1; colours outside sRGB are cut to its edge.
+
+    References
+    ----------
+    DICOM PS3.3 C.10.7.1.1 (encoding in 16 bits); CIE 15:2004 (CIELab); IEC 61966-2-1 (sRGB).
+    """
+    lightness, a, b = encoded[0] * 100 / 65535, encoded[1] * 255 / 65535 - 128, encoded[2] * 255 / 65535 - 128
+    y = (lightness + 16) / 116
+    f = np.array([y + a / 500, y, y - b / 200])
+    edge = 6 / 29
+    xyz = _D65_WHITE * np.where(f > edge, f**3, 3 * edge**2 * (f - 4 / 29))
+    linear = np.clip(_XYZ_TO_SRGB @ xyz, 0, 1)
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return tuple(float(value) for value in np.clip(srgb, 0, 1))
+
+
+def _color(item: Dataset) -> tuple[float, float, float] | None:
+    encoded = item.get("RecommendedDisplayCIELabValue")
+    return color_from_cielab(tuple(int(value) for value in encoded)) if encoded is not None and len(encoded) == 3 else None
+
+
+def _terminology(item: Dataset) -> Terminology | None:
+    kind = _first(item, "SegmentedPropertyTypeCodeSequence")
+    category_code, type_code = _code(item, "SegmentedPropertyCategoryCodeSequence"), _as_code(kind)
+    if category_code is None or type_code is None:
+        return None
+    region = _first(item, "AnatomicRegionSequence")
+    return Terminology(
+        category=category_code,
+        type=type_code,
+        modifier=_code(kind, "SegmentedPropertyTypeModifierCodeSequence"),
+        region=_as_code(region),
+        region_modifier=_code(region, "AnatomicRegionModifierSequence"),
+    )
+
+
+def _code(item: Dataset | None, keyword: str) -> Code | None:
+    return _as_code(_first(item, keyword))
+
+
+def _as_code(item: Dataset | None) -> Code | None:
+    """Return a code sequence item; SNOMED-RT codes of older files as the SNOMED CT codes that DICOM replaced them with."""
+    from pydicom.sr import _snomed_dict
+
+    value = _text(item, "CodeValue") or _text(item, "LongCodeValue") or _text(item, "URNCodeValue")
+    scheme = _text(item, "CodingSchemeDesignator") or ("URN" if value and _text(item, "URNCodeValue") else None)
+    if value is None or scheme is None:
+        return None
+    meaning = _text(item, "CodeMeaning") or value
+    if scheme in ("SRT", "SNM3", "99SDM"):
+        # PS3.16 annex O lists the pairs; pydicom carries them for its own comparison of codes.
+        newer = _snomed_dict.mapping["SRT"].get(value)
+        return Code(value, scheme, meaning) if newer is None else Code(newer, "SCT", meaning)
+    return Code(value, scheme, meaning)
+
+
+def _first(item: Dataset | None, keyword: str) -> Dataset | None:
+    sequence = None if item is None else item.get(keyword)
+    return sequence[0] if sequence else None
+
+
+def _text(item: Dataset | None, keyword: str) -> str | None:
+    value = None if item is None else item.get(keyword)
+    return str(value).strip() or None if value is not None else None

@@ -31,28 +31,16 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     Two different structures of the protocol with the same voxels are a failure; anything else (a draft
     left beside its correction, two margins that are equal on purpose) is a warning.
     """
-    candidate, found = case.candidate, False
-    for a, b in _similar(candidate):
-        share = dice_of(candidate, a, b)
-        if share < DEFAULT.maximum:
-            continue
-        found = True
-        structures = (protocol.structure_of(a), protocol.structure_of(b))
-        different = None not in structures and structures[0] != structures[1]
-        box = candidate.box(a)
-        place = place_of(candidate.mask(a, box), box, candidate.geometry)
-        message = (
-            f"{a.name} and {b.name} are the same voxels (Dice {share:.3f}): one of them is probably a copy, or has the"
-            " wrong name. Delete it or rename it."
-        )
-        status = Status.FAIL if different else Status.WARN
-        measured, allowed = f"Dice {share:.3f}", f"Dice below {DEFAULT.maximum:g}"
-        yield Finding(ID, status, message, measured, allowed, "1", DEFAULT.source, a.name, **vars(place))
+    found = False
+    for a, b in pairs(case.candidate, protocol):
+        for finding in of_pair(case.candidate, protocol, a, b):
+            found = True
+            yield finding
     if not found:
         yield Finding(ID, Status.PASS, "No two segments are the same voxels.", source=DEFAULT.source)
 
 
-def _similar(candidate: Segmentation) -> Iterator[tuple[Segment, Segment]]:
+def pairs(candidate: Segmentation, protocol: QCProtocol) -> Iterator[tuple[Segment, Segment]]:  # noqa: ARG001
     """Yield the pairs that are large enough for each other; segments of one layer cannot share a voxel."""
     if len({segment.layer for segment in candidate.segments}) < 2:
         return
@@ -61,6 +49,24 @@ def _similar(candidate: Segmentation) -> Iterator[tuple[Segment, Segment]]:
         largest_dice = 2 * min(a_count, b_count) / (a_count + b_count)
         if a.layer != b.layer and largest_dice >= DEFAULT.maximum:
             yield a, b
+
+
+def of_pair(candidate: Segmentation, protocol: QCProtocol, a: Segment, b: Segment) -> Iterator[Finding]:
+    """Yield the finding about two segments with voxels, `a` listed before `b`, if their voxels are the same."""
+    share = dice_of(candidate, a, b)
+    if share < DEFAULT.maximum:
+        return
+    structures = (protocol.structure_of(a), protocol.structure_of(b))
+    different = None not in structures and structures[0] != structures[1]
+    box = candidate.box(a)
+    place = place_of(candidate.mask(a, box), box, candidate.geometry)
+    message = (
+        f"{a.name} and {b.name} are the same voxels (Dice {share:.3f}): one of them is probably a copy, or has the"
+        " wrong name. Delete it or rename it."
+    )
+    status = Status.FAIL if different else Status.WARN
+    measured, allowed = f"Dice {share:.3f}", f"Dice below {DEFAULT.maximum:g}"
+    yield Finding(ID, status, message, measured, allowed, "1", DEFAULT.source, a.name, **vars(place))
 
 
 def dice_of(candidate: Segmentation, a: Segment, b: Segment) -> float:

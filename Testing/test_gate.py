@@ -8,7 +8,7 @@ from SegQCLib.case import Acquisition, Case, Volume, WindowLevel
 from SegQCLib.checks import CHECKS, IMAGE_CHECKS, SEGMENTATION_CHECKS, run_checks
 from SegQCLib.dicom.series import read_series
 from SegQCLib.findings import Finding, Status
-from SegQCLib.gate import Origin, gate_status, image_findings, origins_of, with_window_of
+from SegQCLib.gate import Origin, gate_status, image_findings, origins_of, reading_plane, with_window_of
 from SegQCLib.images import read_image
 from SegQCLib.protocol import AllowedTexts, QCProtocol, Range, WindowRule, load_protocol
 
@@ -94,6 +94,15 @@ def test_an_irregular_series_that_will_be_resampled_is_a_warning_and_the_image_s
 )
 def test_the_gate_stands_as_its_worst_finding(statuses, worst):
     assert gate_status(tuple(Finding("plane", status, "A finding.") for status in statuses)) is worst
+
+
+def test_slices_are_read_in_their_own_plane_where_the_protocol_allows_it():
+    sagittal = a_volume(a_geometry(axes_lps=((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))))
+    flair = load_protocol("mr-brain-lesion").protocol
+    assert flair.plane.values == ("axial", "sagittal")
+    assert (reading_plane(sagittal, flair), reading_plane(a_volume(), flair)) == ("sagittal", "axial")
+    assert reading_plane(sagittal, ABDOMEN) == "axial"
+    assert reading_plane(sagittal, replace(ABDOMEN, plane=None)) is None
 
 
 def a_protocol(**limits) -> QCProtocol:

@@ -18,7 +18,7 @@ from SegQCLib.checks import (
 )
 from SegQCLib.findings import Finding, Status
 from SegQCLib.prepare import prepare
-from SegQCLib.protocol import QCProtocol, WindowRule
+from SegQCLib.protocol import Plane, QCProtocol, WindowRule
 from SegQCLib.words import worst_first
 
 
@@ -77,6 +77,14 @@ def gate_status(findings: tuple[Finding, ...]) -> Status:
     protocol asks for is not known. PASS: the image is as the protocol asks, also where it asks for nothing.
     """
     return worst_first(findings)[0].status if findings else Status.PASS
+
+
+def reading_plane(volume: Volume, protocol: QCProtocol) -> Plane | None:
+    """Return the plane to read in: the volume's own where the protocol allows it, else the protocol's first, else None."""
+    if protocol.plane is None:
+        return None
+    own, _obliquity_deg = plane.nearest_plane(volume.geometry)
+    return own if own in protocol.plane.values else protocol.plane.values[0]
 
 
 def origins_of(finding: Finding, volume: Volume, header: Origin) -> tuple[Origin, ...]:

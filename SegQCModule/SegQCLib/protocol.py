@@ -362,6 +362,13 @@ class QCProtocol:
     ratings: tuple[Rating, ...] = field(default=(), metadata={"doc": "Ratings that the reader must give."})
     reader_training: ReaderTraining | None = field(default=None, metadata={"doc": "Training that must be valid."})
     ai_tools: tuple[AITool, ...] = field(default=(), metadata={"doc": "Segmentation models whose drafts are allowed; empty: none."})
+    uncertainty_maps: Literal["on_request", "after_first_read"] = field(
+        default="on_request",
+        metadata={
+            "doc": "When the reader may see probability or uncertainty maps of a draft: on_request, or only after_first_read,"
+            " so that the first read is not led by them."
+        },
+    )
 
     def structure_of(self, segment: Segment) -> Structure | None:
         """Return the structure that a segment stands for: by its codes, else by name or alias, else None.

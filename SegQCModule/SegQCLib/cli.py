@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from SegQCLib import __version__
 from SegQCLib.errors import BadDataError
+from SegQCLib.progress import Progress, part, unwatched
 
 # 2 is argparse's own for wrong usage; 130 is what shells expect after Ctrl-C.
 EXIT_DONE, EXIT_BAD_DATA, EXIT_VERDICT, EXIT_STOPPED = 0, 1, 3, 130
@@ -31,11 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except BadDataError as error:
-        print(f"segqc: {error}", file=sys.stderr)
-        return EXIT_BAD_DATA
+        message, code = str(error), EXIT_BAD_DATA
     except KeyboardInterrupt:
-        print("segqc: stopped. Nothing was half written.", file=sys.stderr)
-        return EXIT_STOPPED
+        message, code = "stopped. Nothing was half written.", EXIT_STOPPED
+    _progress()("", 1.0)  # where it was stopped, its line is still there
+    print(f"segqc: {message}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,6 +125,18 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def _progress() -> Progress:
+    """Return what keeps one line of the terminal up to date; where there is no terminal, nobody is told."""
+    return _show_progress if sys.stderr.isatty() else unwatched
+
+
+def _show_progress(words: str, share: float) -> None:
+    # The last column stays empty: some terminals begin a new line after it.
+    width = shutil.get_terminal_size().columns - 1
+    text = f"{share:4.0%}  {words}"[:width] if share < 1 else ""
+    print(f"\r{text:<{width}}\r", end="", file=sys.stderr, flush=True)
+
+
 def _demo(options: argparse.Namespace) -> int:
     from SegQCLib.demo import demo_cases
     from SegQCLib.evaluate import evaluate_prepared
@@ -133,9 +148,11 @@ def _demo(options: argparse.Namespace) -> int:
     for demo in demo_cases(_say):
         folder = options.out / demo.folder
         require_writable(folder)
+        progress = _progress()
         prepared = prepare(demo.case, demo.protocol.protocol)
-        record = evaluate_prepared(prepared, demo.protocol)
-        write_outputs(record, prepared.case, demo.protocol.protocol, folder)
+        record = evaluate_prepared(prepared, demo.protocol, part(progress, 0.0, 0.9))
+        write_outputs(record, prepared.case, demo.protocol.protocol, folder, part(progress, 0.9, 1.0))
+        progress("Done", 1.0)
         print(f"\n{demo.title}\n  data: {demo.licence}")
         _print_verdict(record, folder)
     return EXIT_DONE
@@ -163,8 +180,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     def segmentation(path: Path):
         return read_segmentation(path, labels=options.labels)
 
-    progress = _say if sys.stderr.isatty() else lambda _: None
-    progress("Reading image and segmentations ...")
+    progress = _progress()
+    progress("Reading image and segmentations", 0.0)
     case = Case(
         image=read_image(options.image),
         candidate=segmentation(options.candidate),
@@ -172,23 +189,23 @@ def _evaluate(options: argparse.Namespace) -> int:
         draft=segmentation(options.draft) if options.draft else None,
         ratings=ratings,
     )
-    progress("Checking and measuring ...")
-    prepared = prepare(case, protocol.protocol)
+    prepared = prepare(case, protocol.protocol, part(progress, 0.1, 0.2))
     if options.scene:
         from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene
 
-        record = evaluate_in_new_scene(case, protocol, options.scene)
+        record = evaluate_in_new_scene(case, protocol, options.scene, part(progress, 0.2, 0.9))
     else:
-        record = evaluate_prepared(prepared, protocol)
-    progress("Writing the report ...")
-    write_outputs(record, prepared.case, protocol.protocol, options.out)
+        record = evaluate_prepared(prepared, protocol, part(progress, 0.2, 0.9))
+    write_outputs(record, prepared.case, protocol.protocol, options.out, part(progress, 0.9, 1.0))
+    progress("Done", 1.0)
     if options.json:
         print(record.to_json(), end="")
     else:
         _print_verdict(record, options.out)
         if options.scene:
             print(f"  scene:  {options.scene}")
-        progress(f"Done in {time.monotonic() - started:.1f} s.")
+        if sys.stderr.isatty():
+            _say(f"Done in {time.monotonic() - started:.1f} s.")
     severity = ("ACCEPT", "REVIEW", "REJECT")
     if options.fail_on and severity.index(record.verdict) >= severity.index(options.fail_on.upper()):
         return EXIT_VERDICT
@@ -203,11 +220,15 @@ def _compare(options: argparse.Namespace) -> int:
     outputs = [Path(path) for path in (options.json, options.csv) if path not in (None, "-")]
     for path in outputs:
         require_writable(path.parent)
+    progress = _progress()
+    progress("Reading segmentations", 0.0)
     report = compare_segmentations(
         read_segmentation(options.reference, labels=options.labels),
         read_segmentation(options.candidate, labels=options.labels),
         options.definition,
+        progress,
     )
+    progress("Done", 1.0)
     if options.json == "-":
         print(report.to_json(), end="")
     else:

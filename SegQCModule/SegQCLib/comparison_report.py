@@ -13,6 +13,7 @@ from SegQCLib.dataclass_json import to_json
 from SegQCLib.measurements_csv import inert
 from SegQCLib.metrics import SegmentComparison, compare
 from SegQCLib.pairing import pair_segments
+from SegQCLib.progress import Progress, unwatched
 
 COLUMNS = (
     "dice", "jaccard", "volume_reference_mm3", "volume_candidate_mm3", "relative_volume_difference", "hausdorff_mm",
@@ -57,7 +58,10 @@ class ComparisonReport:
 
 
 def compare_segmentations(
-    reference: Segmentation, candidate: Segmentation, definition: Literal["surfel", "voxel"]
+    reference: Segmentation,
+    candidate: Segmentation,
+    definition: Literal["surfel", "voxel"],
+    progress: Progress = unwatched,
 ) -> ComparisonReport:
     """Return every measure of every segment of two segmentations; the candidate is brought onto the reference's grid.
 
@@ -75,6 +79,7 @@ def compare_segmentations(
         grid.spacing_mm,
         labels=range(len(pairs)),
         definition=definition,
+        progress=progress,
     )
     return ComparisonReport(
         schema="segqc-comparison",

@@ -12,6 +12,7 @@ from SegQCLib.case import Box, Case, Segment, Segmentation
 from SegQCLib.metrics import SegmentComparison, compare
 from SegQCLib.metrics.pieces import pieces_of
 from SegQCLib.pairing import Pair, pair_segments
+from SegQCLib.progress import Progress, counted, part, unwatched
 from SegQCLib.protocol import QCProtocol, Structure
 from SegQCLib.record import Measurement, SliceToView
 
@@ -40,14 +41,15 @@ class Measured:
     slices_to_view: tuple[SliceToView, ...]
 
 
-def measure(case: Case, protocol: QCProtocol) -> Measured:
+def measure(case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> Measured:
     """Return all measurements of a case whose segmentations are on the image's grid.
 
     One mask of one segment is in memory at a time (with a reference: two, cropped to both).
     """
     measurements: list[Measurement] = []
     views: list[tuple[float, SliceToView]] = []
-    for segment in case.candidate.segments:
+    steps = 1 + len(case.references) + (case.draft is not None)
+    for segment in counted(part(progress, 0.0, 1 / steps), "Measuring segments", case.candidate.segments):
         structure = protocol.structure_of(segment)
         measurements += _alone(case.candidate, segment, structure)
         if not case.references and structure is not None:
@@ -55,7 +57,7 @@ def measure(case: Case, protocol: QCProtocol) -> Measured:
     against = list(zip(case.reference_roles(), case.references, strict=True))
     if case.draft is not None:
         against.append((DRAFT_ROLE, case.draft))
-    for role, reference in against:
+    for step, (role, reference) in enumerate(against, 1):
         pairs = pair_segments(reference, case.candidate)
         structures = [protocol.structure_of(pair.candidate or pair.reference) for pair in pairs]
         comparisons = compare(
@@ -64,6 +66,7 @@ def measure(case: Case, protocol: QCProtocol) -> Measured:
             case.image.geometry.spacing_mm,
             labels=range(len(pairs)),
             tolerances_mm={n: _tolerances_mm(structure) for n, structure in enumerate(structures)},
+            progress=part(progress, step / steps, (step + 1) / steps),
         )
         for pair, structure, comparison in zip(pairs, structures, comparisons, strict=True):
             measurements += _compared(pair, structure, comparison, role, min(case.image.geometry.spacing_mm))

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from SegQCLib.case import Case, Segment, Segmentation, Volume, WindowLevel
 from SegQCLib.geometry import Geometry
 from SegQCLib.pairing import Pair, pair_segments
+from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.record import QCRecord, SliceToView
 from SegQCLib.words import UNIT_WORDS
@@ -133,7 +134,7 @@ class Picture:
     alt: str
 
 
-def slice_pictures(case: Case, record: QCRecord, protocol: QCProtocol) -> tuple[Picture, ...]:
+def slice_pictures(case: Case, record: QCRecord, protocol: QCProtocol, progress: Progress = unwatched) -> tuple[Picture, ...]:
     """Return one picture for each of the record's slices to view, in the record's order.
 
     The window is the protocol's for the structure, else the header's first, else the 1st to 99th
@@ -147,7 +148,8 @@ def slice_pictures(case: Case, record: QCRecord, protocol: QCProtocol) -> tuple[
     view = slice_view(case.image.geometry)
     # The same pairs as were measured, made once: with 117 segments pairing takes longer than drawing.
     pairs = {role: pair_segments(s, case.candidate) for role, s in zip(case.reference_roles(), case.references, strict=True)}
-    return tuple(_picture(case, pairs, entry, protocol, view) for entry in record.slices_to_view)
+    entries = counted(progress, "Drawing slice pictures", record.slices_to_view)
+    return tuple(_picture(case, pairs, entry, protocol, view) for entry in entries)
 
 
 def slice_view(geometry: Geometry) -> SliceView:

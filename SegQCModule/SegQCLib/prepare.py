@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from SegQCLib.alignment import align
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding, Status
+from SegQCLib.progress import Progress, counted, part, unwatched
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.regular_grid import is_regular, resample_case
 
@@ -31,7 +32,7 @@ class PreparedCase:
     measurable: bool
 
 
-def prepare(case: Case, protocol: QCProtocol) -> PreparedCase:
+def prepare(case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> PreparedCase:
     """Return the case on one grid: an irregular series resampled or set aside as the protocol says, segmentations aligned.
 
     Raises
@@ -40,7 +41,7 @@ def prepare(case: Case, protocol: QCProtocol) -> PreparedCase:
         If a segmentation lies outside the image.
     """
     if is_regular(case.image):
-        return PreparedCase(_aligned(case), (), True)
+        return PreparedCase(_aligned(case, progress), (), True)
     moved = f"up to {case.image.acquisition.slice_displacement_mm:.2f} mm"
     facts = f"Slices lie {moved} off a regular grid (gantry tilt, missing or irregular slices)"
     if protocol.irregular_geometry == "resample" and case.image.slice_origins_lps_mm is not None:
@@ -48,7 +49,8 @@ def prepare(case: Case, protocol: QCProtocol) -> PreparedCase:
         finding = Finding(
             CHECK_ID, Status.WARN, message, moved, "a regular grid", "mm", "the protocol's irregular_geometry: resample"
         )
-        return PreparedCase(_aligned(resample_case(case)), (finding,), True)
+        progress("Resampling by the true slice positions", 0.0)
+        return PreparedCase(_aligned(resample_case(case), part(progress, 0.5, 1.0)), (finding,), True)
     way_out = (
         "Use a regular reconstruction: the position of each slice, by which it could be resampled, is not known here."
         if protocol.irregular_geometry == "resample"
@@ -64,14 +66,11 @@ def prepare(case: Case, protocol: QCProtocol) -> PreparedCase:
         "mm",
         f"the protocol's irregular_geometry: {protocol.irregular_geometry}",
     )
-    return PreparedCase(_aligned(case), (finding,), False)
+    return PreparedCase(_aligned(case, progress), (finding,), False)
 
 
-def _aligned(case: Case) -> Case:
-    grid = case.image.geometry
-    return replace(
-        case,
-        candidate=align(case.candidate, grid),
-        references=tuple(align(reference, grid) for reference in case.references),
-        draft=None if case.draft is None else align(case.draft, grid),
-    )
+def _aligned(case: Case, progress: Progress) -> Case:
+    drawn = [case.candidate, *case.references, *(() if case.draft is None else (case.draft,))]
+    candidate, *others = (align(item, case.image.geometry) for item in counted(progress, "Bringing onto the image's grid", drawn))
+    draft = None if case.draft is None else others.pop()
+    return replace(case, candidate=candidate, references=tuple(others), draft=draft)

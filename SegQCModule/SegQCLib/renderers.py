@@ -8,12 +8,26 @@ from SegQCLib.case import Case
 from SegQCLib.measurements_csv import render_csv
 from SegQCLib.output import write_files
 from SegQCLib.pictures import slice_pictures
+from SegQCLib.progress import Progress, unwatched
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.record import QCRecord
 from SegQCLib.report import render_report
 
 
-def write_outputs(record: QCRecord, case: Case, protocol: QCProtocol, folder: Path) -> None:
+def html_report(record: QCRecord, case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> str:
+    """Return the report of a prepared case with its slice pictures as one HTML page.
+
+    Raises
+    ------
+    ValueError
+        If the record is another case's, or was made under another protocol.
+    ImportError
+        If jinja2 is not installed.
+    """
+    return render_report(record, protocol, slice_pictures(case, record, protocol, progress))
+
+
+def write_outputs(record: QCRecord, case: Case, protocol: QCProtocol, folder: Path, progress: Progress = unwatched) -> None:
     """Write record.json, report.html and measurements.csv of a prepared case to a folder, all or none.
 
     Raises
@@ -25,7 +39,7 @@ def write_outputs(record: QCRecord, case: Case, protocol: QCProtocol, folder: Pa
         folder,
         {
             "record.json": record.to_json(),
-            "report.html": render_report(record, protocol, slice_pictures(case, record, protocol)),
+            "report.html": html_report(record, case, protocol, progress),
             "measurements.csv": render_csv(record),
         },
     )

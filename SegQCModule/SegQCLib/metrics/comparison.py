@@ -18,6 +18,7 @@ from SegQCLib.metrics.nearest import nearest_distances
 from SegQCLib.metrics.pieces import Pieces, count_pieces
 from SegQCLib.metrics.shared_voxels import shared_voxels, voxel_counts
 from SegQCLib.metrics.surface_area import surface_areas_mm2
+from SegQCLib.progress import Progress, counted, part, unwatched
 
 Definition = Literal["surfel", "voxel"]
 _SMALL_MAP_BYTES = 32_000_000
@@ -105,6 +106,7 @@ def compare(
     definition: Definition = "surfel",
     pieces: bool = True,
     workers: int | None = None,
+    progress: Progress = unwatched,
 ) -> list[SegmentComparison]:
     """Return every measure of every label.
 
@@ -128,6 +130,8 @@ def compare(
     workers : int, optional
         Threads; default: one for each processor, and one alone for small maps, where threads would wait for each
         other longer than they work. The result does not depend on it.
+    progress : Progress
+        Told of each label, in the caller's thread.
 
     Returns
     -------
@@ -151,8 +155,8 @@ def compare(
     if isinstance(reference, Mapping):
         wanted = sorted({*reference, *candidate}) if labels is None else list(labels)
         work = [lambda label=label: measure.masks(label, reference.get(label), candidate.get(label)) for label in wanted]
-        return _run(work, threads)
-    return _compare_maps(np.asarray(reference), np.asarray(candidate), labels, measure, threads)
+        return _run(work, threads, progress)
+    return _compare_maps(np.asarray(reference), np.asarray(candidate), labels, measure, threads, progress)
 
 
 def _threads_for(reference: NDArray | Masks) -> int:
@@ -161,7 +165,7 @@ def _threads_for(reference: NDArray | Masks) -> int:
 
 
 def _compare_maps(
-    reference: NDArray, candidate: NDArray, labels: Sequence[int] | None, measure: _Measure, threads: int
+    reference: NDArray, candidate: NDArray, labels: Sequence[int] | None, measure: _Measure, threads: int, progress: Progress
 ) -> list[SegmentComparison]:
     if reference.shape != candidate.shape or reference.ndim != 3:
         raise ValueError(
@@ -171,6 +175,7 @@ def _compare_maps(
     for name, array in (("reference", reference), ("candidate", candidate)):
         if array.dtype.kind not in "iub":
             raise ValueError(f"{name} holds {array.dtype}; labels are integers.")
+    progress("Looking for surfaces", 0.0)
     boxes = [foreground_box(array, threads) for array in (reference, candidate)]
     planes = [measure.scan(array, box, threads) for array, box in zip((reference, candidate), boxes, strict=True)]
     both = shared_voxels(planes[0].runs, planes[1].runs)
@@ -184,15 +189,23 @@ def _compare_maps(
 
     # Largest first: no thread is left alone with a large one at the end.
     order = sorted(range(len(wanted)), key=lambda n: -voxels[0].get(wanted[n], 0))
-    done = dict(zip(order, _run([lambda n=n: one(wanted[n]) for n in order], threads), strict=True))
+    compared = _run([lambda n=n: one(wanted[n]) for n in order], threads, part(progress, 0.5, 1.0))
+    done = dict(zip(order, compared, strict=True))
     return [done[n] for n in range(len(wanted))]
 
 
-def _run(work: list[Callable[[], SegmentComparison]], threads: int) -> list[SegmentComparison]:
+def _run(work: list[Callable[[], SegmentComparison]], threads: int, progress: Progress) -> list[SegmentComparison]:
+    words = "Comparing segments"
     if threads == 1 or len(work) < 2:
-        return [task() for task in work]
+        return [task() for task in counted(progress, words, work)]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda task: task(), work))
+        futures = [pool.submit(task) for task in work]
+        try:
+            return [future.result() for future in counted(progress, words, futures)]
+        finally:
+            # Where the work was stopped, those that have not begun never begin.
+            for future in futures:
+                future.cancel()
 
 
 class _Measure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -15,8 +15,9 @@ from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_find
 from SegQCLib.mrml.ratings_node import read_ratings, write_ratings
 from SegQCLib.mrml.record_node import write_record
 from SegQCLib.mrml.results_table import write_findings, write_measurements
-from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node
+from SegQCLib.mrml.segmentation import add_segmentation, segmentation_reader
 from SegQCLib.mrml.volume import add_volume, volume_from_node
+from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.record import QCRecord
 
@@ -29,15 +30,49 @@ def case_from_nodes(
     reference_nodes: Sequence[vtkMRMLSegmentationNode] = (),
     draft_node: vtkMRMLSegmentationNode | None = None,
 ) -> Case:
-    """Return the case that nodes make up, all segmentations on the volume's grid, with what readers say of them."""
-    return Case(
-        image=volume_from_node(volume_node),
-        candidate=segmentation_from_node(segmentation_node, volume_node),
-        references=tuple(segmentation_from_node(node, volume_node) for node in reference_nodes),
-        draft=None if draft_node is None else segmentation_from_node(draft_node, volume_node),
-        ratings=read_ratings(volume_node),
-        kept_findings=read_kept_findings(segmentation_node),
-    )
+    """Return the case that nodes make up, all segmentations on the volume's grid, with what readers say of them.
+
+    Raises
+    ------
+    BadDataError
+        If the nodes cannot be read as one case: see `volume_from_node` and `segmentation_from_node`.
+    """
+    return case_reader(volume_node, segmentation_node, reference_nodes, draft_node)()
+
+
+def case_reader(
+    volume_node: vtkMRMLScalarVolumeNode,
+    segmentation_node: vtkMRMLSegmentationNode,
+    reference_nodes: Sequence[vtkMRMLSegmentationNode] = (),
+    draft_node: vtkMRMLSegmentationNode | None = None,
+) -> Callable[[], Case]:
+    """Take from nodes what their case is made of, quickly, and return what makes it: that may be called in any thread.
+
+    The segmentations are those of this moment, whatever is edited until the case is made. The image is not copied: it
+    follows edits of its node.
+
+    Raises
+    ------
+    BadDataError
+        As `case_from_nodes`; some faults show only when the case is made.
+    """
+    image = volume_from_node(volume_node)
+    candidate = segmentation_reader(segmentation_node, volume_node)
+    references = [segmentation_reader(node, volume_node) for node in reference_nodes]
+    draft = None if draft_node is None else segmentation_reader(draft_node, volume_node)
+    ratings, kept_findings = read_ratings(volume_node), read_kept_findings(segmentation_node)
+
+    def make() -> Case:
+        return Case(
+            image=image,
+            candidate=candidate(),
+            references=tuple(reference() for reference in references),
+            draft=None if draft is None else draft(),
+            ratings=ratings,
+            kept_findings=kept_findings,
+        )
+
+    return make
 
 
 def evaluate_nodes(
@@ -50,7 +85,7 @@ def evaluate_nodes(
     return evaluate(case_from_nodes(volume_node, segmentation_node, reference_nodes), protocol)
 
 
-def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path) -> QCRecord:
+def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path, progress: Progress = unwatched) -> QCRecord:
     """Put a case into a new scene, evaluate its nodes, and save the scene with record and tables as .mrb.
 
     Raises
@@ -61,6 +96,7 @@ def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path) -> Q
     # Here: inside Slicer, where this is not called, the logics of a new scene need not be at hand.
     from SegQCLib.mrml.scene import new_scene, save_scene
 
+    progress("Making the scene", 0.0)
     scene = new_scene()
     volume_node = add_volume(scene, case.image, "Image")
     candidate_node = add_segmentation(scene, case.candidate, volume_node, case.candidate.name)
@@ -80,7 +116,9 @@ def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path) -> Q
             draft=None if case.draft is None else _read_from(case.draft, in_scene.draft),
         ),
         protocol,
+        part(progress, 0.1, 0.9),
     )
+    progress("Saving the scene", 0.9)
     write_measurements(scene, record, candidate_node)
     write_findings(scene, record, candidate_node)
     write_record(scene, record, candidate_node)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import vtk
@@ -25,6 +26,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
 from SegQCLib.importers.terminology_entry import terminology_from_entry
+from SegQCLib.metrics.label_planes import foreground_box
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
 from SegQCLib.mrml.terminology import terminology_text
 from SegQCLib.mrml.volume import volume_geometry
@@ -105,6 +107,14 @@ def segmentation_from_node(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLSc
         If the node stands under another transform than the volume, its segments lie on several grids or
         outside the image, or they are neither voxels nor surfaces that Slicer can fill.
     """
+    return segmentation_reader(node, volume_node)()
+
+
+def segmentation_reader(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLScalarVolumeNode) -> Callable[[], Segmentation]:
+    """Copy the painted voxels out of a node, and return what makes its segmentation of them: see `segmentation_from_node`.
+
+    What is returned touches no node and may be called in any thread, once the copy was made in Slicer's main one.
+    """
     if node.GetParentTransformNode() is not volume_node.GetParentTransformNode():
         raise BadDataError(
             node.GetName(),
@@ -121,23 +131,29 @@ def segmentation_from_node(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLSc
             " they were filled on the image's grid to measure them."
         )
         findings = (Finding("segment_representation", Status.WARN, message),)
-    painted = _painted_layers(segmentation)
-    painted = [_in_axis_order(layer, painted[0].geometry) for layer in painted]
-    stored_grid, boxes = _common_grid(node.GetName(), painted, grid)
-    layers, places = _merged(painted, boxes, stored_grid.size)
-    segments = []
-    for segment_id in segmentation.GetSegmentIDs():
-        segment = segmentation.GetSegment(segment_id)
-        if segment_id not in places:
-            taken = {label_value for layer, label_value in places.values() if layer == 0}
-            places[segment_id] = (0, _free_value(int(segment.GetLabelValue()), taken))
-        segments.append(_segment(segment_id, segment, *places[segment_id]))
-    return align(Segmentation(node.GetName(), stored_grid, layers, tuple(segments), findings=findings), grid)
+    name, painted = node.GetName(), _painted_layers(segmentation)
+    # Their places among the merged layers are not known yet.
+    stored = [_segment(segment_id, segmentation.GetSegment(segment_id)) for segment_id in segmentation.GetSegmentIDs()]
+
+    def make() -> Segmentation:
+        upright = [_in_axis_order(layer, painted[0].geometry) for layer in painted]
+        stored_grid, boxes = _common_grid(name, upright, grid)
+        layers, places = _merged(upright, boxes, stored_grid.size)
+        segments = []
+        for segment in stored:
+            if segment.id not in places:
+                taken = {label_value for layer, label_value in places.values() if layer == 0}
+                places[segment.id] = (0, _free_value(segment.label_value, taken))
+            layer, label_value = places[segment.id]
+            segments.append(replace(segment, layer=layer, label_value=label_value))
+        return align(Segmentation(name, stored_grid, layers, tuple(segments), findings=findings), grid)
+
+    return make
 
 
 @dataclass(frozen=True, eq=False)
 class _PaintedLayer:
-    """A layer of Slicer's, cropped to its painted voxels, with the label value of each segment in it."""
+    """A copy of a layer of Slicer's, cropped to its painted voxels, with the label value of each segment in it."""
 
     geometry: Geometry
     array: NDArray
@@ -170,17 +186,17 @@ def _painted_layers(segmentation: vtkSegmentation) -> list[_PaintedLayer]:
             continue
         extent = image.GetExtent()
         array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
-        found = ndimage.find_objects((array > 0).view(np.int8))
-        if not found:
+        box = foreground_box(array if array.dtype.kind == "u" else array > 0, 1)
+        if box is None:
             continue
-        first = [extent[2 * axis] + found[0][2 - axis].start for axis in range(3)]
-        last = [extent[2 * axis] + found[0][2 - axis].stop - 1 for axis in range(3)]
+        first = [extent[2 * axis] + box[2 - axis].start for axis in range(3)]
+        last = [extent[2 * axis] + box[2 - axis].stop - 1 for axis in range(3)]
         matrix = vtk.vtkMatrix4x4()
         image.GetImageToWorldMatrix(matrix)
         geometry = geometry_from_ijk_to_ras(matrix, (first[0], last[0], first[1], last[1], first[2], last[2]))
         ids = segmentation.GetSegmentIDsForLayer(number, _LABELMAP)
         values = {segment_id: int(segmentation.GetSegment(segment_id).GetLabelValue()) for segment_id in ids}
-        layers.append(_PaintedLayer(geometry, array[found[0]], values))
+        layers.append(_PaintedLayer(geometry, array[box].copy(), values))
     return layers
 
 
@@ -258,12 +274,12 @@ def _free_value(wanted: int, used: set[int]) -> int:
     return wanted if wanted > 0 and wanted not in used else next(n for n in range(1, len(used) + 2) if n not in used)
 
 
-def _segment(segment_id: str, segment: vtkSegment, layer: int, label_value: int) -> Segment:
+def _segment(segment_id: str, segment: vtkSegment) -> Segment:
     return Segment(
         id=segment_id,
         name=segment.GetName(),
-        label_value=label_value,
-        layer=layer,
+        label_value=int(segment.GetLabelValue()),
+        layer=0,
         terminology=terminology_from_entry(segment.GetTerminology()),
         color=segment.GetColor(),
         status=_tag(segment, STATUS_TAG),

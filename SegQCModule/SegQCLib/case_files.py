@@ -1,0 +1,273 @@
+"""The files of one case: what the worklist names, and what a reader saved of it under the records folder.
+
+<records folder>/<case>/<reader>/candidate.seg.nrrd            the reader's segmentation as last saved
+                                 candidate.autosave.seg.nrrd   newer work that was not saved yet
+                                 versions/candidate.0007.seg.nrrd
+                                 record.json, ...              what was evaluated and rated
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from SegQCLib.alignment import align
+from SegQCLib.case import Segment, Segmentation, Volume
+from SegQCLib.errors import BadDataError
+from SegQCLib.file_header import read_file_header
+from SegQCLib.file_name import file_name
+from SegQCLib.images import read_image
+from SegQCLib.importers import read_segmentation
+from SegQCLib.protocol import LoadedProtocol, QCProtocol, load_protocol
+from SegQCLib.seg_nrrd import NrrdSegmentation, write_seg_nrrd
+from SegQCLib.worklist import WorklistCase
+
+CANDIDATE = "candidate.seg.nrrd"
+AUTOSAVE = "candidate.autosave.seg.nrrd"
+VERSIONS = "versions"
+VERSIONS_KEPT = 10
+
+# In the .seg.nrrd: which image it was drawn on, so that the same case name elsewhere does not bring it up.
+IMAGE_KEY = "SegQC_ImageSHA256"
+
+_VERSION = re.compile(r"candidate\.(\d{4,})\.seg\.nrrd")
+
+
+class CandidateOrigin(StrEnum):
+    """Where the candidate that the reader goes on with comes from."""
+
+    SAVED = "saved"
+    AUTOSAVED = "autosaved"
+    WORKLIST = "worklist"
+    DRAFT = "draft"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedCase:
+    """A case of a worklist, read from its files.
+
+    Attributes
+    ----------
+    entry : WorklistCase
+    folder : Path
+        Where the reader's work on it is kept.
+    image : Volume
+    candidate : Segmentation
+    candidate_tags : dict of str
+        For each segment id the tags of the candidate's file (`key:value|key:value`), where it is a .seg.nrrd.
+    origin : CandidateOrigin
+    unread : tuple of str
+        Sentences about work of the reader that was there and could not be taken up.
+    reference, draft : Segmentation or None
+    protocol : LoadedProtocol or None
+    """
+
+    entry: WorklistCase
+    folder: Path
+    image: Volume
+    candidate: Segmentation
+    candidate_tags: dict[str, str]
+    origin: CandidateOrigin
+    unread: tuple[str, ...]
+    reference: Segmentation | None
+    draft: Segmentation | None
+    protocol: LoadedProtocol | None
+
+
+def reader_folder(records_folder: Path, case: str, reader: str) -> Path:
+    """Return the folder of a reader's work on a case; it need not exist."""
+    return records_folder / file_name(case) / file_name(reader)
+
+
+def open_case(
+    entry: WorklistCase,
+    records_folder: Path,
+    reader: str,
+    protocol: LoadedProtocol | None,
+    report: Callable[[str, float], None] = lambda _step, _share: None,
+) -> OpenedCase:
+    """Read a case with the reader's own candidate in place of the worklist's, where the reader has saved one.
+
+    Work that was kept automatically and is newer than what was saved comes first. Without any work of the
+    reader the worklist's candidate is taken; without that a copy of the draft; without a draft an empty
+    segment for each structure that the protocol requires. The worklist's own files are never written to.
+
+    Parameters
+    ----------
+    protocol : LoadedProtocol or None
+        Taken where the worklist names none.
+    report : callable
+        Called before each step with its name (image, segmentations, candidate) and the share that is done, 0 to 1.
+
+    Raises
+    ------
+    BadDataError
+        If a file of the worklist cannot be read, or the reader's work under this case's name was drawn on another
+        image. Work of the reader that is damaged is passed over and named in `unread`; its files stay as they are.
+    """
+    folder = reader_folder(records_folder, entry.case, reader)
+    if entry.protocol is not None:
+        protocol = load_protocol(entry.protocol)
+    report("image", 0.0)
+    image = read_image(entry.image)
+    report("segmentations", 0.6)
+    reference = _segmentation(entry.reference, entry.labels)
+    draft = _segmentation(entry.draft, entry.labels)
+    report("candidate", 0.8)
+    own, origin, unread = _own_work(folder, image, reader)
+    if own is None:
+        own = _segmentation(entry.candidate, entry.labels)
+        origin = CandidateOrigin.WORKLIST
+    if own is None and draft is not None:
+        own, origin = replace(draft, name=reader, source=None), CandidateOrigin.DRAFT
+    if own is None:
+        own, origin = _empty_candidate(image, None if protocol is None else protocol.protocol, reader), CandidateOrigin.EMPTY
+    return OpenedCase(entry, folder, image, own, _tags_of(own), origin, unread, reference=reference, draft=draft, protocol=protocol)
+
+
+def _segmentation(path: Path | None, labels: str | None) -> Segmentation | None:
+    return None if path is None else read_segmentation(path, labels=labels)
+
+
+def _own_work(folder: Path, image: Volume, reader: str) -> tuple[Segmentation | None, CandidateOrigin, tuple[str, ...]]:
+    """Return the newest work of the reader that can be read, and why newer work could not."""
+    unread: list[str] = []
+    found = [
+        (path.stat().st_mtime_ns, path, origin)
+        for path, origin in ((folder / AUTOSAVE, CandidateOrigin.AUTOSAVED), (folder / CANDIDATE, CandidateOrigin.SAVED))
+        if path.is_file()
+    ]
+    for _, path, origin in sorted(found, key=lambda item: item[0], reverse=True):
+        try:
+            drawn_on = read_file_header(path).keys.get(IMAGE_KEY)
+            own = align(read_segmentation(path, name=reader), image.geometry)
+        except BadDataError as error:
+            unread.append(str(error))
+            continue
+        if drawn_on is not None and image.source is not None and drawn_on != image.source.sha256:
+            raise BadDataError(
+                path,
+                "was drawn on another image than this case has now.",
+                "Does another worklist with the same case names use this records folder? Choose another records folder.",
+            )
+        return own, origin, tuple(unread)
+    return None, CandidateOrigin.EMPTY, tuple(unread)
+
+
+def _empty_candidate(image: Volume, protocol: QCProtocol | None, reader: str) -> Segmentation:
+    # Only required structures: an empty segment says "assessed, absent" once the reader completes it.
+    structures = [structure for structure in (protocol.structures if protocol else ()) if structure.required]
+    return Segmentation(
+        name=reader,
+        geometry=image.geometry,
+        layers=(np.zeros(image.geometry.size, np.uint8),),
+        segments=tuple(
+            Segment(structure.name, structure.name, number, terminology=structure.terminology, status="notstarted")
+            for number, structure in enumerate(structures, start=1)
+        ),
+    )
+
+
+def _tags_of(candidate: Segmentation) -> dict[str, str]:
+    path = Path(candidate.source.path) if candidate.source else None
+    if path is None or not path.is_file():
+        return {}
+    keys = read_file_header(path).keys
+    numbers = [key.removesuffix("_ID") for key in keys if re.fullmatch(r"Segment\d+_ID", key)]
+    return {keys[f"{number}_ID"]: keys[f"{number}_Tags"] for number in numbers if f"{number}_Tags" in keys}
+
+
+def save_candidate(folder: Path, segmentation: NrrdSegmentation, image_sha256: str | None) -> Path:
+    """Save the candidate in the reader's folder and return its path; the work kept automatically is then no longer needed.
+
+    The file before is moved to `versions`, of which the newest ten stay. Whatever happens on the way, a complete
+    candidate.seg.nrrd, the earlier or the new one, is there at every moment.
+
+    Raises
+    ------
+    BadDataError
+        If the folder cannot be written to or the disk is full; what was there before is unchanged.
+    """
+    path = folder / CANDIDATE
+    _write(path, segmentation, image_sha256, _keep_version)
+    (folder / AUTOSAVE).unlink(missing_ok=True)
+    return path
+
+
+def autosave_candidate(folder: Path, segmentation: NrrdSegmentation, image_sha256: str | None) -> Path:
+    """Keep work that was not saved yet beside the saved candidate, and return its path.
+
+    Raises
+    ------
+    BadDataError
+        If the folder cannot be written to or the disk is full.
+    """
+    path = folder / AUTOSAVE
+    _write(path, segmentation, image_sha256, None)
+    return path
+
+
+def _write(
+    path: Path, segmentation: NrrdSegmentation, image_sha256: str | None, before_replacing: Callable[[Path], None] | None
+) -> None:
+    if image_sha256 is not None:
+        segmentation = replace(segmentation, keys={**segmentation.keys, IMAGE_KEY: image_sha256})
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        write_seg_nrrd(temporary, segmentation)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        if before_replacing is not None:
+            before_replacing(path)
+        temporary.replace(path)
+    except OSError as error:
+        raise BadDataError(
+            path.parent,
+            f"could not be written to ({error.strerror}).",
+            "Free space or choose another records folder; what was saved before is unchanged.",
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _keep_version(path: Path) -> None:
+    """Keep the present file under the next number, without a moment in which it is nowhere."""
+    if not path.is_file():
+        return
+    versions = path.parent / VERSIONS
+    versions.mkdir(exist_ok=True)
+    kept = sorted((int(match[1]), item) for item in versions.iterdir() if (match := _VERSION.fullmatch(item.name)))
+    number = kept[-1][0] + 1 if kept else 1
+    version = versions / f"candidate.{number:04d}.seg.nrrd"
+    try:
+        version.hardlink_to(path)
+    except OSError:
+        # Network drives and FAT know no hard links.
+        shutil.copy2(path, version)
+    _prune([item for _, item in kept])
+
+
+def _prune(earlier: list[Path]) -> None:
+    for path in earlier[: max(0, len(earlier) + 1 - VERSIONS_KEPT)]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,256 @@
+"""A worklist's case in the scene, and the candidate's voxels out of it for saving."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import vtk
+from slicer import (
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLScene,
+    vtkMRMLSegmentationNode,
+    vtkMRMLSegmentationStorageNode,
+    vtkOrientedImageData,
+    vtkSegment,
+    vtkSegmentationConverter,
+)
+from vtk.util.numpy_support import vtk_to_numpy
+
+from SegQCLib.case import Segmentation, WindowLevel
+from SegQCLib.case_files import OpenedCase
+from SegQCLib.errors import BadDataError
+from SegQCLib.file_header import read_file_header
+from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
+from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras
+from SegQCLib.mrml.segmentation import (
+    ALGORITHM_NAME_TAG,
+    ALGORITHM_TYPE_TAG,
+    STATUS_TAG,
+    add_segmentation,
+    segmentation_from_node,
+)
+from SegQCLib.mrml.volume import add_volume, show_with_window, volume_geometry
+from SegQCLib.protocol import LoadedProtocol
+from SegQCLib.seg_nrrd import LabelPiece, NrrdSegment, NrrdSegmentation
+
+_LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+_SEGMENT_KEY = re.compile(r"Segment(\d+)_(.+)")
+# Of the voxel-free copy that the keys are read from.
+_PLACE_KEYS = ("Extent", "Layer", "LabelValue")
+
+
+@dataclass(frozen=True)
+class CaseNodes:
+    """The nodes of one case; None where the worklist names no such segmentation."""
+
+    volume: vtkMRMLScalarVolumeNode
+    candidate: vtkMRMLSegmentationNode
+    reference: vtkMRMLSegmentationNode | None
+    draft: vtkMRMLSegmentationNode | None
+
+
+def add_case(scene: vtkMRMLScene, opened: OpenedCase) -> CaseNodes:
+    """Add a case to the scene and show its image in the slice views; reference and draft come hidden.
+
+    The image is shown with the protocol's first window, else with the first that its header names.
+
+    Raises
+    ------
+    BadDataError
+        If the image has no voxel values.
+    """
+    name = opened.entry.case
+    volume_node = add_volume(scene, opened.image, name)
+    window_level = _first_window(opened)
+    if window_level is None:
+        volume_node.CreateDefaultDisplayNodes()
+    else:
+        show_with_window(volume_node, window_level)
+    candidate_node = add_segmentation(scene, opened.candidate, volume_node, f"{name} candidate")
+    for segment_id, tags in opened.candidate_tags.items():
+        _set_tags(candidate_node.GetSegmentation().GetSegment(segment_id), tags)
+    _show_in_slice_views(scene, volume_node)
+    return CaseNodes(
+        volume=volume_node,
+        candidate=candidate_node,
+        reference=_add_hidden(scene, opened.reference, volume_node, f"{name} reference"),
+        draft=_add_hidden(scene, opened.draft, volume_node, f"{name} draft"),
+    )
+
+
+def _first_window(opened: OpenedCase) -> WindowLevel | None:
+    protocol: LoadedProtocol | None = opened.protocol
+    if protocol is not None and protocol.protocol.windows:
+        rule = protocol.protocol.windows[0]
+        return WindowLevel(rule.apply_window, rule.apply_level)
+    return next(iter(opened.image.acquisition.window_levels), None)
+
+
+def _set_tags(segment: vtkSegment | None, tags: str) -> None:
+    for pair in tags.split("|") if segment is not None else ():
+        key, separator, value = pair.partition(":")
+        if separator and key.strip():
+            segment.SetTag(key.strip(), value.strip())
+
+
+def _add_hidden(
+    scene: vtkMRMLScene, segmentation: Segmentation | None, volume_node: vtkMRMLScalarVolumeNode, name: str
+) -> vtkMRMLSegmentationNode | None:
+    if segmentation is None:
+        return None
+    node = add_segmentation(scene, segmentation, volume_node, name)
+    node.SetDisplayVisibility(False)
+    return node
+
+
+def _show_in_slice_views(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) -> None:
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        composite = scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
+        composite.SetBackgroundVolumeID(volume_node.GetID())
+        composite.SetForegroundVolumeID(None)
+        composite.SetLabelVolumeID(None)
+
+
+def remove_case(scene: vtkMRMLScene, nodes: CaseNodes) -> None:
+    """Remove a case's nodes that are still in the scene, with what shows and stores them; other nodes stay."""
+    for node in (nodes.candidate, nodes.reference, nodes.draft, nodes.volume):
+        if node is None or not scene.IsNodePresent(node):
+            continue
+        displays = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
+        attendants = [*displays, node.GetStorageNode()]
+        scene.RemoveNode(node)
+        # Outside the application's data tree nothing else removes them.
+        for attendant in attendants:
+            if attendant is not None and scene.IsNodePresent(attendant):
+                scene.RemoveNode(attendant)
+
+
+def work_stamp(node: vtkMRMLSegmentationNode) -> Hashable:
+    """Return a value that changes with voxels, names, colours, codes, status and order of the segments, and with nothing else.
+
+    Surfaces made for the 3-D view and the visibility of segments leave it as it is.
+    """
+    segmentation = node.GetSegmentation()
+    stamp = []
+    for segment_id in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(segment_id)
+        image = segment.GetRepresentation(_LABELMAP)
+        tags = (_tag(segment, key) for key in (STATUS_TAG, ALGORITHM_TYPE_TAG, ALGORITHM_NAME_TAG))
+        voxels = None if image is None else image.GetMTime()
+        facts = (segment.GetName(), segment.GetColor(), segment.GetTerminology(), segment.GetLabelValue())
+        stamp.append((segment_id, voxels, *facts, *tags))
+    return tuple(stamp)
+
+
+def _tag(segment: vtkSegment, key: str) -> str | None:
+    value = vtk.reference("")
+    return str(value) if segment.GetTag(key, value) else None
+
+
+def copy_for_saving(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLScalarVolumeNode) -> NrrdSegmentation:
+    """Return a copy of a segmentation that can be written while the reader draws on.
+
+    Layers on the image's grid are copied as they are, cropped to their voxels. Others, and surfaces, are brought
+    onto it as for an evaluation.
+
+    Raises
+    ------
+    BadDataError
+        If the segments cannot be brought onto the image's grid.
+    """
+    keys = _segment_keys(node)
+    grid = volume_geometry(volume_node)
+    segmentation = node.GetSegmentation()
+    if segmentation.GetNumberOfSegments() == 0:
+        return NrrdSegmentation(grid, (), ())
+    on_grid = _pieces_on_grid(node, grid) if segmentation.GetSourceRepresentationName() == _LABELMAP else None
+    if on_grid is None:
+        return _aligned_copy(segmentation_from_node(node, volume_node), keys)
+    pieces, layer_pieces = on_grid
+    segments = []
+    for segment_id in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(segment_id)
+        piece = layer_pieces.get(segmentation.GetLayerIndex(segment_id, _LABELMAP))
+        segments.append(NrrdSegment(piece, int(segment.GetLabelValue()), keys[segment_id]))
+    return NrrdSegmentation(grid, pieces, tuple(segments))
+
+
+def _pieces_on_grid(node: vtkMRMLSegmentationNode, grid: Geometry) -> tuple[tuple[LabelPiece, ...], dict[int, int]] | None:
+    """Return the layers as pieces of the grid and the piece of each layer, or None if a layer lies on another grid."""
+    segmentation = node.GetSegmentation()
+    pieces: list[LabelPiece] = []
+    layer_pieces: dict[int, int] = {}
+    for number in range(segmentation.GetNumberOfLayers(_LABELMAP)):
+        image = segmentation.GetLayerDataObject(number, _LABELMAP)
+        if image is None or image.GetNumberOfPoints() == 0:
+            continue
+        array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+        if not array.any():
+            continue
+        matrix = vtk.vtkMatrix4x4()
+        image.GetImageToWorldMatrix(matrix)
+        stored = geometry_from_ijk_to_ras(matrix, image.GetExtent())
+        order = axis_order(stored, grid)
+        geometry, array = reorder_axes(stored, order), order.apply(array)
+        box = tuple(
+            slice(int(painted[0]), int(painted[-1]) + 1)
+            for painted in (np.flatnonzero(array.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1)))
+        )
+        start = np.rint(grid.index_kji(geometry.lps_mm([part.start for part in box]))).astype(int)
+        part = _part(grid, start, array[box].shape)
+        inside = np.all(start >= 0) and np.all(start + array[box].shape <= np.array(grid.size))
+        if not inside or not same_grid(_part(geometry, np.array([p.start for p in box]), array[box].shape), part):
+            return None
+        layer_pieces[number] = len(pieces)
+        pieces.append(LabelPiece(tuple(start.tolist()), np.array(array[box])))
+    return tuple(pieces), layer_pieces
+
+
+def _part(grid: Geometry, start: np.ndarray, size: tuple[int, ...]) -> Geometry:
+    return Geometry(tuple(size), grid.spacing_mm, tuple(grid.lps_mm(start).tolist()), grid.axes_lps)
+
+
+def _aligned_copy(aligned: Segmentation, keys: dict[str, dict[str, str]]) -> NrrdSegmentation:
+    return NrrdSegmentation(
+        aligned.geometry,
+        tuple(LabelPiece((0, 0, 0), layer) for layer in aligned.layers),
+        tuple(NrrdSegment(segment.layer, segment.label_value, keys[segment.id]) for segment in aligned.segments),
+    )
+
+
+def _segment_keys(node: vtkMRMLSegmentationNode) -> dict[str, dict[str, str]]:
+    """Return what Slicer writes about each segment, by its id.
+
+    Python cannot list the tags of a segment, so Slicer writes a copy of the segmentation without its voxels.
+    """
+    described = vtkMRMLSegmentationNode()
+    voxel = vtkOrientedImageData()
+    voxel.SetExtent(0, 0, 0, 0, 0, 0)
+    voxel.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    voxel.GetPointData().GetScalars().Fill(0)
+    segmentation = node.GetSegmentation()
+    for segment_id in segmentation.GetSegmentIDs():
+        segment = vtkSegment()
+        segment.DeepCopyMetadata(segmentation.GetSegment(segment_id))
+        segment.AddRepresentation(_LABELMAP, voxel)
+        described.GetSegmentation().AddSegment(segment, segment_id)
+    if segmentation.GetNumberOfSegments() == 0:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="segqc-") as folder:
+        path = Path(folder) / "segments.seg.nrrd"
+        storage = vtkMRMLSegmentationStorageNode()
+        storage.SetFileName(str(path))
+        if not storage.WriteData(described):
+            raise BadDataError(node.GetName(), "could not be described for saving.", "Is the disk full?")
+        keys = read_file_header(path).keys
+    by_number: dict[str, dict[str, str]] = {}
+    for key, value in keys.items():
+        match = _SEGMENT_KEY.fullmatch(key)
+        if match and match[2] not in _PLACE_KEYS:
+            by_number.setdefault(match[1], {})[match[2]] = value
+    return {segment["ID"]: segment for segment in by_number.values()}

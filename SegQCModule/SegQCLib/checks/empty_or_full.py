@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from SegQCLib.case import Case, Segmentation
+from SegQCLib.case import Case, Segment, Segmentation
 from SegQCLib.findings import Finding, Status
 from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range
@@ -30,24 +30,29 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     A single empty segment is no error: it says "assessed, absent". So do empty lesion segments alone, which is a warning.
     """
     candidate = case.candidate
-    boxes = [(segment, box) for segment in candidate.segments if (box := candidate.box(segment)) is not None]
-    if not boxes:
+    if all(candidate.box(segment) is None for segment in candidate.segments):
         yield _empty(candidate, protocol)
         return
-    found, voxels = False, math.prod(candidate.geometry.size)
-    for segment, box in boxes:
-        if 100 * math.prod(part.stop - part.start for part in box) / voxels in DEFAULT:
-            continue
-        place = place_of(candidate.mask(segment, box), box, candidate.geometry)
-        share = 100 * place.size_voxels / voxels
-        if share not in DEFAULT:
+    found = False
+    for segment in candidate.segments:
+        for finding in of_segment(case, protocol, segment):
             found = True
-            message = f"{segment.name} fills {share:.3g} % of the image. Was background turned into a segment?"
-            yield Finding(
-                ID, Status.FAIL, message, f"{share:.3g} %", str(DEFAULT), "%", DEFAULT.source, segment.name, **vars(place)
-            )
+            yield finding
     if not found:
         yield Finding(ID, Status.PASS, "The segmentation is not empty, and no segment fills the image.", source=DEFAULT.source)
+
+
+def of_segment(case: Case, protocol: QCProtocol, segment: Segment) -> Iterator[Finding]:  # noqa: ARG001
+    """Yield the finding about one segment, if it fills the image."""
+    candidate = case.candidate
+    box, voxels = candidate.box(segment), math.prod(candidate.geometry.size)
+    if box is None or 100 * math.prod(part.stop - part.start for part in box) / voxels in DEFAULT:
+        return
+    place = place_of(candidate.mask(segment, box), box, candidate.geometry)
+    share = 100 * place.size_voxels / voxels
+    if share not in DEFAULT:
+        message = f"{segment.name} fills {share:.3g} % of the image. Was background turned into a segment?"
+        yield Finding(ID, Status.FAIL, message, f"{share:.3g} %", str(DEFAULT), "%", DEFAULT.source, segment.name, **vars(place))
 
 
 def _empty(candidate: Segmentation, protocol: QCProtocol) -> Finding:

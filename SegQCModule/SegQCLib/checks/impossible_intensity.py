@@ -44,30 +44,48 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
 
     Nothing is said about other modalities: their grey values have no fixed scale.
     """
-    limits = [(segment, limit) for segment in case.candidate.segments if (limit := _limit(segment, protocol)) is not None]
-    filled = [(segment, limit) for segment, limit in limits if case.candidate.box(segment) is not None]
-    modality = case.image.acquisition.modality
-    expects_ct = modality is None and protocol.modality.values == ("CT",)
-    if not filled or not (modality == "CT" or expects_ct):
+    judged = [
+        segment
+        for segment in case.candidate.segments
+        if _limit(segment, protocol) is not None and case.candidate.box(segment) is not None
+    ]
+    if not judged or not _expects_ct(case, protocol):
         return
-    array = case.image.array
-    if array is None:
+    if case.image.array is None:
         yield Finding(ID, Status.NOT_EVALUATED, "The image's pixels were not given, only its grid.")
         return
-    if modality is None and array.min() > AIR_HU:
+    if not _in_hu(case):
         message = f"The header does not say that this is CT, and no voxel is below {AIR_HU} HU: values may not be Hounsfield units."
         yield Finding(ID, Status.NOT_EVALUATED, message)
         return
     found = False
-    for segment, limit in filled:
-        share_limit = protocol.technical_limit(SHARE_LIMIT, protocol.structure_of(segment), DEFAULT_SHARE)
-        finding = _finding(case, array, segment, limit, share_limit)
+    for segment in judged:
+        finding = _finding(case, protocol, segment)
         if finding is not None:
             found = True
             yield finding
     if not found:
-        message = f"No structure has more than a few voxels of a density that it cannot have ({len(filled)} judged)."
+        message = f"No structure has more than a few voxels of a density that it cannot have ({len(judged)} judged)."
         yield Finding(ID, Status.PASS, message, source=DEFAULT_SHARE.source)
+
+
+def of_segment(case: Case, protocol: QCProtocol, segment: Segment) -> Iterator[Finding]:
+    """Yield the finding about one segment, if it is one that is judged, on an image in Hounsfield units."""
+    if _limit(segment, protocol) is None or case.candidate.box(segment) is None or not _expects_ct(case, protocol):
+        return
+    finding = None if case.image.array is None or not _in_hu(case) else _finding(case, protocol, segment)
+    if finding is not None:
+        yield finding
+
+
+def _expects_ct(case: Case, protocol: QCProtocol) -> bool:
+    modality = case.image.acquisition.modality
+    return modality == "CT" or (modality is None and protocol.modality.values == ("CT",))
+
+
+def _in_hu(case: Case) -> bool:
+    # Any air will do, and most images have some in their first slice: a look at all voxels takes as long as a check.
+    return case.image.acquisition.modality is not None or any(plane.min() <= AIR_HU for plane in case.image.array)
 
 
 def _limit(segment: Segment, protocol: QCProtocol) -> Range | None:
@@ -78,9 +96,11 @@ def _limit(segment: Segment, protocol: QCProtocol) -> Range | None:
     return default if structure is None else protocol.technical_limit(LIMIT, structure, default)
 
 
-def _finding(case: Case, array: NDArray, segment: Segment, limit: Range, share_limit: Range) -> Finding | None:
+def _finding(case: Case, protocol: QCProtocol, segment: Segment) -> Finding | None:
+    limit = _limit(segment, protocol)
+    share_limit = protocol.technical_limit(SHARE_LIMIT, protocol.structure_of(segment), DEFAULT_SHARE)
     box = case.candidate.box(segment)
-    mask, values = case.candidate.mask(segment, box), array[box]
+    mask, values = case.candidate.mask(segment, box), case.image.array[box]
     impossible = mask & _outside(values, limit)
     total = int(np.count_nonzero(mask))
     if 100 * np.count_nonzero(impossible) / total in share_limit:

@@ -22,14 +22,19 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     into Imaging 2022, 10.1186/s13244-022-01287-4).
     """
     for segment in case.candidate.segments:
-        structure = protocol.structure_of(segment)
-        box = case.candidate.box(segment)
-        if structure is None or not structure.is_lesion or box is None:
-            continue
-        mask = case.candidate.mask(segment, box)
-        slices = int(mask.any(axis=(1, 2)).sum())
-        counts = ((protocol.lesion_voxels, int(mask.sum()), "voxels"), (protocol.lesion_slices, slices, "slices"))
-        yield from (_finding(segment, limit, count, word) for limit, count, word in counts if limit is not None)
+        yield from of_segment(case, protocol, segment)
+
+
+def of_segment(case: Case, protocol: QCProtocol, segment: Segment) -> Iterator[Finding]:
+    """Yield what the counts of one segment say, if it is a lesion with voxels."""
+    structure = protocol.structure_of(segment)
+    box = case.candidate.box(segment)
+    if structure is None or not structure.is_lesion or box is None:
+        return
+    mask = case.candidate.mask(segment, box)
+    slices = int(mask.any(axis=(1, 2)).sum())
+    counts = ((protocol.lesion_voxels, int(mask.sum()), "voxels"), (protocol.lesion_slices, slices, "slices"))
+    yield from (_finding(segment, limit, count, word) for limit, count, word in counts if limit is not None)
 
 
 def _finding(segment: Segment, limit: Range, count: int, word: str) -> Finding:

@@ -18,18 +18,25 @@ WHY = (
 SOURCE = "SegQC: a voxel whose centre is beyond the image's outer voxels was not drawn on this image"
 
 
-def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:  # noqa: ARG001
+def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     """Count the candidate's voxels, as stored, whose centres are outside the image."""
-    stored = case.candidate.stored
     found = False
-    for segment in () if stored is None else stored.segments:
-        share = _share_outside(stored, segment, case.image.geometry)
-        if share > 0:
+    for segment in case.candidate.segments:
+        for finding in of_segment(case, protocol, segment):
             found = True
-            message = f"{share:.1%} of {segment.name} lies outside the image and was cut off."
-            yield Finding(ID, Status.FAIL, message, f"{share:.1%}", "0 %", "%", SOURCE, segment.name)
+            yield finding
     if not found:
         yield Finding(ID, Status.PASS, "No part of the candidate lies outside the image.", "0 %", "0 %", "%", SOURCE)
+
+
+def of_segment(case: Case, protocol: QCProtocol, segment: Segment) -> Iterator[Finding]:  # noqa: ARG001
+    """Yield the finding about one segment, if voxels of it, as stored, are outside the image."""
+    stored = case.candidate.stored
+    as_stored = None if stored is None else next((item for item in stored.segments if item.id == segment.id), None)
+    share = 0.0 if as_stored is None else _share_outside(stored, as_stored, case.image.geometry)
+    if share > 0:
+        message = f"{share:.1%} of {segment.name} lies outside the image and was cut off."
+        yield Finding(ID, Status.FAIL, message, f"{share:.1%}", "0 %", "%", SOURCE, segment.name)
 
 
 def _share_outside(stored: Segmentation, segment: Segment, image: Geometry) -> float:

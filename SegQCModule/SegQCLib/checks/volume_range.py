@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from SegQCLib.case import Box, Case, Segment
+from SegQCLib.case import Case, Segment
 from SegQCLib.findings import Finding, Status
 from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range
@@ -27,31 +27,38 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     """
     judged = found = 0
     for segment in case.candidate.segments:
-        limit = protocol.technical_limit(LIMIT, protocol.structure_of(segment), None)
-        box = case.candidate.box(segment)
-        if limit is None or box is None or protocol.structure_of(segment) is None:
-            continue
-        judged += 1
-        finding = _finding(case, segment, box, limit)
-        if finding is not None:
+        judged += _limit(case, protocol, segment) is not None
+        for finding in of_segment(case, protocol, segment):
             found += 1
             yield finding
     if judged and not found:
         yield Finding(ID, Status.PASS, "Volumes are in the protocol's ranges, where it gives one.")
 
 
-def _finding(case: Case, segment: Segment, box: Box, limit: Range) -> Finding | None:
-    grid = case.candidate.geometry
+def _limit(case: Case, protocol: QCProtocol, segment: Segment) -> Range | None:
+    """Return the range for a segment with voxels that stands for a structure, where the protocol gives one."""
+    structure = protocol.structure_of(segment)
+    if structure is None or case.candidate.box(segment) is None:
+        return None
+    return protocol.technical_limit(LIMIT, structure, None)
+
+
+def of_segment(case: Case, protocol: QCProtocol, segment: Segment) -> Iterator[Finding]:
+    """Yield the finding about one segment, if its volume is outside the protocol's range."""
+    limit = _limit(case, protocol, segment)
+    if limit is None:
+        return
+    grid, box = case.candidate.geometry, case.candidate.box(segment)
     mask = case.candidate.mask(segment, box)
     volume_ml = np.count_nonzero(mask) * grid.voxel_volume_mm3 / 1000
     too_small = limit.minimum is not None and volume_ml < limit.minimum
     cut_off = any(part.start == 0 or part.stop == voxels for part, voxels in zip(box, grid.size, strict=True))
     if volume_ml in limit or (too_small and cut_off):
-        return None
+        return
     place = place_of(mask, box, grid)
     question = "is part of it missing" if too_small else "is something else in it"
     message = f"{segment.name} has {_shown(volume_ml, limit)}; expected is {limit}. An unusual patient, or {question}?"
-    return Finding(ID, Status.WARN, message, _shown(volume_ml, limit), str(limit), "ml", limit.source, segment.name, **vars(place))
+    yield Finding(ID, Status.WARN, message, _shown(volume_ml, limit), str(limit), "ml", limit.source, segment.name, **vars(place))
 
 
 def _shown(volume_ml: float, limit: Range) -> str:

@@ -18,7 +18,7 @@ from SegQCLib.geometry import Geometry, geometry_of
 from SegQCLib.image_file import open_image, source_of
 from SegQCLib.importers.label_image import LabelLayer, read_layers, type_findings
 from SegQCLib.importers.label_table import LabelTable
-from SegQCLib.importers.terminology_entry import is_damaged_entry, terminology_from_entry
+from SegQCLib.importers.terminology_entry import code_from_text, is_damaged_entry, terminology_from_entry
 
 _SEGMENT_KEY = re.compile(r"Segment(\d+)_(ID|Name)")
 _ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
@@ -117,6 +117,11 @@ def _segment(header: FileHeader, number: int, layers: int, one_segment_a_layer: 
         status=tags.get("Segmentation.Status"),
         algorithm_type=algorithm_type if algorithm_type in _ALGORITHM_TYPES else None,
         algorithm_name=tags.get("DICOM.SegmentAlgorithmName"),
+        algorithm_version=tags.get("DICOM.AlgorithmVersion"),
+        algorithm_parameters=tags.get("DICOM.AlgorithmParameters"),
+        algorithm_family=code_from_text(tags.get("DICOM.AlgorithmFamilyCode", "")),
+        tracking_id=tags.get("DICOM.TrackingID"),
+        tracking_uid=tags.get("DICOM.TrackingUID"),
     )
 
 

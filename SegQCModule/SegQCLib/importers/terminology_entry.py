@@ -35,10 +35,11 @@ def is_damaged_entry(entry: str) -> bool:
 
 def _codes(entry: str) -> list[Code | None]:
     parts = [*entry.split("~"), *[""] * 7]
-    return [_code(parts[n]) for n in (1, 2, 3, 5, 6)]
+    return [code_from_text(parts[n]) for n in (1, 2, 3, 5, 6)]
 
 
-def _code(triplet: str) -> Code | None:
+def code_from_text(triplet: str) -> Code | None:
+    """Return the code in scheme^value^meaning, or None where scheme or value is missing."""
     parts = triplet.strip().split("^")
     if len(parts) != 3 or not parts[0] or not parts[1]:
         return None

@@ -25,16 +25,22 @@ from SegQCLib.case import Box, Segment, Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
-from SegQCLib.importers.terminology_entry import terminology_from_entry
+from SegQCLib.importers.terminology_entry import code_from_text, terminology_from_entry
 from SegQCLib.metrics.label_planes import foreground_box
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
-from SegQCLib.mrml.terminology import terminology_text
+from SegQCLib.mrml.terminology import code_text, terminology_text
 from SegQCLib.mrml.volume import volume_geometry
 
 STATUS_TAG = "Segmentation.Status"
 # The tags that Slicer's DICOM SEG export reads.
 ALGORITHM_TYPE_TAG = "DICOM.SegmentAlgorithmType"
 ALGORITHM_NAME_TAG = "DICOM.SegmentAlgorithmName"
+# What it has no tags for, under DICOM's keywords.
+ALGORITHM_VERSION_TAG = "DICOM.AlgorithmVersion"
+ALGORITHM_PARAMETERS_TAG = "DICOM.AlgorithmParameters"
+ALGORITHM_FAMILY_TAG = "DICOM.AlgorithmFamilyCode"
+TRACKING_ID_TAG = "DICOM.TrackingID"
+TRACKING_UID_TAG = "DICOM.TrackingUID"
 
 _LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
 
@@ -85,13 +91,22 @@ def _vtk_segment(segment: Segment, image: vtkOrientedImageData) -> vtkSegment:
         STATUS_TAG: segment.status,
         ALGORITHM_TYPE_TAG: segment.algorithm_type,
         ALGORITHM_NAME_TAG: segment.algorithm_name,
+        ALGORITHM_VERSION_TAG: segment.algorithm_version,
+        ALGORITHM_PARAMETERS_TAG: segment.algorithm_parameters,
+        ALGORITHM_FAMILY_TAG: None if segment.algorithm_family is None else code_text(segment.algorithm_family),
+        TRACKING_ID_TAG: segment.tracking_id,
+        TRACKING_UID_TAG: segment.tracking_uid,
     }
     for key, value in tags.items():
         if value is not None:
-            # .seg.nrrd separates tags with |, and cuts a value off there.
-            node_segment.SetTag(key, value.replace("|", "-"))
+            node_segment.SetTag(key, tag_text(value))
     node_segment.AddRepresentation(_LABELMAP, image)
     return node_segment
+
+
+def tag_text(value: str) -> str:
+    """Return a text that .seg.nrrd keeps whole in a tag: it separates tags with |, and cuts a value off there."""
+    return value.replace("|", "-")
 
 
 def segmentation_from_node(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLScalarVolumeNode) -> Segmentation:
@@ -285,6 +300,11 @@ def _segment(segment_id: str, segment: vtkSegment) -> Segment:
         status=_tag(segment, STATUS_TAG),
         algorithm_type=_tag(segment, ALGORITHM_TYPE_TAG),
         algorithm_name=_tag(segment, ALGORITHM_NAME_TAG),
+        algorithm_version=_tag(segment, ALGORITHM_VERSION_TAG),
+        algorithm_parameters=_tag(segment, ALGORITHM_PARAMETERS_TAG),
+        algorithm_family=code_from_text(_tag(segment, ALGORITHM_FAMILY_TAG) or ""),
+        tracking_id=_tag(segment, TRACKING_ID_TAG),
+        tracking_uid=_tag(segment, TRACKING_UID_TAG),
     )
 
 

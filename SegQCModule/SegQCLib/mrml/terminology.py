@@ -11,12 +11,13 @@ REGION_CONTEXT = "Anatomic codes - DICOM master list"
 
 def terminology_text(terminology: Terminology) -> str:
     """Return the text of Slicer's segment tag TerminologyEntry (see `importers.terminology_entry`)."""
-    kind = [_triplet(code) for code in (terminology.category, terminology.type, terminology.modifier)]
-    region = [_triplet(code) for code in (terminology.region, terminology.region_modifier)]
+    kind = [code_text(code) for code in (terminology.category, terminology.type, terminology.modifier)]
+    region = [code_text(code) for code in (terminology.region, terminology.region_modifier)]
     return "~".join([CONTEXT, *kind, REGION_CONTEXT, *region])
 
 
-def _triplet(code: Code | None) -> str:
+def code_text(code: Code | None) -> str:
+    """Return a code as scheme^value^meaning; ^^ for none."""
     # ~, ^ and | separate fields in Slicer's texts and cannot be escaped there.
     meaning = "" if code is None else code.meaning.translate(str.maketrans("~^|", "---"))
     return "^^" if code is None else f"{code.scheme}^{code.value}^{meaning}"

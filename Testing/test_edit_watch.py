@@ -41,9 +41,7 @@ class Editor:
         self.logic.SetMRMLScene(self.scene)
         self.logic.SetSegmentEditorNode(self.editor_node)
         self.changes, self._due = [], []
-        self.watch = EditWatch(
-            self.node, self.changes.append, later=self._due.append, selected_segment=self.editor_node.GetSelectedSegmentID
-        )
+        self.watch = EditWatch(self.node, self.changes.append, self.editor_node.GetSelectedSegmentID, self._due.append)
 
     def modify(self, segment_id, box, mode=Logic.ModificationModeAdd):
         """Add, or remove, the voxels of a half-open box (k, j, i), as one stroke does."""
@@ -187,7 +185,7 @@ def test_a_removed_node_is_not_kept_alive_and_its_watch_can_be_stopped():
     node = add_segmentation(scene, a_segmentation(liver=None), add_volume(scene, a_volume(), "CT"), "reader")
     gone = vtk.vtkWeakReference()
     gone.Set(node)
-    watch = EditWatch(node, [].append, later=[].append)
+    watch = EditWatch(node, [].append, lambda: None, [].append)
     scene.RemoveNode(node)
     del node
     assert gone.Get() is None

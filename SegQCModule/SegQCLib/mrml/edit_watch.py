@@ -48,22 +48,21 @@ class EditWatch:
     segmentation_node : vtkMRMLSegmentationNode
     on_edit : callable
         Is given a SegmentationChange.
+    selected_segment : callable
+        Returns the id of the segment that is selected in the editor, or None. It is asked where Slicer says that one
+        segment was changed, but not which (Islands).
     later : callable
         Calls the function it is given once the present action is over; in Slicer it is
         `qt.QTimer.singleShot(0, f)`. A stroke over a neighbour, or the first one on a shared layer, announces itself
         several times; all that is announced until then is one change.
-    selected_segment : callable, optional
-        Returns the id of the segment that is selected in the editor, or None. It is asked where Slicer says that one
-        segment was changed, but not which (Islands).
     """
 
     def __init__(
         self,
         segmentation_node: vtkMRMLSegmentationNode,
         on_edit: Callable[[SegmentationChange], None],
-        *,
+        selected_segment: Callable[[], str | None],
         later: Callable[[Callable[[], None]], None],
-        selected_segment: Callable[[], str | None] | None = None,
     ) -> None:
         self._node = vtk.vtkWeakReference()
         self._node.Set(segmentation_node)
@@ -112,7 +111,7 @@ class EditWatch:
         if not self._source_changed:
             return
         self._source_changed = False
-        if not segment_id and self._selected_segment is not None:
+        if not segment_id:
             segment_id = self._selected_segment()
         if segment_id:
             self._edited[segment_id] = None

@@ -148,7 +148,7 @@ def segmentation_reader(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLScala
         findings = (Finding("segment_representation", Status.WARN, message),)
     name, painted = node.GetName(), _painted_layers(segmentation)
     # Their places among the merged layers are not known yet.
-    stored = [_segment(segment_id, segmentation.GetSegment(segment_id)) for segment_id in segmentation.GetSegmentIDs()]
+    stored = [segment_of(segment_id, segmentation.GetSegment(segment_id)) for segment_id in segmentation.GetSegmentIDs()]
 
     def make() -> Segmentation:
         upright = [_in_axis_order(layer, painted[0].geometry) for layer in painted]
@@ -228,10 +228,10 @@ def _common_grid(name: str, painted: list[_PaintedLayer], grid: Geometry) -> tup
     # The image's grid, with its axes in the order in which the segments are stored.
     lattice = reorder_axes(grid, axis_order(grid, painted[0].geometry))
     low, high = np.zeros(3, int), np.array(lattice.size)
-    if _start_in(lattice, painted[0].geometry) is None:
+    if start_in(lattice, painted[0].geometry) is None:
         lattice = painted[0].geometry
         high = np.array(lattice.size)
-    starts = [_start_in(lattice, layer.geometry) for layer in painted]
+    starts = [start_in(lattice, layer.geometry) for layer in painted]
     if None in starts:
         raise BadDataError(
             name,
@@ -244,7 +244,7 @@ def _common_grid(name: str, painted: list[_PaintedLayer], grid: Geometry) -> tup
     return _part(lattice, low, high - low), boxes
 
 
-def _start_in(lattice: Geometry, part: Geometry) -> tuple[int, ...] | None:
+def start_in(lattice: Geometry, part: Geometry) -> tuple[int, ...] | None:
     """Return the index (k, j, i) in `lattice` where `part` begins, or None if their voxels do not coincide."""
     start = np.rint(lattice.index_kji(part.origin_lps_mm)).astype(int)
     return tuple(start.tolist()) if same_grid(part, _part(lattice, start, part.size)) else None
@@ -289,7 +289,7 @@ def _free_value(wanted: int, used: set[int]) -> int:
     return wanted if wanted > 0 and wanted not in used else next(n for n in range(1, len(used) + 2) if n not in used)
 
 
-def _segment(segment_id: str, segment: vtkSegment) -> Segment:
+def segment_of(segment_id: str, segment: vtkSegment) -> Segment:
     return Segment(
         id=segment_id,
         name=segment.GetName(),

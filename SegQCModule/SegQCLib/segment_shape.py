@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from SegQCLib.case import Box, Case, Segment, Segmentation
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
+from SegQCLib.mask_runs import MaskRuns, runs_of
 from SegQCLib.place import place_of
 from SegQCLib.protocol import QCProtocol, Range, Structure, TechnicalLimitName
-from SegQCLib.runs import Runs, runs_of
 
 MOST_FINDINGS = 20  # of one check on one segment: a noisy mask has thousands of islands
 
@@ -51,7 +51,7 @@ class SegmentShape:
         return np.pad(self.segmentation.mask(self.segment, self.box), 1)
 
     @cached_property
-    def runs(self) -> Runs:
+    def runs(self) -> MaskRuns:
         """The voxels of `mask` as runs along i."""
         return runs_of(self.mask)
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
+from SegQCLib.mask_runs import cavity_numbers, runs_of
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.runs import cavity_numbers, runs_of
 from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeCheck, ShapeError, ShapeErrors, size_text, volume_text
 
 ID = "holes"

@@ -13,8 +13,8 @@ from scipy.spatial import cKDTree
 from SegQCLib.case import Case
 from SegQCLib.checks.skipped_slices import Gap, find_gaps
 from SegQCLib.findings import Finding
+from SegQCLib.mask_runs import MaskRuns, piece_numbers, runs_of
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.runs import Runs, piece_numbers, runs_of
 from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeCheck, ShapeError, ShapeErrors, size_text, volume_text
 
 ID = "islands"
@@ -41,7 +41,7 @@ class Pieces:
 
     Attributes
     ----------
-    runs : Runs
+    runs : MaskRuns
         Of the mask's voxels.
     numbers : ndarray of int, shape (runs,)
         Which piece each run belongs to, from 1: voxels that share a face, edge or corner (26-connected), also across
@@ -50,7 +50,7 @@ class Pieces:
         Voxels of each piece; sizes[0] is 0.
     """
 
-    runs: Runs
+    runs: MaskRuns
     numbers: NDArray[np.int32]
     sizes: NDArray[np.int64]
 
@@ -79,11 +79,11 @@ class Pieces:
         order = np.argsort(self.numbers, kind="stable")
         return order, np.searchsorted(self.numbers[order], np.arange(len(self.sizes) + 1))
 
-    def piece(self, number: int) -> Runs:
+    def piece(self, number: int) -> MaskRuns:
         """Return the runs of one piece."""
         order, first = self._by_piece
         own = order[first[number] : first[number + 1]]
-        return Runs(self.runs.shape, self.runs.starts[own], self.runs.stops[own])
+        return MaskRuns(self.runs.shape, self.runs.starts[own], self.runs.stops[own])
 
 
 def pieces_of(mask: NDArray[np.bool_], gaps: list[Gap]) -> Pieces:
@@ -135,7 +135,7 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     return ShapeErrors(shown, len(islands))
 
 
-def _at_border(shape: SegmentShape, runs: Runs) -> NDArray[np.bool_]:
+def _at_border(shape: SegmentShape, runs: MaskRuns) -> NDArray[np.bool_]:
     """Return which runs reach the border of the image on any side."""
     _, j, i = runs.shape
     ends = ((runs.starts // i // j,) * 2, (runs.starts // i % j,) * 2, (runs.starts % i, (runs.stops - 1) % i))
@@ -148,7 +148,7 @@ def _at_border(shape: SegmentShape, runs: Runs) -> NDArray[np.bool_]:
     return found
 
 
-def _distance_mm(surface: NDArray[np.bool_], piece: Runs, voxel_mm: NDArray[np.float64]) -> float:
+def _distance_mm(surface: NDArray[np.bool_], piece: MaskRuns, voxel_mm: NDArray[np.float64]) -> float:
     """Return the distance between the voxels of a piece and the nearest ones of a surface, in mm."""
     box, size = piece.box(), np.array(surface.shape)
     low, high = np.array([part.start for part in box]), np.array([part.stop for part in box])
@@ -177,7 +177,7 @@ def _enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return enclosed
 
 
-def _error(shape: SegmentShape, piece: Runs, surface: NDArray[np.bool_]) -> ShapeError:
+def _error(shape: SegmentShape, piece: MaskRuns, surface: NDArray[np.bool_]) -> ShapeError:
     box, voxels = piece.box(), int(piece.lengths.sum())
     volume_mm3 = voxels * shape.voxel_mm3
     size, distance_mm = size_text(voxels, volume_mm3), _distance_mm(surface, piece, shape.voxel_mm)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding
+from SegQCLib.mask_runs import MaskRuns
 from SegQCLib.protocol import QCProtocol, Range
-from SegQCLib.runs import Runs
 from SegQCLib.segment_shape import MOST_FINDINGS, SegmentShape, ShapeCheck, ShapeError, ShapeErrors
 
 ID = "spikes"
@@ -45,7 +45,7 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     return ShapeErrors(tuple(_error(shape, spike) for spike in spikes[:MOST_FINDINGS]), len(spikes))
 
 
-def _spikes(mask: NDArray[np.bool_], runs: Runs) -> Iterator[NDArray[np.int64]]:
+def _spikes(mask: NDArray[np.bool_], runs: MaskRuns) -> Iterator[NDArray[np.int64]]:
     """Yield the voxels of each chain from its tip to where it widens into a body, shape (n, 3)."""
     # Flat indices: a noisy mask has a hundred thousand tips. The margin keeps steps from wrapping around.
     inside = mask.ravel()
@@ -62,7 +62,7 @@ def _spikes(mask: NDArray[np.bool_], runs: Runs) -> Iterator[NDArray[np.int64]]:
             yield np.column_stack(np.unravel_index(chain, mask.shape))
 
 
-def _tips(inside: NDArray[np.bool_], runs: Runs, steps: NDArray[np.int64]) -> list[int]:
+def _tips(inside: NDArray[np.bool_], runs: MaskRuns, steps: NDArray[np.int64]) -> list[int]:
     """Return the voxels with one neighbour, in order."""
     # Between two voxels of its run, a voxel has two already.
     tips = np.union1d(runs.starts, runs.stops - 1)

@@ -13,8 +13,8 @@ from SegQCLib.case import Box
 
 
 @dataclass(frozen=True, eq=False)
-class Runs:
-    """Runs of voxels of an array, as flat indices; ascending, never touching each other.
+class MaskRuns:
+    """MaskRuns of voxels of an array, as flat indices; ascending, never touching each other.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class Runs:
     def lengths(self) -> NDArray[np.int64]:
         return self.stops - self.starts
 
-    def select(self, wanted: NDArray[np.bool_]) -> Runs:
-        return Runs(self.shape, self.starts[wanted], self.stops[wanted])
+    def select(self, wanted: NDArray[np.bool_]) -> MaskRuns:
+        return MaskRuns(self.shape, self.starts[wanted], self.stops[wanted])
 
     def indices(self) -> NDArray[np.int64]:
         """Return the flat index of every voxel, in order."""
@@ -67,19 +67,19 @@ class Runs:
         return found
 
 
-def runs_of(mask: NDArray[np.bool_]) -> Runs:
+def runs_of(mask: NDArray[np.bool_]) -> MaskRuns:
     """Return the runs of a mask whose first and last voxel along i are empty, as in a mask with a margin."""
     flat = np.ascontiguousarray(mask).ravel()
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    return Runs(mask.shape, edges[::2], edges[1::2])
+    return MaskRuns(mask.shape, edges[::2], edges[1::2])
 
 
-def piece_numbers(runs: Runs) -> NDArray[np.int32]:
+def piece_numbers(runs: MaskRuns) -> NDArray[np.int32]:
     """Return the number of the piece that each run belongs to.
 
     Parameters
     ----------
-    runs : Runs
+    runs : MaskRuns
         Of a mask with an empty margin on all six sides.
 
     Returns
@@ -94,17 +94,17 @@ def piece_numbers(runs: Runs) -> NDArray[np.int32]:
     return _numbered(len(runs.starts), pairs) + 1
 
 
-def cavity_numbers(runs: Runs) -> tuple[Runs, NDArray[np.int32]]:
+def cavity_numbers(runs: MaskRuns) -> tuple[MaskRuns, NDArray[np.int32]]:
     """Return the runs of a mask's cavities, and the number of the cavity that each belongs to.
 
     Parameters
     ----------
-    runs : Runs
+    runs : MaskRuns
         Of a mask with an empty margin on all six sides: through it the outside is one.
 
     Returns
     -------
-    cavities : Runs
+    cavities : MaskRuns
         Voxels that reach the outside through no shared face (6-connected).
     numbers : ndarray of int, shape (cavity runs,)
         From 2, in the order of the first voxel of each cavity in the array: 0 and 1 are the mask and the outside, as in
@@ -112,11 +112,11 @@ def cavity_numbers(runs: Runs) -> tuple[Runs, NDArray[np.int32]]:
     """
     row, plane = runs.shape[2], runs.shape[1] * runs.shape[2]
     # What lies between one run and the next; a gap that goes on in another row contains margin, so it is outside.
-    gaps = Runs(runs.shape, np.r_[0, runs.stops], np.r_[runs.starts, plane * runs.shape[0]])
+    gaps = MaskRuns(runs.shape, np.r_[0, runs.stops], np.r_[runs.starts, plane * runs.shape[0]])
     inner = np.flatnonzero((gaps.starts[1:-1] - 1) // row == gaps.stops[1:-1] // row) + 1
     node = np.zeros(len(gaps.starts), np.int64)
     node[inner] = np.arange(1, len(inner) + 1)
-    enclosed = Runs(runs.shape, gaps.starts[inner], gaps.stops[inner])
+    enclosed = MaskRuns(runs.shape, gaps.starts[inner], gaps.stops[inner])
     pairs = []
     for step in (row, -row, plane, -plane):
         own, other = _overlapping(enclosed, gaps, step, reach=0)
@@ -126,7 +126,7 @@ def cavity_numbers(runs: Runs) -> tuple[Runs, NDArray[np.int32]]:
     return enclosed.select(closed), numbers[1:][closed] + 1
 
 
-def _overlapping(runs: Runs, others: Runs, step: int, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _overlapping(runs: MaskRuns, others: MaskRuns, step: int, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return which runs, moved by `step` voxels and made longer by `reach` at both ends, share a voxel with which others."""
     first = np.searchsorted(others.stops, runs.starts + (step - reach), side="right")
     stop = np.searchsorted(others.starts, runs.stops + (step + reach), side="left")

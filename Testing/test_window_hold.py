@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from phantoms import a_geometry
+from phantoms import a_geometry, a_segmentation
 from SegQCLib.case import Acquisition, Volume, WindowLevel
 from SegQCLib.errors import BadDataError
-from SegQCLib.protocol import Range, WindowRule
+from SegQCLib.protocol import Range, WindowRule, load_protocol
 
 slicer = pytest.importorskip("slicer", reason="the MRML layer needs slicer-core")
 vtk = pytest.importorskip("vtk")
 
 from SegQCLib.mrml.scene import new_scene  # noqa: E402
+from SegQCLib.mrml.segmentation import add_segmentation  # noqa: E402
 from SegQCLib.mrml.volume import add_volume  # noqa: E402
-from SegQCLib.mrml.window_hold import EPISODE_PAUSE_S, WindowHold, apply_window  # noqa: E402
+from SegQCLib.mrml.window_hold import EPISODE_PAUSE_S, WindowHold, apply_window, rule_for_segment  # noqa: E402
 
 
 def a_rule(name, window, level, apply, unit="[hnsf'U]"):
@@ -293,3 +294,15 @@ def test_a_window_in_suv_is_only_for_volumes_in_suv(scene, deviations):
         WindowHold(unconverted, SUV, deviations.append)
     with pytest.raises(BadDataError, match="standardised uptake values"):
         apply_window(with_units(a_node(scene), "Bq/ml"), SUV)
+
+
+def test_the_rule_is_that_of_the_segments_structure(scene):
+    abdomen = load_protocol("ct-abdomen-portal-venous").protocol
+    node = add_segmentation(scene, a_segmentation(Liver=None, spleen=None, unknown=None), a_node(scene), "reader")
+    segmentation = node.GetSegmentation()
+    ids = {segmentation.GetNthSegment(n).GetName(): segmentation.GetNthSegmentID(n) for n in range(3)}
+    rules = {name: rule_for_segment(abdomen, node, segment_id).name for name, segment_id in ids.items()}
+    assert rules == {"Liver": "Liver", "spleen": "Soft tissue", "unknown": "Soft tissue"}
+    assert rule_for_segment(abdomen, node, "no such segment").name == "Soft tissue"
+    assert rule_for_segment(abdomen, None, None).name == "Soft tissue"
+    assert rule_for_segment(load_protocol("pet-ct-fdg-lesion").protocol, None, None) is None

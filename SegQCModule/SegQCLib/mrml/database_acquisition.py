@@ -16,6 +16,26 @@ from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reor
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, keep_acquisition, volume_geometry
 
 
+def series_file(node: vtkMRMLScalarVolumeNode, database) -> Path | None:
+    """Return a file of the series that the node was loaded from, or None where the database has none.
+
+    Parameters
+    ----------
+    node : vtkMRMLScalarVolumeNode
+    database : ctkDICOMDatabase or None
+    """
+    instance_uids = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    if not instance_uids or database is None or not database.isOpen:
+        return None
+    path = database.fileForInstance(instance_uids[0])
+    return Path(path) if path and Path(path).is_file() else None
+
+
+def keep_series_acquisition(node: vtkMRMLScalarVolumeNode, series: Volume) -> None:
+    """Keep the header facts of the series, as `read_series` gives it, with the node that was loaded from it."""
+    keep_acquisition(node, _for_grid(series, volume_geometry(node)))
+
+
 def keep_database_acquisition(node: vtkMRMLScalarVolumeNode, database) -> None:
     """Keep the header facts of the node's series with the node, unless they are there already.
 
@@ -26,18 +46,15 @@ def keep_database_acquisition(node: vtkMRMLScalarVolumeNode, database) -> None:
     node : vtkMRMLScalarVolumeNode
     database : ctkDICOMDatabase or None
     """
-    instance_uids = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
-    if node.GetAttribute(ACQUISITION_ATTRIBUTE) or not instance_uids or database is None or not database.isOpen:
-        return
-    path = database.fileForInstance(instance_uids[0])
-    if not path or not Path(path).is_file():
+    path = None if node.GetAttribute(ACQUISITION_ATTRIBUTE) else series_file(node, database)
+    if path is None:
         return
     try:
-        series = read_series(Path(path))
+        series = read_series(path)
     except BadDataError:
         logging.warning("SegQC evaluates %s without its DICOM headers.", node.GetName(), exc_info=True)
         return
-    keep_acquisition(node, _for_grid(series, volume_geometry(node)))
+    keep_series_acquisition(node, series)
 
 
 def _for_grid(series: Volume, grid: Geometry) -> Volume:

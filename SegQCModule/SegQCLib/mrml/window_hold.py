@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import vtk
-from slicer import vtkMRMLScalarVolumeDisplayNode, vtkMRMLScalarVolumeNode
+from slicer import vtkMRMLScalarVolumeDisplayNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
-from SegQCLib.case import WindowLevel
+from SegQCLib.case import Segment, WindowLevel
 from SegQCLib.errors import BadDataError
+from SegQCLib.importers.terminology_entry import terminology_from_entry
 from SegQCLib.mrml.volume import acquisition_of, show_with_window
-from SegQCLib.protocol import WindowRule
+from SegQCLib.protocol import QCProtocol, WindowRule
 
 # Pushes that follow each other within this time are one episode: a mouse drag sends dozens a second.
 EPISODE_PAUSE_S = 1.0
@@ -69,6 +70,21 @@ class WindowDeviation:
 def allows(rule: WindowRule, window_level: WindowLevel) -> bool:
     """Return whether a window and its level are both in the rule's ranges."""
     return window_level.window in rule.window and window_level.level in rule.level
+
+
+def rule_for_segment(protocol: QCProtocol, node: vtkMRMLSegmentationNode | None, segment_id: str | None) -> WindowRule | None:
+    """Return the window rule of the structure that a segment stands for.
+
+    For a segment that the protocol does not know, and for none, it is the rule for all structures, else the
+    protocol's first; None if the protocol has no windows.
+    """
+    segment = None if node is None or not segment_id else node.GetSegmentation().GetSegment(segment_id)
+    structure = None
+    if segment is not None:
+        terminology = terminology_from_entry(segment.GetTerminology())
+        structure = protocol.structure_of(Segment(segment_id, segment.GetName(), 1, terminology=terminology))
+    rule = protocol.window_rule("*" if structure is None else structure.name)
+    return rule or next(iter(protocol.windows), None)
 
 
 def apply_window(node: vtkMRMLScalarVolumeNode, rule: WindowRule) -> None:

@@ -457,6 +457,24 @@ def test_table_columns_have_titles_and_descriptions_and_values_six_digits(scene)
     assert rows[1][-1] == "absent in both"
 
 
+def test_the_measurements_table_leaves_out_only_what_is_empty_and_unknown_to_the_protocol(scene):
+    def volume(segment, structure, role, value):
+        metric = "volume_candidate_mm3" if role is None else "volume_reference_mm3"
+        return Measurement(segment, structure, metric, value, "mm3", "voxel count x voxel volume", "candidate", role)
+
+    measurements = (
+        volume("liver", "liver", None, 0.0),
+        volume("rib 1", None, None, 0.0), volume("rib 1", None, "reference", 0.0),
+        volume("rib 2", None, None, 0.0), volume("rib 2", None, "reference", 5.0),
+        volume("rib 3", None, None, 7.0), volume("rib 4", None, None, 0.0),
+    )  # fmt: skip
+    node = add_segmentation(scene, a_segmentation(), add_volume(scene, a_volume(), "CT"), "reader")
+    rows = cells(write_measurements(scene, a_record(measurements=measurements), node))
+    assert [row[0] for row in rows] == ["liver", "rib 2", "rib 2", "rib 3", "2 more segments"]
+    assert rows[-1][1:-1] == ["–"] * (len(rows[-1]) - 2)
+    assert "record has all" in rows[-1][-1]
+
+
 def test_findings_are_listed_failures_first_in_words(scene):
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reader")
     findings = tuple(Finding("modality", status, "x") for status in (Status.PASS, Status.NOT_EVALUATED, Status.FAIL, Status.WARN))

@@ -42,9 +42,11 @@ def write_measurements(scene: vtkMRMLScene, record: QCRecord, segmentation_node:
     """Write the measurements to the segmentation's table node, in place of earlier ones.
 
     Values are text with six digits (the record has them all), because a number column cannot hold
-    "undefined": such a cell is a dash, with its reason in the last column.
+    "undefined": such a cell is a dash, with its reason in the last column. Segments that are empty and no structures
+    of the protocol are left out, and a last row says how many: a model's label map has a hundred of them.
     """
     name = f"{segmentation_node.GetName()} SegQC measurements"
+    empty = _empty_and_unknown(record)
     node = referenced_node(scene, segmentation_node, MEASUREMENTS_ROLE, "vtkMRMLTableNode", name)
     rows = [
         {
@@ -54,7 +56,12 @@ def write_measurements(scene: vtkMRMLScene, record: QCRecord, segmentation_node:
             "unit": UNIT_WORDS.get(measurement.unit, measurement.unit),
         }
         for measurement in record.measurements
+        if measurement.segment not in empty
     ]
+    if empty:
+        count = f"{len(empty)} more segment{'' if len(empty) == 1 else 's'}"
+        reason = "Empty, and not in the protocol: left out here, the record has all."
+        rows.append({**dict.fromkeys(MEASUREMENT_TITLES), "segment": count, "reason": reason})
     _fill(node, Measurement, MEASUREMENT_TITLES, rows)
     return node
 
@@ -90,6 +97,15 @@ def _fill(node: vtkMRMLTableNode, row_class: type, titles: dict[str, str], rows:
         node.SetLocked(True)
     finally:
         node.EndModify(modifying)
+
+
+def _empty_and_unknown(record: QCRecord) -> set[str]:
+    """Return the names of segments that the protocol does not know and that have no voxels in candidate or reference."""
+    volumes: dict[str, float] = {}
+    for measurement in record.measurements:
+        if measurement.structure is None and measurement.metric in ("volume_candidate_mm3", "volume_reference_mm3"):
+            volumes[measurement.segment] = volumes.get(measurement.segment, 0.0) + (measurement.value or 0.0)
+    return {segment for segment, volume_mm3 in volumes.items() if volume_mm3 == 0}
 
 
 def _digits(value: float) -> str:

@@ -1,0 +1,108 @@
+"""Voxels added to and removed from a draft, one segment at a time: after each stroke only the touched one is counted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from slicer import vtkMRMLSegmentationNode, vtkOrientedImageData, vtkOrientedImageDataResample, vtkSegmentationConverter
+from vtk.util.numpy_support import vtk_to_numpy
+
+from SegQCLib.case import Segment, Segmentation
+from SegQCLib.errors import BadDataError
+from SegQCLib.geometry import Geometry
+from SegQCLib.importers.terminology_entry import terminology_from_entry
+from SegQCLib.pairing import pair_segments
+from SegQCLib.readers.voxel_change import VoxelChange
+
+_LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+# Pairing looks at names and codes only.
+_NO_GRID = Geometry((1, 1, 1), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)))
+
+
+def paired_draft_segments(candidate_node: vtkMRMLSegmentationNode, draft_node: vtkMRMLSegmentationNode) -> dict[str, str]:
+    """Return the draft's segment id for each of the candidate's, paired by name, then by code (`pairing.pair_segments`)."""
+    pairs = pair_segments(_named_segments(draft_node), _named_segments(candidate_node))
+    return {pair.candidate.id: pair.reference.id for pair in pairs if pair.candidate and pair.reference}
+
+
+def voxel_change(
+    candidate_node: vtkMRMLSegmentationNode,
+    segment_id: str,
+    draft_node: vtkMRMLSegmentationNode,
+    draft_segment_id: str | None,
+) -> VoxelChange:
+    """Return how a segment differs from the draft's segment, or from nothing (None).
+
+    A draft on another grid, or with its axes in another order, is brought onto the segment's grid by nearest neighbour.
+
+    Raises
+    ------
+    BadDataError
+        If one of the two has no voxels to compare but a surface.
+    """
+    image, value = _labelmap(candidate_node, segment_id)
+    draft_image, draft_value = (None, 0) if draft_segment_id is None else _labelmap(draft_node, draft_segment_id)
+    if image is not None and draft_image is not None and not vtkOrientedImageDataResample.DoGeometriesMatch(image, draft_image):
+        aligned = vtkOrientedImageData()
+        vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(draft_image, image, aligned, False, True)
+        draft_image = aligned
+    voxels, draft_voxels = _count(image, value), _count(draft_image, draft_value)
+    kept = 0
+    if voxels and draft_voxels:
+        box = _common_extent(image, draft_image)
+        for plane, draft_plane in zip(_part(image, box), _part(draft_image, box), strict=True):
+            kept += np.count_nonzero((plane == value) & (draft_plane == draft_value))
+    return VoxelChange(voxels, draft_voxels, added=voxels - kept, removed=draft_voxels - kept)
+
+
+def _named_segments(node: vtkMRMLSegmentationNode) -> Segmentation:
+    segmentation = node.GetSegmentation()
+    segments = []
+    for segment_id in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(segment_id)
+        terminology = terminology_from_entry(segment.GetTerminology())
+        segments.append(Segment(segment_id, segment.GetName(), 1, terminology=terminology))
+    return Segmentation(node.GetName(), _NO_GRID, (), tuple(segments))
+
+
+def _labelmap(node: vtkMRMLSegmentationNode, segment_id: str) -> tuple[vtkOrientedImageData | None, int]:
+    """Return the image that holds a segment, shared with others, and its value there; None for one without voxels."""
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    if segment is None:
+        raise ValueError(
+            f"{node.GetName()!r} has no segment {segment_id!r}; it has {', '.join(node.GetSegmentation().GetSegmentIDs())}."
+        )
+    image = segment.GetRepresentation(_LABELMAP)
+    if image is None and node.GetSegmentation().GetSourceRepresentationName() != _LABELMAP:
+        raise BadDataError(
+            node.GetName(),
+            f"holds {segment.GetName()!r} as {node.GetSegmentation().GetSourceRepresentationName()}, not as voxels.",
+            "Make Binary labelmap the source representation (Segmentations module, Representations).",
+        )
+    if image is None or image.GetPointData().GetScalars() is None or image.GetNumberOfPoints() == 0:
+        return None, 0
+    return image, int(segment.GetLabelValue())
+
+
+def _planes(image: vtkOrientedImageData) -> NDArray:
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+
+
+def _count(image: vtkOrientedImageData | None, value: int) -> int:
+    # Slice by slice: a whole-body layer would need another array of its size.
+    return 0 if image is None else sum(int(np.count_nonzero(plane == value)) for plane in _planes(image))
+
+
+def _common_extent(image: vtkOrientedImageData, other: vtkOrientedImageData) -> tuple[tuple[int, int], ...]:
+    """Return the first and last index of i, j and k that both images have; last before first where there is none."""
+    extents = zip(image.GetExtent(), other.GetExtent(), strict=True)
+    first_i, last_i, first_j, last_j, first_k, last_k = (
+        min(pair) if number % 2 else max(pair) for number, pair in enumerate(extents)
+    )
+    return (first_i, last_i), (first_j, last_j), (first_k, last_k)
+
+
+def _part(image: vtkOrientedImageData, box: tuple[tuple[int, int], ...]) -> NDArray:
+    start = image.GetExtent()[::2]
+    slices = [slice(first - begin, max(last + 1, first) - begin) for (first, last), begin in zip(box, start, strict=True)]
+    return _planes(image)[tuple(reversed(slices))]

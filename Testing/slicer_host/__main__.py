@@ -1,0 +1,31 @@
+"""`make gui`: SegQC in the test host, on the sample CT; on a screen, or as a picture with --screenshot FILE."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+arguments = argparse.ArgumentParser(prog="python -m slicer_host", description=__doc__)
+arguments.add_argument("--screenshot", type=Path, metavar="FILE", help="save a picture of the window and leave")
+arguments.add_argument("--empty", action="store_true", help="without the sample case")
+asked = arguments.parse_args()
+if asked.screenshot is None and not (
+    os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("win32", "darwin")
+):
+    sys.exit("There is no screen (DISPLAY is not set). Give --screenshot FILE for a picture, or run it under xvfb-run.")
+if asked.screenshot is None:
+    # A screen is wanted: let Qt choose the platform.
+    os.environ.setdefault("QT_QPA_PLATFORM", "")
+
+from slicer_host import OBSTACLE, a_host  # noqa: E402 - after the platform is chosen
+
+if OBSTACLE is not None:
+    sys.exit(f"{OBSTACLE}: pip install --editable '.[test]' brings the Python packages.")
+with a_host(allow_errors=True) as host:
+    if not asked.empty:
+        host.load_sample_case()
+    host.open("SegQCModule")
+    if asked.screenshot is not None:
+        host.screenshot(asked.screenshot)
+    else:
+        host.app.exec_()

@@ -123,12 +123,12 @@ def test_a_dialogue_without_an_answer_fails_and_nothing_waits(host):
     import qt
     import slicer
 
-    host.answers.append("/tmp/case.nrrd")
-    assert qt.QFileDialog.getOpenFileName(None, "Draft", "", "*.nrrd") == "/tmp/case.nrrd"
+    host.answers.append("draft.nrrd")
+    assert qt.QFileDialog.getOpenFileName(None, "Draft", "", "*.nrrd") == "draft.nrrd"
     with pytest.raises(AssertionError, match="gave no answer"):
         qt.QFileDialog.getSaveFileName(None, "Report")
-    qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile("/tmp/report.html"))
-    assert ("openUrl", "file:///tmp/report.html") in host.displays
+    qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile("/folder/report.html"))
+    assert ("openUrl", "file:///folder/report.html") in host.displays
     assert slicer.util.mainWindow() is host.window
 
 

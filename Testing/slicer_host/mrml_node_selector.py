@@ -26,14 +26,6 @@ class qMRMLNodeComboBox(QWidget):
         "nodeAboutToBeRemoved(vtkMRMLNode*)",
         **{"currentNodeChanged(bool)": "_nodeValid"},
     )
-        "currentNodeChanged(vtkMRMLNode*)",
-        "currentNodeIDChanged(QString)",
-        "nodeAdded(vtkMRMLNode*)",
-        "nodeAddedByUser(vtkMRMLNode*)",
-        "nodeActivated(vtkMRMLNode*)",
-        "nodeAboutToBeRemoved(vtkMRMLNode*)",
-        **{"currentNodeChanged(bool)": "_nodeValid"},
-    )
     nodeTypes = setting("QStringList", "nodeTypes", [], "_fill")
     showHidden = setting(bool, "showHidden", False, "_fill")
     showChildNodeTypes = setting(bool, "showChildNodeTypes", True, "_fill")

@@ -2,4 +2,7 @@
 
 from __future__ import annotations
 
-STEPS = ()
+from SegQCLib.panels.artifacts_panel import ArtifactsPanel
+from SegQCLib.panels.gate_panel import GatePanel
+
+STEPS = (GatePanel, ArtifactsPanel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Literal
 
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
 from SegQCLib.errors import BadDataError
-from SegQCLib.protocol import Rating
+from SegQCLib.protocol import Grade, Rating
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,23 @@ def answers(rating: Rating, given: RatingGiven) -> bool:
         return True
     wordings = {item.value: item.wording for item in rating.grades}
     return wordings.get(given.grade) == given.wording and given.proposes_exclusion == (given.grade in rating.unusable)
+
+
+def answers_of(reader: str, ratings: Iterable[Rating], given: Iterable[RatingGiven]) -> dict[str, RatingGiven]:
+    """Return one reader's answers to ratings as they stand, by rating id; a rating without one is not in it."""
+    own = [answer for answer in given if answer.reader == reader]
+    return {rating.id: answer for rating in ratings for answer in own if answers(rating, answer)}
+
+
+def common_scale(ratings: Sequence[Rating]) -> str | None:
+    """Return the scale that all ratings share, in words, or None where they differ in range or direction."""
+    scales = {scale_text(rating) for rating in ratings}
+    return scales.pop() if len(scales) == 1 else None
+
+
+def best_first(rating: Rating) -> list[Grade]:
+    """Return a rating's grades from the best to the worst."""
+    return sorted(rating.grades, key=lambda grade: grade.value, reverse=rating.best == "highest")
 
 
 def with_answer(ratings: tuple[RatingGiven, ...], answer: RatingGiven) -> tuple[RatingGiven, ...]:

@@ -38,7 +38,7 @@ def read_segmentation(path: Path, *, labels: str | None = None, name: str | None
     table = None if labels is None else read_label_names(labels)
     for importer in IMPORTERS:
         if importer.recognises(header):
-            return importer.read(header, table, name or _stem(path))
+            return importer.read(header, table, name or stem(path))
     refuse_unread_kinds(header)
     raise BadDataError(
         path,
@@ -48,7 +48,8 @@ def read_segmentation(path: Path, *, labels: str | None = None, name: str | None
     )
 
 
-def _stem(path: Path) -> str:
+def stem(path: Path) -> str:
+    """Return the name of a segmentation file without its ending, which may have two parts."""
     for ending in (".seg.nrrd", ".seg.nhdr", ".nii.gz"):
         if path.name.lower().endswith(ending) and len(path.name) > len(ending):
             return path.name[: -len(ending)]

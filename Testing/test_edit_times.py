@@ -226,11 +226,11 @@ def test_times_are_counted_again_from_the_log(tmp_path):
     events = [
         (0.0, "logging_started", {}),
         (0.0, "idle_limit", {"seconds": 10.0}),
-        (0.0, "context", {"segment_id": "liver", "effect": "Paint"}),
+        (0.0, "context", {"segment": {"id": "liver", "name": "Liver"}, "effect": "Paint"}),
         (4.0, "activity", {"mouse": 12}),
         (9.0, "edit", {"segments": []}),
         (15.0, "waited", {"seconds": 5.0}),
-        (15.0, "context", {"segment_id": "liver", "effect": "Erase"}),
+        (15.0, "context", {"segment": {"id": "liver", "name": "Liver"}, "effect": "Erase"}),
         (16.0, "activity", {"key": 1}),
         # 12 s without anything: idle.
         (28.0, "activity", {"mouse": 1}),

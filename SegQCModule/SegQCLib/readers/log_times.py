@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from SegQCLib.readers.edit_log import LogEvent, StoredLog
 from SegQCLib.readers.edit_times import LONGEST_SILENCE_S, Context, EditTimes
+from SegQCLib.readers.log_events import EventKind
 
 _TICK_S = 1.0
-
-# Kinds of events that times follow from; written by the Editing panel, and stored: never rename.
-STARTED = "logging_started"
-ACTIVITY = "activity"
-CONTEXT = "context"
-FOCUS = "focus"
-PAUSED = "paused"
-RESUMED = "resumed"
-WAITED = "waited"
-IDLE_LIMIT = "idle_limit"
-EDIT = "edit"
-STOPPED = "logging_stopped"
 
 
 def times_of(log: StoredLog) -> EditTimes:
@@ -28,7 +17,7 @@ def times_of(log: StoredLog) -> EditTimes:
     now = log.events[0].monotonic_s if log.events else log.header.monotonic_s
     times = EditTimes(lambda: now)
     for event in log.events:
-        held_up_s = float(event.facts["seconds"]) if event.kind == WAITED else 0.0
+        held_up_s = float(event.facts["seconds"]) if event.kind == EventKind.WAITED else 0.0
         while event.monotonic_s - held_up_s - now > LONGEST_SILENCE_S:
             now += _TICK_S
             times.tick()
@@ -42,17 +31,17 @@ def times_of(log: StoredLog) -> EditTimes:
 
 def _repeat(event: LogEvent, times: EditTimes) -> None:
     facts = event.facts
-    if event.kind in (ACTIVITY, EDIT):
+    if event.kind in (EventKind.ACTIVITY, EventKind.EDIT):
         times.activity()
-    elif event.kind == CONTEXT:
-        times.context(Context(facts["segment_id"], facts["effect"]))
-    elif event.kind == FOCUS:
+    elif event.kind == EventKind.CONTEXT:
+        times.context(Context(facts["segment"] and facts["segment"]["id"], facts["effect"]))
+    elif event.kind == EventKind.FOCUS:
         times.focus(facts["in_front"])
-    elif event.kind == PAUSED:
+    elif event.kind == EventKind.PAUSED:
         times.pause(facts["reason"])
-    elif event.kind == RESUMED:
+    elif event.kind == EventKind.RESUMED:
         times.resume()
-    elif event.kind == IDLE_LIMIT:
+    elif event.kind == EventKind.IDLE_LIMIT:
         times.tick()
         times.set_idle_after(facts["seconds"])
     else:

@@ -101,7 +101,8 @@ def _finding(case: Case, protocol: QCProtocol, segment: Segment) -> Finding | No
     share_limit = protocol.technical_limit(SHARE_LIMIT, protocol.structure_of(segment), DEFAULT_SHARE)
     box = case.candidate.box(segment)
     mask, values = case.candidate.mask(segment, box), case.image.array[box]
-    impossible = mask & _outside(values, limit)
+    impossible = _outside(values, limit)
+    impossible &= mask
     total = int(np.count_nonzero(mask))
     if 100 * np.count_nonzero(impossible) / total in share_limit:
         return None
@@ -119,9 +120,8 @@ def _finding(case: Case, protocol: QCProtocol, segment: Segment) -> Finding | No
 
 
 def _outside(values: NDArray, limit: Range) -> NDArray[np.bool_]:
-    outside = np.zeros(values.shape, bool)
-    if limit.minimum is not None:
-        outside |= values < limit.minimum
-    if limit.maximum is not None:
-        outside |= values > limit.maximum
-    return outside
+    if limit.maximum is None:
+        return values < limit.minimum
+    if limit.minimum is None:
+        return values > limit.maximum
+    return (values < limit.minimum) | (values > limit.maximum)

@@ -88,7 +88,10 @@ class Pieces:
 
 def pieces_of(mask: NDArray[np.bool_], gaps: list[Gap]) -> Pieces:
     """Return the pieces of a mask with an empty margin, taking what `gaps` interrupt as one piece."""
-    runs = runs_of(mask)
+    return _pieces_of(runs_of(mask), gaps)
+
+
+def _pieces_of(runs: MaskRuns, gaps: list[Gap]) -> Pieces:
     numbers = piece_numbers(runs)
     count = int(numbers.max(initial=0))
     if count > 1 and gaps:
@@ -118,7 +121,7 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     many = terminology is not None and (terminology.type.scheme, terminology.type.value) in _MANY_BODIES
     if shape.is_lesion or many:
         return ShapeErrors((), 0)
-    pieces = pieces_of(shape.mask, find_gaps(shape.mask))
+    pieces = _pieces_of(shape.runs, find_gaps(shape.mask))
     if not len(pieces.islands):
         return ShapeErrors((), 0)
     at_border = set(np.unique(pieces.numbers[_at_border(shape, pieces.runs)]).tolist())

@@ -40,13 +40,12 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
 def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     if shape.is_lesion:
         return ShapeErrors((), 0)
-    spikes = _spikes(shape.mask, shape.runs)
-    spikes = sorted((spike for spike in spikes if len(spike) not in limit), key=len, reverse=True)
+    spikes = sorted(_spikes(shape.mask, shape.runs, limit), key=len, reverse=True)
     return ShapeErrors(tuple(_error(shape, spike) for spike in spikes[:MOST_FINDINGS]), len(spikes))
 
 
-def _spikes(mask: NDArray[np.bool_], runs: MaskRuns) -> Iterator[NDArray[np.int64]]:
-    """Yield the voxels of each chain from its tip to where it widens into a body, shape (n, 3)."""
+def _spikes(mask: NDArray[np.bool_], runs: MaskRuns, limit: Range) -> Iterator[NDArray[np.int64]]:
+    """Yield the voxels of each chain outside the limit from its tip to where it widens into a body, shape (n, 3)."""
     # Flat indices: a noisy mask has a hundred thousand tips. The margin keeps steps from wrapping around.
     inside = mask.ravel()
     steps = np.array([np.dot(step, (mask.shape[1] * mask.shape[2], mask.shape[2], 1)) for step in _AROUND])
@@ -58,20 +57,20 @@ def _spikes(mask: NDArray[np.bool_], runs: MaskRuns) -> Iterator[NDArray[np.int6
             if len(onward) != 1 or onward[0] in chain:
                 break
             chain.append(onward[0])
-        if any(np.count_nonzero(inside[steps + index]) >= _BODY for index in onward):
+        if len(chain) not in limit and any(np.count_nonzero(inside[steps + index]) >= _BODY for index in onward):
             yield np.column_stack(np.unravel_index(chain, mask.shape))
 
 
 def _tips(inside: NDArray[np.bool_], runs: MaskRuns, steps: NDArray[np.int64]) -> list[int]:
     """Return the voxels with one neighbour, in order."""
     # Between two voxels of its run, a voxel has two already.
-    tips = np.union1d(runs.starts, runs.stops - 1)
+    tips = np.concatenate([runs.starts, runs.stops - 1])
     counts = np.zeros(len(tips), np.uint8)
     for step in steps:
         counts += inside[tips + step]
         few = counts <= 1
         tips, counts = tips[few], counts[few]
-    return tips[counts == 1].tolist()
+    return np.unique(tips[counts == 1]).tolist()
 
 
 def _error(shape: SegmentShape, spike: NDArray[np.int64]) -> ShapeError:

@@ -6,6 +6,7 @@ silent False; here it raises, because no test would notice the False.
 """
 
 import contextlib
+import functools
 import inspect
 import os
 import sys
@@ -17,12 +18,15 @@ os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x06")
 import shiboken6
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
+from slicer_host import focus_proxy
+
 MODULES = (QtWidgets, QtGui, QtCore, QtUiTools)
 slot_errors = []  # text of every exception that a slot raised; Slicer prints them and goes on
 _setters = {}
 _connections = {}
 _reading_dynamic = set()
 _ui_loads = []
+_REPLACED = {"setFocusProxy": "set_focus_proxy", "focusProxy": "focus_proxy"}
 
 
 def _qt_classes():
@@ -131,6 +135,8 @@ def _get(self, name):
         return lambda: class_name(self)
     if name == "delete":
         return lambda: shiboken6.delete(self)
+    if name in ("setFocusProxy", "focusProxy"):
+        return StrictMethod(self, functools.partial(getattr(focus_proxy, _REPLACED[name]), self), name)
     if name in ("exec", "exec_") and hasattr(kind, "exec"):
         return StrictMethod(self, object.__getattribute__(self, "exec"), name)
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from SegQCLib.findings import Finding, Status
 from SegQCLib.metric_texts import MetricText, metric_order, metric_text
+from SegQCLib.number_texts import grouped, ratio, signed, volume
 from SegQCLib.pictures import Picture, place_text
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.readers.ratings import RatingGiven, answers, scale_text
@@ -19,8 +20,6 @@ from SegQCLib.resources import resource
 from SegQCLib.verdict import is_excused
 from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
 
-# Narrow no-break space: a number must not break over two lines.
-_THIN_SPACE = "\u202f"
 _SHORT_HASH = 12
 _MANY_FINDINGS = 30
 
@@ -148,7 +147,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         lstrip_blocks=True,
     )
     templates.filters["sentence"] = _sentence
-    templates.filters["ratio"] = _ratio
+    templates.filters["ratio"] = ratio
     templates.filters["place"] = place_text
     templates.filters["moment"] = _created
     templates.globals.update(
@@ -240,44 +239,17 @@ def _sentence(text: str) -> str:
     return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
 
 
-def _grouped(value: float, decimals: int) -> str:
-    """Return a number with thin spaces between thousands; a value that only rounding makes 0 says so."""
-    if value and abs(value) < 0.5 * 10**-decimals:
-        return f"{'<' if value > 0 else '>'}{_THIN_SPACE}{'' if value > 0 else '−'}{10**-decimals:.{decimals}f}"
-    return f"{value:,.{decimals}f}".replace(",", _THIN_SPACE).replace("-", "−")
-
-
-def _ratio(value: float) -> str:
-    """Return a share with 3 decimals; only a true 1 reads 1.000, only a true 0 reads 0.000."""
-    if value != 1 and f"{value:.3f}" == "1.000":
-        return f"{'>' if value < 1 else '<'}{_THIN_SPACE}{'0.999' if value < 1 else '1.001'}"
-    return _grouped(value, 3)
-
-
-def _signed(value: float) -> str:
-    text = _grouped(value, 3)
-    return f"+{text}" if value > 0 and text[0].isdigit() else text
-
-
-def _volume(mm3: float) -> str:
-    if mm3 == 0:
-        return "0 (no voxels)"
-    ml = mm3 / 1000
-    decimals = 1 if ml >= 10 else 2 if ml >= 1 else 3
-    return f"{_grouped(ml, decimals)} mL ({_grouped(mm3, 0 if mm3 >= 100 else 1)} mm³)"
-
-
 def _value(value: float, m: Measurement) -> str:
     """Return a defined value as a table shows it, for a column whose heading has the unit."""
     shown_as = metric_text(m.metric).shown_as
     if m.unit == "mm3":
-        return _volume(value)
+        return volume(value)
     if m.unit == "mm":
-        return _grouped(value, 1 if value >= 100 else 2)
+        return grouped(value, 1 if value >= 100 else 2)
     if m.unit.startswith("{") or shown_as == "count":
-        return _grouped(value, 0 if value == int(value) else 2)
+        return grouped(value, 0 if value == int(value) else 2)
     if m.unit == "1":
-        return _signed(value) if shown_as == "signed" else _ratio(value)
+        return signed(value) if shown_as == "signed" else ratio(value)
     return f"{value:.4g}".replace("-", "−")
 
 

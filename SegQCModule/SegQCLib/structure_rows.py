@@ -1,0 +1,129 @@
+"""What a table shows of each structure of a record: verdict, measures and expected agreement as texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from SegQCLib.measure import DRAFT_ROLE
+from SegQCLib.metric_texts import metric_text
+from SegQCLib.number_texts import grouped, millilitres, ratio, signed
+from SegQCLib.record import ExpectedAgreement, Measurement, QCRecord, SegmentVerdict, Verdict
+
+UNDEFINED = "–"
+NOT_PREDICTED = "not predicted"
+_WORST_FIRST = (Verdict.REJECT, Verdict.REVIEW, Verdict.ACCEPT)
+
+
+@dataclass(frozen=True)
+class StructureRow:
+    """One structure, against one reference where there is any.
+
+    Attributes
+    ----------
+    title : str
+        Name of the segment, with the reference's role where there are several.
+    segment : str
+        Name of the segment.
+    reference_role : str or None
+        What the measures compare with: reference, reference 2, ...; None where there is no reference.
+    slices_role : str or None
+        What slices can be compared with: the reference, else the draft, else None.
+    verdict : Verdict
+    reasons : tuple of str
+        The verdict's reasons, in sentences.
+    dice, surface_dice, hausdorff_95, volume, volume_difference, expected_agreement : str
+        Values with their units; a dash where a value is undefined or was not measured.
+    details : tuple of str
+        The same in sentences, each with the definition or with the reason why there is no value.
+    """
+
+    title: str
+    segment: str
+    reference_role: str | None
+    slices_role: str | None
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    dice: str
+    surface_dice: str
+    hausdorff_95: str
+    volume: str
+    volume_difference: str
+    expected_agreement: str
+    details: tuple[str, ...]
+
+
+def structure_rows(record: QCRecord) -> tuple[StructureRow, ...]:
+    """Return the rows of all judged segments, the worst verdict first, then the lowest Dice.
+
+    A segment has one row for each reference. What was compared with the draft only shows what was changed, so none
+    of it is a measure here.
+    """
+    rows = [
+        (_WORST_FIRST.index(row.verdict), 2.0 if value is None else value, row)
+        for verdict in record.verdicts
+        for value, row in _rows(record, verdict)
+    ]
+    return tuple(row for _, _, row in sorted(rows, key=lambda entry: entry[:2]))
+
+
+def _rows(record: QCRecord, verdict: SegmentVerdict) -> Iterator[tuple[float | None, StructureRow]]:
+    own = [m for m in record.measurements if (m.segment, m.structure) == (verdict.segment, verdict.structure)]
+    roles = list(dict.fromkeys(m.reference_role for m in own if m.reference_role is not None))
+    references = [role for role in roles if role != DRAFT_ROLE]
+    expected = next((e for e in record.expected_agreement if e.segment == verdict.segment), None)
+    for role in references or [None]:
+        found = {m.metric: m for m in own if m.reference_role in (None, role)}
+        dice = found.get("dice")
+        yield (
+            None if dice is None else dice.value,
+            StructureRow(
+                title=verdict.segment if len(references) < 2 else f"{verdict.segment} ({role})",
+                segment=verdict.segment,
+                reference_role=role,
+                slices_role=role or next(iter(roles), None),
+                verdict=verdict.verdict,
+                reasons=verdict.reasons,
+                dice=_shown(dice),
+                surface_dice=_shown(found.get("surface_dice_protocol")),
+                hausdorff_95=_shown(found.get("hausdorff_95_mm")),
+                volume=_shown(found.get("volume_candidate_mm3")),
+                volume_difference=_shown(found.get("relative_volume_difference")),
+                expected_agreement=_expected(expected),
+                details=tuple(_details(found, expected)),
+            ),
+        )
+
+
+def _shown(measurement: Measurement | None) -> str:
+    if measurement is None or measurement.value is None:
+        return UNDEFINED
+    value = measurement.value
+    if measurement.metric == "relative_volume_difference":
+        return f"{signed(100 * value, 1)} %"
+    if measurement.unit == "mm3":
+        return millilitres(value)
+    return f"{grouped(value, 1)} mm" if measurement.unit == "mm" else ratio(value)
+
+
+def _expected(expected: ExpectedAgreement | None) -> str:
+    if expected is None or expected.dice is None:
+        return NOT_PREDICTED
+    interval = "" if expected.lower is None or expected.upper is None else f" ({ratio(expected.lower)} to {ratio(expected.upper)})"
+    threshold = "" if expected.threshold is None else f", threshold {ratio(expected.threshold)}"
+    return f"{ratio(expected.dice)}{interval}{threshold}"
+
+
+def _details(found: dict[str, Measurement], expected: ExpectedAgreement | None) -> Iterator[str]:
+    for metric in ("dice", "surface_dice_protocol", "hausdorff_95_mm", "relative_volume_difference"):
+        measurement = found.get(metric)
+        if measurement is not None:
+            why = measurement.definition if measurement.value is not None else measurement.reason
+            yield f"{metric_text(metric).long_name}: {_shown(measurement)} ({(why or 'undefined').rstrip('.')})."
+    for metric in ("volume_candidate_mm3", "volume_reference_mm3"):
+        measurement = found.get(metric)
+        if measurement is not None:
+            yield f"{metric_text(metric).long_name}: {_shown(measurement)}."
+    yield f"Expected agreement of experts on this image: {_expected(expected)}."
+    if expected is not None:
+        yield from expected.reasons

@@ -87,8 +87,16 @@ def _vtk_segment(segment: Segment, image: vtkOrientedImageData) -> vtkSegment:
         node_segment.SetColor(*segment.color)
     if segment.terminology is not None:
         node_segment.SetTerminology(terminology_text(segment.terminology))
+    if segment.status is not None:
+        node_segment.SetTag(STATUS_TAG, segment.status)
+    write_algorithm(node_segment, segment)
+    node_segment.AddRepresentation(_LABELMAP, image)
+    return node_segment
+
+
+def write_algorithm(node_segment: vtkSegment, segment: Segment) -> None:
+    """Write what is known of a segment's algorithm and tracking to its tags; other tags stay."""
     tags = {
-        STATUS_TAG: segment.status,
         ALGORITHM_TYPE_TAG: segment.algorithm_type,
         ALGORITHM_NAME_TAG: segment.algorithm_name,
         ALGORITHM_VERSION_TAG: segment.algorithm_version,
@@ -100,8 +108,6 @@ def _vtk_segment(segment: Segment, image: vtkOrientedImageData) -> vtkSegment:
     for key, value in tags.items():
         if value is not None:
             node_segment.SetTag(key, tag_text(value))
-    node_segment.AddRepresentation(_LABELMAP, image)
-    return node_segment
 
 
 def tag_text(value: str) -> str:

@@ -1,0 +1,39 @@
+"""Put a segmentation that covers a part of the image's voxels, or more than them, on the image's grid: nothing is resampled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from SegQCLib.case import Segmentation
+from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
+
+
+def on_whole_grid(segmentation: Segmentation, geometry: Geometry) -> Segmentation | None:
+    """Return the segmentation on a grid that shares its voxels, or None if the voxels of the two do not coincide.
+
+    A DICOM SEG has frames only where something was drawn. Voxels outside the grid are left out.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    geometry : Geometry
+        The image's grid.
+    """
+    order = axis_order(segmentation.geometry, geometry)
+    own = reorder_axes(segmentation.geometry, order)
+    start = np.rint(geometry.index_kji(own.origin_lps_mm)).astype(int)
+    expected = Geometry(own.size, geometry.spacing_mm, tuple(geometry.lps_mm(start).tolist()), geometry.axes_lps)
+    low = np.maximum(start, 0)
+    high = np.minimum(start + np.array(own.size), geometry.size)
+    if not same_grid(own, expected) or np.any(high <= low):
+        return None
+    inside = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    taken = tuple(slice(int(a), int(b)) for a, b in zip(low - start, high - start, strict=True))
+    layers = []
+    for layer in segmentation.layers:
+        whole = np.zeros(geometry.size, layer.dtype)
+        whole[inside] = order.apply(layer)[taken]
+        layers.append(whole)
+    return replace(segmentation, geometry=geometry, layers=tuple(layers), stored=segmentation)

@@ -4,7 +4,14 @@ import pytest
 
 from SegQCLib.readers.edit_log import LogEvent
 from SegQCLib.readers.log_events import EventKind
-from SegQCLib.readers.provenance import AlgorithmType, Provenance, ProvenanceWatch, provenance_from_tags, provenance_of
+from SegQCLib.readers.provenance import (
+    AlgorithmType,
+    Provenance,
+    ProvenanceWatch,
+    provenance_from_draft,
+    provenance_from_tags,
+    provenance_of,
+)
 from SegQCLib.readers.voxel_change import VoxelChange
 
 MODEL = "TotalSegmentator 2.18.0: total"
@@ -146,6 +153,25 @@ def test_undo_of_the_first_stroke_leaves_nothing(empty):
     empty.undone()
     empty.counted("liver", VoxelChange(0, 0, 0, 0))
     assert described(empty) == (None, None)
+
+
+def test_a_segment_that_came_with_voxels_but_without_tags_is_of_unknown_origin_until_it_is_emptied():
+    watch = ProvenanceWatch()
+    watch.begin("liver", provenance_from_tags(None, None))
+    watch.counted("liver", VoxelChange(30, 0, 30, 0))
+    watch.edited(["liver"], "Paint")
+    watch.counted("liver", VoxelChange(40, 0, 40, 0))
+    assert described(watch) == (None, None)
+    watch.edited(["liver"], "Erase")
+    watch.counted("liver", VoxelChange(0, 0, 0, 0))
+    watch.edited(["liver"], "Paint")
+    watch.counted("liver", VoxelChange(10, 0, 10, 0))
+    assert described(watch) == (AlgorithmType.MANUAL, None)
+
+
+def test_a_segment_without_tags_that_shares_voxels_with_a_draft_came_from_it():
+    assert provenance_from_draft(MODEL, AS_DRAFTED).algorithm_type is AlgorithmType.AUTOMATIC
+    assert provenance_from_draft(MODEL, CORRECTED).algorithm_type is AlgorithmType.SEMIAUTOMATIC
 
 
 def test_redo_names_the_effect_again_and_a_stroke_instead_of_it_does_not(empty):

@@ -11,6 +11,8 @@ by a computer with a person's help, MANUAL is drawn by a person.
   stays SEMIAUTOMATIC: voxels alone do not show who chose them. Undo that brings voxels of the draft back brings the
   draft back.
 - Undo back to exactly the draft's voxels is AUTOMATIC again.
+- A segment that had voxels when it was first met, but no tags and no draft, is of unknown origin until it is emptied:
+  it gets no type, because every type could be wrong.
 """
 
 from __future__ import annotations
@@ -57,16 +59,21 @@ class Provenance:
         The segment was edited, and the edits were not all undone.
     effects : tuple of str
         Effects that chose voxels by the image, or without an effect, in the order of their first use.
+    origin_is_unknown : bool
+        The segment had voxels before anything was known of it.
     """
 
     draft: str | None = None
     draft_is_gone: bool = False
     edited: bool = False
     effects: tuple[str, ...] = ()
+    origin_is_unknown: bool = False
 
     @property
     def algorithm_type(self) -> AlgorithmType | None:
-        """The DICOM type; None for a segment that is empty and was never touched."""
+        """The DICOM type; None for a segment that is empty and was never touched, and for one of unknown origin."""
+        if self.origin_is_unknown:
+            return None
         from_draft = self.draft is not None and not self.draft_is_gone
         if not self.edited:
             return AlgorithmType.AUTOMATIC if from_draft else None
@@ -75,6 +82,8 @@ class Provenance:
     @property
     def algorithm_name(self) -> str | None:
         """DICOM Segment Algorithm Name (0062,0009), at most 64 characters: the draft's model, then effects; None for MANUAL."""
+        if self.origin_is_unknown:
+            return None
         names = [] if self.draft is None or self.draft_is_gone else [self.draft]
         return _SEPARATOR.join([*names, *(self.effects if self.edited else ())])[:_LONGEST_NAME] or None
 
@@ -93,6 +102,11 @@ def provenance_from_tags(algorithm_type: str | None, algorithm_name: str | None)
     if kind is AlgorithmType.MANUAL:
         return Provenance(edited=True)
     return Provenance(draft=algorithm_name or "unnamed model", edited=kind is AlgorithmType.SEMIAUTOMATIC)
+
+
+def provenance_from_draft(draft: str, change: VoxelChange) -> Provenance:
+    """Return the provenance of a segment without tags that shares voxels with a draft of that name."""
+    return Provenance(draft=draft, edited=change.added + change.removed > 0)
 
 
 class ProvenanceWatch:
@@ -141,7 +155,9 @@ class ProvenanceWatch:
         self._undone.discard(segment_id)
         perhaps_edited = segment_id in self._perhaps_edited
         effect = self._perhaps_edited.pop(segment_id, None)
-        if previous is None or change != previous:
+        if previous is None and before == Provenance() and change.voxels:
+            before = Provenance(origin_is_unknown=True)
+        elif previous is None or change != previous:
             if undone:
                 before = _after_undo(before, change)
             elif perhaps_edited:
@@ -179,7 +195,7 @@ def _after_edit(before: Provenance, effect: str | None) -> Provenance:
 
 def _after_undo(before: Provenance, change: VoxelChange) -> Provenance:
     if before.draft is None:
-        return replace(before, edited=change.voxels > 0)
+        return replace(before, edited=change.voxels > 0 or before.origin_is_unknown)
     if change.added == change.removed == 0:
         return replace(before, draft_is_gone=False, edited=False)
     return replace(before, draft_is_gone=before.draft_is_gone and change.kept == 0, edited=True)
@@ -190,4 +206,6 @@ def _after_count(before: Provenance, change: VoxelChange) -> Provenance:
         return before
     draft_is_gone = before.draft_is_gone or (change.draft_voxels > 0 and change.kept == 0)
     # What an effect chose is gone as well once the segment is empty.
-    return replace(before, draft_is_gone=draft_is_gone, effects=before.effects if change.voxels else ())
+    if change.voxels == 0:
+        return replace(before, draft_is_gone=draft_is_gone, effects=(), origin_is_unknown=False)
+    return replace(before, draft_is_gone=draft_is_gone)

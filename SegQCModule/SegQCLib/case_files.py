@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -24,16 +24,21 @@ from SegQCLib.case import Segment, Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import read_file_header
 from SegQCLib.file_name import file_name
+from SegQCLib.geometry import Geometry
 from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
+from SegQCLib.output import write_files
 from SegQCLib.protocol import LoadedProtocol, QCProtocol, load_protocol
 from SegQCLib.seg_nrrd import NrrdSegmentation, write_seg_nrrd
 from SegQCLib.worklist import WorklistCase
 
 CANDIDATE = "candidate.seg.nrrd"
 AUTOSAVE = "candidate.autosave.seg.nrrd"
+DRAFT = "draft.seg.nrrd"
 VERSIONS = "versions"
 VERSIONS_KEPT = 10
+RECORD = "record.json"
+TEXTS = (RECORD, "ratings.json", "kept_findings.json")
 
 # In the .seg.nrrd: which image it was drawn on, so that the same case name elsewhere does not bring it up.
 IMAGE_KEY = "SegQC_ImageSHA256"
@@ -62,25 +67,56 @@ class OpenedCase:
         Where the reader's work on it is kept.
     image : Volume
     candidate : Segmentation
-    candidate_tags : dict of str
-        For each segment id the tags of the candidate's file (`key:value|key:value`), where it is a .seg.nrrd.
     origin : CandidateOrigin
-    unread : tuple of str
-        Sentences about work of the reader that was there and could not be taken up.
     reference, draft : Segmentation or None
     protocol : LoadedProtocol or None
+    tags : dict of str
+        For each .seg.nrrd file that was read the tags of each segment id, as Slicer writes them (`key:value|key:value`).
+    texts : dict of str
+        What was evaluated and rated, as JSON by the name of its file.
+    unread : tuple of str
+        Sentences about work of the reader that was there and could not be taken up.
     """
 
     entry: WorklistCase
     folder: Path
     image: Volume
     candidate: Segmentation
-    candidate_tags: dict[str, str]
     origin: CandidateOrigin
-    unread: tuple[str, ...]
     reference: Segmentation | None
     draft: Segmentation | None
     protocol: LoadedProtocol | None
+    tags: Mapping[str, Mapping[str, str]]
+    texts: Mapping[str, str]
+    unread: tuple[str, ...]
+
+    def tags_of(self, segmentation: Segmentation) -> Mapping[str, str]:
+        """Return the tags that the file of a segmentation has for each segment id."""
+        return {} if segmentation.source is None else self.tags.get(segmentation.source.path, {})
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What a reader has done on a case, copied for saving.
+
+    Attributes
+    ----------
+    folder : Path
+        The reader's folder of the case.
+    candidate : NrrdSegmentation
+    image_sha256 : str or None
+        The image that it was drawn on.
+    draft : NrrdSegmentation or None
+        A draft that the worklist does not name; None: there is none, or it is saved.
+    texts : dict of str or None
+        JSON by the name of its file; None: it no longer stands for the candidate and is put aside.
+    """
+
+    folder: Path
+    candidate: NrrdSegmentation
+    image_sha256: str | None
+    draft: NrrdSegmentation | None
+    texts: Mapping[str, str | None]
 
 
 def reader_folder(records_folder: Path, case: str, reader: str) -> Path:
@@ -121,17 +157,33 @@ def open_case(
     image = read_image(entry.image)
     report("segmentations", 0.6)
     reference = _segmentation(entry.reference, entry.labels)
-    draft = _segmentation(entry.draft, entry.labels)
+    draft = _segmentation(folder / DRAFT if (folder / DRAFT).is_file() else entry.draft, entry.labels)
     report("candidate", 0.8)
     own, origin, unread = _own_work(folder, image, reader)
     if own is None:
         own = _segmentation(entry.candidate, entry.labels)
         origin = CandidateOrigin.WORKLIST
     if own is None and draft is not None:
-        own, origin = replace(draft, name=reader, source=None), CandidateOrigin.DRAFT
+        own, origin = replace(draft, name=reader), CandidateOrigin.DRAFT
     if own is None:
-        own, origin = _empty_candidate(image, None if protocol is None else protocol.protocol, reader), CandidateOrigin.EMPTY
-    return OpenedCase(entry, folder, image, own, _tags_of(own), origin, unread, reference=reference, draft=draft, protocol=protocol)
+        own, origin = (
+            empty_candidate(image.geometry, None if protocol is None else protocol.protocol, reader),
+            CandidateOrigin.EMPTY,
+        )
+    paths = {segmentation.source.path for segmentation in (own, draft, reference) if segmentation and segmentation.source}
+    return OpenedCase(
+        entry=entry,
+        folder=folder,
+        image=image,
+        candidate=own,
+        origin=origin,
+        reference=reference,
+        draft=draft,
+        protocol=protocol,
+        tags={path: _tags_in(Path(path)) for path in paths},
+        texts=_texts_in(folder, origin),
+        unread=unread,
+    )
 
 
 def _segmentation(path: Path | None, labels: str | None) -> Segmentation | None:
@@ -163,13 +215,16 @@ def _own_work(folder: Path, image: Volume, reader: str) -> tuple[Segmentation | 
     return None, CandidateOrigin.EMPTY, tuple(unread)
 
 
-def _empty_candidate(image: Volume, protocol: QCProtocol | None, reader: str) -> Segmentation:
-    # Only required structures: an empty segment says "assessed, absent" once the reader completes it.
+def empty_candidate(grid: Geometry, protocol: QCProtocol | None, name: str) -> Segmentation:
+    """Return a segmentation with an empty segment for each structure that the protocol requires, not started.
+
+    Only for those: an empty segment says "assessed, absent" once the reader completes it.
+    """
     structures = [structure for structure in (protocol.structures if protocol else ()) if structure.required]
     return Segmentation(
-        name=reader,
-        geometry=image.geometry,
-        layers=(np.zeros(image.geometry.size, np.uint8),),
+        name=name,
+        geometry=grid,
+        layers=(np.zeros(grid.size, np.uint8),),
         segments=tuple(
             Segment(structure.name, structure.name, number, terminology=structure.terminology, status="notstarted")
             for number, structure in enumerate(structures, start=1)
@@ -177,13 +232,49 @@ def _empty_candidate(image: Volume, protocol: QCProtocol | None, reader: str) ->
     )
 
 
-def _tags_of(candidate: Segmentation) -> dict[str, str]:
-    path = Path(candidate.source.path) if candidate.source else None
-    if path is None or not path.is_file():
-        return {}
+def _tags_in(path: Path) -> dict[str, str]:
     keys = read_file_header(path).keys
     numbers = [key.removesuffix("_ID") for key in keys if re.fullmatch(r"Segment\d+_ID", key)]
     return {keys[f"{number}_ID"]: keys[f"{number}_Tags"] for number in numbers if f"{number}_Tags" in keys}
+
+
+def _texts_in(folder: Path, origin: CandidateOrigin) -> dict[str, str]:
+    # A record stands for the candidate that was saved with it.
+    names = [name for name in TEXTS if name != RECORD or origin is CandidateOrigin.SAVED]
+    return {name: (folder / name).read_text(encoding="utf-8", errors="replace") for name in names if (folder / name).is_file()}
+
+
+def save_work(work: Work) -> None:
+    """Save a reader's work on a case; see `save_candidate`.
+
+    Raises
+    ------
+    BadDataError
+        If the folder cannot be written to or the disk is full.
+    """
+    if work.draft is not None:
+        _write(work.folder / DRAFT, work.draft, work.image_sha256, None)
+    save_candidate(work.folder, work.candidate, work.image_sha256)
+    _write_texts(work.folder, work.texts)
+
+
+def autosave_work(work: Work) -> None:
+    """Keep a reader's work beside what was saved: the candidate in a file of its own; ratings as they are.
+
+    Raises
+    ------
+    BadDataError
+        If the folder cannot be written to or the disk is full.
+    """
+    autosave_candidate(work.folder, work.candidate, work.image_sha256)
+    _write_texts(work.folder, {name: text for name, text in work.texts.items() if name != RECORD})
+
+
+def _write_texts(folder: Path, texts: Mapping[str, str | None]) -> None:
+    write_files(folder, {name: text for name, text in texts.items() if text is not None})
+    for name, text in texts.items():
+        if text is None and (folder / name).is_file():
+            (folder / name).replace(folder / f"outdated.{name}")
 
 
 def save_candidate(folder: Path, segmentation: NrrdSegmentation, image_sha256: str | None) -> Path:

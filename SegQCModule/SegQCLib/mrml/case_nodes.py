@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import vtk
 from slicer import (
+    vtkMRMLNode,
     vtkMRMLScalarVolumeNode,
     vtkMRMLScene,
     vtkMRMLSegmentationNode,
@@ -22,11 +23,16 @@ from slicer import (
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SegQCLib.case import Segmentation, WindowLevel
-from SegQCLib.case_files import OpenedCase
+from SegQCLib.case_files import TEXTS, OpenedCase
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import read_file_header
 from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras
+from SegQCLib.mrml.json_node import write_json
+from SegQCLib.mrml.kept_findings_node import KEPT_FINDINGS_ROLE
+from SegQCLib.mrml.ratings_node import RATINGS_ROLE
+from SegQCLib.mrml.record_node import RECORD_ROLE, is_outdated
+from SegQCLib.mrml.remove_results import remove_results
 from SegQCLib.mrml.segmentation import (
     ALGORITHM_NAME_TAG,
     ALGORITHM_TYPE_TAG,
@@ -71,16 +77,25 @@ def add_case(scene: vtkMRMLScene, opened: OpenedCase) -> CaseNodes:
         volume_node.CreateDefaultDisplayNodes()
     else:
         show_with_window(volume_node, window_level)
-    candidate_node = add_segmentation(scene, opened.candidate, volume_node, f"{name} candidate")
-    for segment_id, tags in opened.candidate_tags.items():
-        _set_tags(candidate_node.GetSegmentation().GetSegment(segment_id), tags)
-    _show_in_slice_views(scene, volume_node)
-    return CaseNodes(
+    nodes = CaseNodes(
         volume=volume_node,
-        candidate=candidate_node,
-        reference=_add_hidden(scene, opened.reference, volume_node, f"{name} reference"),
-        draft=_add_hidden(scene, opened.draft, volume_node, f"{name} draft"),
+        candidate=_add(scene, opened, opened.candidate, volume_node, f"{name} candidate"),
+        reference=_add_hidden(scene, opened, opened.reference, volume_node, f"{name} reference"),
+        draft=_add_hidden(scene, opened, opened.draft, volume_node, f"{name} draft"),
     )
+    for text_name, text in opened.texts.items():
+        owner, role = _text_place(nodes, text_name)
+        write_json(scene, owner, role, f"{name} SegQC {Path(text_name).stem.replace('_', ' ')}", text)
+    _show_in_slice_views(scene, volume_node)
+    return nodes
+
+
+def _text_place(nodes: CaseNodes, text_name: str) -> tuple[vtkMRMLNode, str]:
+    return {
+        "record.json": (nodes.candidate, RECORD_ROLE),
+        "ratings.json": (nodes.volume, RATINGS_ROLE),
+        "kept_findings.json": (nodes.candidate, KEPT_FINDINGS_ROLE),
+    }[text_name]
 
 
 def _first_window(opened: OpenedCase) -> WindowLevel | None:
@@ -98,12 +113,29 @@ def _set_tags(segment: vtkSegment | None, tags: str) -> None:
             segment.SetTag(key.strip(), value.strip())
 
 
+def _add(
+    scene: vtkMRMLScene,
+    opened: OpenedCase,
+    segmentation: Segmentation,
+    volume_node: vtkMRMLScalarVolumeNode,
+    name: str,
+) -> vtkMRMLSegmentationNode:
+    node = add_segmentation(scene, segmentation, volume_node, name)
+    for segment_id, tags in opened.tags_of(segmentation).items():
+        _set_tags(node.GetSegmentation().GetSegment(segment_id), tags)
+    return node
+
+
 def _add_hidden(
-    scene: vtkMRMLScene, segmentation: Segmentation | None, volume_node: vtkMRMLScalarVolumeNode, name: str
+    scene: vtkMRMLScene,
+    opened: OpenedCase,
+    segmentation: Segmentation | None,
+    volume_node: vtkMRMLScalarVolumeNode,
+    name: str,
 ) -> vtkMRMLSegmentationNode | None:
     if segmentation is None:
         return None
-    node = add_segmentation(scene, segmentation, volume_node, name)
+    node = _add(scene, opened, segmentation, volume_node, name)
     node.SetDisplayVisibility(False)
     return node
 
@@ -117,17 +149,31 @@ def _show_in_slice_views(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNo
 
 
 def remove_case(scene: vtkMRMLScene, nodes: CaseNodes) -> None:
-    """Remove a case's nodes that are still in the scene, with what shows and stores them; other nodes stay."""
+    """Remove a case's nodes that are still in the scene, with what shows, stores and rates them; other nodes stay."""
     for node in (nodes.candidate, nodes.reference, nodes.draft, nodes.volume):
         if node is None or not scene.IsNodePresent(node):
             continue
-        displays = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
-        attendants = [*displays, node.GetStorageNode()]
+        attendants = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
+        attendants += [node.GetStorageNode(), node.GetNodeReference(RATINGS_ROLE), node.GetNodeReference(KEPT_FINDINGS_ROLE)]
+        if node.IsA("vtkMRMLSegmentationNode"):
+            remove_results(scene, node)
         scene.RemoveNode(node)
-        # Outside the application's data tree nothing else removes them.
+        # In the application a node of its data tree takes them with it; here nothing does.
         for attendant in attendants:
             if attendant is not None and scene.IsNodePresent(attendant):
                 scene.RemoveNode(attendant)
+
+
+def texts_of(nodes: CaseNodes) -> dict[str, str | None]:
+    """Return what was evaluated and rated as JSON by the name of its file; None for a record from before the last edit."""
+    texts: dict[str, str | None] = {}
+    for name in TEXTS:
+        owner, role = _text_place(nodes, name)
+        node = owner.GetNodeReference(role)
+        if node is not None:
+            outdated = role == RECORD_ROLE and is_outdated(nodes.candidate)
+            texts[name] = None if outdated else node.GetText() or ""
+    return texts
 
 
 def work_stamp(node: vtkMRMLSegmentationNode) -> Hashable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from SegQCLib.panels.artifacts_panel import ArtifactsPanel
+from SegQCLib.panels.case_panel import CasePanel
 from SegQCLib.panels.gate_panel import GatePanel
 
-STEPS = (GatePanel, ArtifactsPanel)
+STEPS = (CasePanel, GatePanel, ArtifactsPanel)

@@ -1,0 +1,40 @@
+"""Packages that Slicer does not ship, asked for at the button that needs them."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import slicer
+from slicer.i18n import tr as _
+
+
+def ensure_package(module: str, requirement: str) -> bool:
+    """Install a package if it is missing and the reader agrees; return whether it is there.
+
+    Parameters
+    ----------
+    module : str
+        The name under which it is imported.
+    requirement : str
+        What pip is asked for, for example jinja2>=3.1.
+    """
+    if importlib.util.find_spec(module) is None:
+        try:
+            _ask_and_install(requirement)
+        except RuntimeError:
+            # Slicer's way to say that the reader declined; a failed download raises others, which the panel shows.
+            return False
+        importlib.invalidate_caches()
+    return importlib.util.find_spec(module) is not None
+
+
+def _ask_and_install(requirement: str) -> None:
+    try:
+        from slicer import packaging
+    except ImportError:
+        # Slicer 5.10 installs without asking.
+        question = _("The HTML report needs the Python package {package}. Download and install it?").format(package=requirement)
+        if slicer.util.confirmOkCancelDisplay(question):
+            slicer.util.pip_install(requirement)
+    else:
+        packaging.pip_ensure([requirement], requester="SegQC")

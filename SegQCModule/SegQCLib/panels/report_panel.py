@@ -1,0 +1,498 @@
+"""The panel that evaluates the candidate, shows the record with its reasons, and saves it."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from subprocess import CalledProcessError
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from SegQCLib.dicom.series import read_series
+from SegQCLib.errors import BadDataError
+from SegQCLib.evaluate import evaluate_prepared
+from SegQCLib.file_name import file_name
+from SegQCLib.measure import DRAFT_ROLE
+from SegQCLib.measurements_csv import render_csv
+from SegQCLib.mrml.database_acquisition import keep_series_acquisition, series_file
+from SegQCLib.mrml.evaluate_scene import case_reader
+from SegQCLib.mrml.record_node import RECORD_ROLE, is_outdated, mark_outdated, read_record, write_record
+from SegQCLib.mrml.results_table import write_findings, write_measurements
+from SegQCLib.mrml.slice_views import jump_slices
+from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE
+from SegQCLib.output import require_writable, write_files
+from SegQCLib.panels.background import Background
+from SegQCLib.panels.packages import ensure_package
+from SegQCLib.panels.panel import Light, Panel, Standing
+from SegQCLib.panels.slice_plot import SlicePlot
+from SegQCLib.prepare import prepare
+from SegQCLib.progress import part
+from SegQCLib.record import Verdict
+from SegQCLib.renderers import html_report
+from SegQCLib.slice_agreement import slice_agreement
+from SegQCLib.structure_rows import structure_rows
+
+_ICONS = {
+    Verdict.ACCEPT: qt.QStyle.SP_DialogApplyButton,
+    Verdict.REVIEW: qt.QStyle.SP_MessageBoxWarning,
+    Verdict.REJECT: qt.QStyle.SP_MessageBoxCritical,
+}
+_LARGE = 1.25
+_TABLE_LINES, _REASON_LINES = 6, 6
+
+
+class ReportPanel(Panel):
+    """Evaluate in the background; what is shown is the record that the scene holds for the candidate."""
+
+    UI = "ReportPanel.ui"
+
+    def __init__(self, session, resource_path):
+        super().__init__(session, resource_path)
+        self._work = None
+        self._chosen = ()
+        self._edited = False  # since the running evaluation took its copy
+        self._text = ""
+        self._record = None
+        self._message = ""
+        self._prepared = None  # the record's case on the image's grid
+        self._rows = ()
+        self._agreement = None
+        self._report_path = None
+        self._plot = SlicePlot(self.onSliceChosen)
+        self.ui.plotFrame.layout().addWidget(self._plot)
+        self._setUpTexts()
+        self._setUpTable()
+        self.ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
+        self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
+        self.ui.structuresTable.connect("currentCellChanged(int,int,int,int)", self.onRowChanged)
+        self.ui.structuresTable.connect("cellActivated(int,int)", self.onRowActivated)
+        self.ui.saveHtmlButton.connect("clicked(bool)", self.onSaveHtml)
+        self.ui.saveJsonButton.connect("clicked(bool)", self.onSaveJson)
+        self.ui.saveCsvButton.connect("clicked(bool)", self.onSaveCsv)
+        self.ui.openButton.connect("clicked(bool)", self.onOpen)
+        session.observeEdits(self.onEdit)
+
+    def _setUpTexts(self):
+        for label in (self.ui.verdictLabel, self.ui.outdatedLabel):
+            font = label.font
+            font.setBold(True)
+            font.setPointSizeF(font.pointSizeF() * _LARGE)
+            label.setFont(font)
+        line = qt.QFontMetrics(self.ui.reasonsText.font).height()
+        self.ui.reasonsText.setMinimumHeight(_REASON_LINES // 2 * line)
+        self.ui.reasonsText.setMaximumHeight(_REASON_LINES * line)
+        self.ui.structuresTable.setMinimumHeight(_TABLE_LINES * line)
+        side = qt.QFontMetrics(self.ui.outdatedLabel.font).height()
+        self.ui.outdatedIcon.setPixmap(self._icon(qt.QStyle.SP_MessageBoxWarning).pixmap(side, side))
+
+    def _setUpTable(self):
+        table = self.ui.structuresTable
+        titles = [
+            (_("Structure"), _("The segment, worst verdict first.")),
+            (_("Verdict"), _("What follows from the protocol.")),
+            (_("Dice"), _("Twice the shared volume, divided by the sum of the volumes: 0 to 1.")),
+            (_("Surface Dice"), _("Share of the surfaces within the protocol's tolerance for the structure: 0 to 1.")),
+            (_("HD95"), _("95th percentile of the distances between the surfaces.")),
+            (_("Volume"), _("Volume of the candidate.")),
+            (_("Difference"), _("How much larger (+) or smaller (−) the candidate is than the reference.")),
+            (_("Expected agreement"), _("Dice that experts are predicted to reach on this image, its interval and the threshold.")),
+        ]
+        table.setColumnCount(len(titles))
+        for column, (title, tip) in enumerate(titles):
+            item = qt.QTableWidgetItem(title)
+            item.setToolTip(tip)
+            table.setHorizontalHeaderItem(column, item)
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+
+    def title(self):
+        return _("QC report")
+
+    def standing(self):
+        if self._work is not None:
+            return Standing(Light.RUNNING, _("running"))
+        obstacle = self._obstacle()
+        if self._record is None:
+            return Standing(Light.WAITING, obstacle) if obstacle else Standing(Light.OPEN, _("not evaluated"))
+        verdict = self._word(self._record.verdict)
+        if self._staleness():
+            return Standing(Light.OPEN, _("outdated ({verdict})").format(verdict=verdict))
+        return Standing(Light.DONE if self._record.verdict is Verdict.ACCEPT else Light.ATTENTION, verdict)
+
+    def onCaseChanged(self):
+        case = self.session.case
+        nodes = () if case is None else (case.volume, case.candidate, case.reference, case.draft)
+        protocol = self.session.protocol
+        chosen = (*(node and node.GetID() for node in nodes), protocol and protocol.sha256)
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self._stopWork()
+            self._prepared = self._report_path = None
+            self._message = ""
+        self.showRecord()
+
+    def enter(self):
+        # Another module may have changed or removed the record.
+        self.showRecord()
+
+    def cleanup(self):
+        self._stopWork()
+        self.session.unobserveEdits(self.onEdit)
+        super().cleanup()
+
+    def onEdit(self, _change):
+        self._edited = True
+        self._showStanding()
+
+    def onEvaluate(self, _checked=False):
+        """Evaluate what is chosen, in the background; headers that the scene does not hold yet are read first."""
+        if self._work is not None or self._obstacle():
+            return
+        self._message = ""
+        volume = self.session.case.volume
+        path = None if volume.GetAttribute(ACQUISITION_ATTRIBUTE) else series_file(volume, getattr(slicer, "dicomDatabase", None))
+        if path is None:
+            self._evaluate()
+        else:
+            self._start(partial(_read_headers, path), self.onHeadersRead, self.onHeadersFailed)
+
+    def onHeadersRead(self, series):
+        keep_series_acquisition(self.session.case.volume, series)
+        self._work = None
+        self._evaluate()
+
+    def onHeadersFailed(self, error):
+        if not isinstance(error, BadDataError):
+            self.onFailed(error)
+            return
+        logging.warning("SegQC evaluates without DICOM headers: %s", error)
+        self._work = None
+        self._evaluate()
+
+    def _evaluate(self):
+        self._edited = False
+        self._startOnCase(partial(_evaluated, self.session.protocol), self.onEvaluated)
+
+    def onEvaluated(self, outcome):
+        self._work = None
+        self._prepared, self._record = outcome
+        candidate = self.session.case.candidate
+        for write in (write_findings, write_measurements, write_record):
+            write(slicer.mrmlScene, self._record, candidate)
+        if self._edited:
+            # It is about the voxels of the moment at which it began.
+            mark_outdated(candidate)
+        self._text = candidate.GetNodeReference(RECORD_ROLE).GetText()
+        self._report_path = None
+        self.session.write_event(
+            "evaluated", verdict=str(self._record.verdict), protocol=self._record.protocol.id, outdated=self._edited
+        )
+        self._fill()
+        self._showStanding()
+
+    def onCancel(self, _checked=False):
+        if self._work is not None:
+            self._work.cancel()
+            self.ui.cancelButton.enabled = False
+            self._say(_("Stopping ..."))
+
+    def onCancelled(self):
+        self._work = None
+        self._say(_("Stopped. Nothing was changed."))
+        self._showStanding()
+
+    def onFailed(self, error):
+        self._work = None
+        if not isinstance(error, BadDataError):
+            logging.error("SegQC: work in the background failed.", exc_info=error)
+        self._say(str(error) if isinstance(error, BadDataError) else _("It failed: {error}").format(error=error))
+        self._showStanding()
+
+    def onProgress(self, words, share):
+        self.ui.progressBar.setValue(round(100 * share))
+        self._say(words)
+
+    def _startOnCase(self, work, on_done):
+        """Start `work(make, progress)`, where `make()` gives the chosen nodes' case in any thread."""
+        case = self.session.case
+        try:
+            make = case_reader(case.volume, case.candidate, [case.reference] if case.reference else [], case.draft)
+        except BadDataError as error:
+            self.onFailed(error)
+        else:
+            self._start(partial(work, make), on_done, self.onFailed)
+
+    def _start(self, work, on_done, on_failed):
+        self.ui.progressBar.setValue(0)
+        self._work = Background(work, on_done, on_failed, self.onProgress, self.onCancelled)
+        self._showStanding()
+
+    def _stopWork(self):
+        if self._work is not None:
+            self._work.abandon()
+            self._work = None
+
+    def _obstacle(self):
+        """Return why nothing can be evaluated yet, in a few words, or an empty text."""
+        case = self.session.case
+        if case is None or case.volume is None:
+            return _("choose the image")
+        if case.candidate is None:
+            return _("choose the candidate")
+        if case.candidate in (case.reference, case.draft):
+            return _("reference or draft is the candidate itself")
+        if self.session.protocol is None:
+            return _("choose a usable protocol")
+        return ""
+
+    def _staleness(self):
+        """Return why the record does not stand for what is chosen now, in a sentence, or an empty text."""
+        case, record, protocol = self.session.case, self._record, self.session.protocol
+        if case is None or case.candidate is None or record is None:
+            return ""
+        if is_outdated(case.candidate):
+            return _("Outdated: the candidate was edited after this verdict. Evaluate again.")
+        if protocol is not None and record.protocol.sha256 != protocol.sha256:
+            return _("Outdated: this verdict is by {title}, version {version}. Evaluate again by the chosen protocol.").format(
+                title=record.protocol.title, version=record.protocol.version
+            )
+        if not self._recordNamesChosen("reference", case.reference):
+            return _("Outdated: another reference was chosen. Evaluate again.")
+        return ""
+
+    def _recordNamesChosen(self, role, node):
+        names = [entry.name for entry in self._record.inputs if entry.role == role]
+        return names == ([] if node is None else [node.GetName()])
+
+    def showRecord(self):
+        """Show the record that the scene holds for the chosen candidate."""
+        candidate = None if self.session.case is None else self.session.case.candidate
+        node = candidate and candidate.GetNodeReference(RECORD_ROLE)
+        text = node.GetText() if node else ""
+        if text != self._text:
+            self._text, self._prepared = text, None
+            try:
+                self._record = read_record(candidate) if node else None
+            except BadDataError as error:
+                self._record = None
+                self._message = str(error)
+            self._fill()
+        self._showStanding()
+
+    def _showStanding(self):
+        """Show what may be done now, and whether the verdict still stands."""
+        ui, running, obstacle, stale = self.ui, self._work is not None, self._obstacle(), self._staleness()
+        ui.evaluateButton.enabled = not running and not obstacle
+        for widget in (ui.progressBar, ui.cancelButton):
+            widget.setVisible(running)
+        ui.cancelButton.enabled = running
+        for widget in (ui.outdatedIcon, ui.outdatedLabel):
+            widget.setVisible(bool(stale))
+        ui.outdatedLabel.setText(stale)
+        if not running:
+            hint = obstacle and _("To evaluate: {obstacle}.").format(obstacle=obstacle)
+            self._say(self._message or hint)
+        savable = self._record is not None and not stale and not running
+        why = _("Evaluate again first: a saved report must be about what is drawn now.") if stale else ""
+        for button in (ui.saveHtmlButton, ui.saveJsonButton, ui.saveCsvButton):
+            button.enabled = savable
+            if why:
+                button.setStatusTip(why)
+        ui.openButton.enabled = self._report_path is not None
+        self.standingChanged()
+
+    def _say(self, text):
+        if self._work is None:
+            self._message = text
+        self.ui.messageLabel.setText(text)
+        self.ui.messageLabel.setVisible(bool(text))
+
+    def _icon(self, pixmap):
+        return slicer.app.style().standardIcon(pixmap)
+
+    def _word(self, verdict):
+        return {Verdict.ACCEPT: _("Accept"), Verdict.REVIEW: _("Review"), Verdict.REJECT: _("Reject")}[verdict]
+
+    def _fill(self):
+        """Show the record's verdict and rows, the case's reasons first."""
+        record, table = self._record, self.ui.structuresTable
+        self._rows = () if record is None else structure_rows(record)
+        self.ui.verdictLabel.setText(_("Not evaluated") if record is None else self._word(record.verdict))
+        side = qt.QFontMetrics(self.ui.verdictLabel.font).height()
+        self.ui.verdictIcon.setPixmap(qt.QPixmap() if record is None else self._icon(_ICONS[record.verdict]).pixmap(side, side))
+        table.blockSignals(True)
+        table.setRowCount(0 if record is None else 1 + len(self._rows))
+        if record is not None:
+            self._fillRow(0, _("Whole case"), record.verdict, [])
+            for number, row in enumerate(self._rows, 1):
+                values = [
+                    row.dice, row.surface_dice, row.hausdorff_95, row.volume, row.volume_difference, row.expected_agreement,
+                ]  # fmt: skip
+                self._fillRow(number, row.title, row.verdict, values)
+            table.setCurrentCell(0, 0)
+        table.blockSignals(False)
+        self._showRow(0)
+
+    def _fillRow(self, number, title, verdict, values):
+        table = self.ui.structuresTable
+        for column, text in enumerate([title, self._word(verdict), *values]):
+            item = qt.QTableWidgetItem(text)
+            if column == 1:
+                item.setIcon(self._icon(_ICONS[verdict]))
+            elif column > 1:
+                item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
+            table.setItem(number, column, item)
+
+    def onRowChanged(self, row, _column, _before_row, _before_column):
+        self._showRow(row)
+
+    def onRowActivated(self, row, _column):
+        """Take the slice views to the slice that the report shows of the row's structure."""
+        segment = self._rows[row - 1].segment if row > 0 else None
+        places = [view.location_lps_mm for view in self._record.slices_to_view if segment in (None, view.segment)]
+        if places:
+            jump_slices(slicer.mrmlScene, places[0])
+
+    def _showRow(self, number):
+        """Show reasons and measures of a row of the table, and its plot."""
+        record = self._record
+        if record is None:
+            lines = []
+        elif number < 1:
+            by = _("By {title}, version {version}, {created}.").format(
+                title=record.protocol.title, version=record.protocol.version, created=record.created.replace("T", " ")
+            )
+            lines = [*record.reasons, by]
+        else:
+            lines = [*self._rows[number - 1].reasons, *self._rows[number - 1].details]
+        self.ui.reasonsText.setPlainText("\n".join(lines))
+        self._showPlot(self._rows[number - 1] if record is not None and number > 0 else None)
+
+    def _showPlot(self, row):
+        self._agreement = None
+        words = self._plotObstacle(row)
+        if row is not None and not words:
+            self._agreement = slice_agreement(self._prepared.case, row.segment, row.slices_role)
+            if self._agreement.slices:
+                role = _("draft") if row.slices_role == DRAFT_ROLE else row.slices_role
+                words = _("{segment}: Dice per slice, compared with the {role}").format(segment=row.segment, role=role)
+            else:
+                words = _("{segment} has no voxels on any slice.").format(segment=row.segment)
+                self._agreement = None
+        self.ui.plotLabel.setText(words)
+        self.ui.plotLabel.setVisible(bool(words))
+        self.ui.plotFrame.setVisible(self._agreement is not None)
+        if self._agreement is not None:
+            self._plot.show_slices(self._agreement.slices, self._agreement.dice)
+
+    def _plotObstacle(self, row):
+        """Return why there is no plot of a row; where the case only has to be read again, start that."""
+        if row is None:
+            return ""
+        if row.slices_role is None:
+            return _("There is no reference and no draft to compare slices with.")
+        if self._prepared is None:
+            if self._staleness() or not self._recordNamesChosen(DRAFT_ROLE, self.session.case.draft):
+                return _("Evaluate again to see the Dice of each slice.")
+            if self._work is None:
+                self._startOnCase(partial(_prepared, self.session.protocol), self.onCaseRead)
+            return _("Reading the case ...")
+        return ""
+
+    def onCaseRead(self, prepared):
+        self._work = None
+        self._prepared = prepared
+        self._message = ""
+        self._showStanding()
+        self._showRow(self.ui.structuresTable.currentRow())
+
+    def onSliceChosen(self, number):
+        jump_slices(slicer.mrmlScene, self._agreement.locations_lps_mm[number])
+
+    def onSaveHtml(self, _checked=False):
+        try:
+            if not ensure_package("jinja2", "jinja2>=3.1"):
+                self._say(_("The HTML page needs the Python package jinja2, which is not installed. JSON and CSV need nothing."))
+                return
+        except CalledProcessError as error:
+            self._say(_("jinja2 could not be installed: {error}").format(error=error))
+            return
+        path = self._ask(_("Save the report"), _("Web page (*.html)"), ".html")
+        if path is not None:
+            self.saveHtml(path)
+
+    def onSaveJson(self, _checked=False):
+        path = self._ask(_("Save the record"), _("JSON (*.json)"), ".json")
+        if path is not None:
+            self.saveText(path, self._record.to_json())
+
+    def onSaveCsv(self, _checked=False):
+        path = self._ask(_("Save the measurements"), _("CSV (*.csv)"), ".csv")
+        if path is not None:
+            self.saveText(path, render_csv(self._record))
+
+    def _ask(self, title, kinds, ending):
+        """Return where to save, or None if the reader changed their mind."""
+        name = file_name(self.session.case_name or self.session.case.candidate.GetName())
+        folder = self.session.records_folder
+        start = (folder if folder.is_dir() else Path.home()) / f"{name} report{ending}"
+        chosen = qt.QFileDialog.getSaveFileName(self.widget, title, str(start), kinds)
+        if not chosen:
+            return None
+        return Path(chosen) if Path(chosen).suffix else Path(chosen + ending)
+
+    def saveHtml(self, path):
+        """Save the report with its slice pictures as a web page, in the background."""
+        if self._prepared is not None:
+            self._start(
+                partial(_save_page, self._record, self.session.protocol, self._prepared, path), self.onPageSaved, self.onFailed
+            )
+        else:
+            self._startOnCase(partial(_read_and_save_page, self._record, self.session.protocol, path), self.onPageSaved)
+
+    def onPageSaved(self, path):
+        self._work = None
+        self._report_path = path
+        self._message = _("Saved: {path}").format(path=path)
+        self._showStanding()
+
+    def saveText(self, path, text):
+        """Save a text; what went wrong is said in the panel."""
+        try:
+            write_files(path.parent, {path.name: text})
+        except BadDataError as error:
+            self._say(str(error))
+        else:
+            self._say(_("Saved: {path}").format(path=path))
+
+    def onOpen(self, _checked=False):
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._report_path)))
+
+
+def _read_headers(path, progress):
+    progress("Reading the DICOM headers", 0.0)
+    return read_series(path)
+
+
+def _prepared(protocol, make, progress):
+    progress("Reading the segmentations", 0.0)
+    return prepare(make(), protocol.protocol, part(progress, 0.5, 1.0))
+
+
+def _evaluated(protocol, make, progress):
+    prepared = _prepared(protocol, make, part(progress, 0.0, 0.1))
+    return prepared, evaluate_prepared(prepared, protocol, part(progress, 0.1, 1.0))
+
+
+def _save_page(record, protocol, prepared, path, progress):
+    require_writable(path.parent)
+    write_files(path.parent, {path.name: html_report(record, prepared.case, protocol.protocol, progress)})
+    return path
+
+
+def _read_and_save_page(record, protocol, path, make, progress):
+    prepared = _prepared(protocol, make, part(progress, 0.0, 0.5))
+    return _save_page(record, protocol, prepared, path, part(progress, 0.5, 1.0))

@@ -11,7 +11,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SegQCLib.case import WindowLevel
+from SegQCLib.case import Acquisition, WindowLevel
 from SegQCLib.checks import why
 from SegQCLib.dicom.series import read_series
 from SegQCLib.errors import BadDataError
@@ -284,7 +284,7 @@ class GatePanel(Panel):
         """Return where the volume's header facts were read."""
         if self._volume.GetID() in self._from_database:
             return Origin.DATABASE
-        return Origin.SCENE if self._volume.GetAttribute(ACQUISITION_ATTRIBUTE) else Origin.UNKNOWN
+        return Origin.UNKNOWN if self._image.acquisition.source == Acquisition().source else Origin.SCENE
 
     def _showFacts(self):
         self.ui.factsLabel.setText(self._facts())
@@ -296,6 +296,8 @@ class GatePanel(Panel):
             return self.session.protocol_fault or _("Choose the protocol in the first step.")
         if self._fault or self._database_fault:
             return self._fault or self._database_fault
+        if self._image is None:
+            return _("The image is being read.")
         return {
             Origin.DATABASE: _("Header facts: DICOM database."),
             Origin.SCENE: _("Header facts: kept with the scene; the DICOM database does not have this series."),

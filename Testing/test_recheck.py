@@ -11,7 +11,7 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
 from SegQCLib.protocol import load_protocol
-from SegQCLib.recheck import PAIR_CHECKS, SEGMENT_CHECKS, SHAPE_CHECKS, TECHNICAL_CHECKS, errors_of, look, look_again
+from SegQCLib.recheck import PAIR_CHECKS, SEGMENT_CHECKS, SHAPE_CHECKS, TECHNICAL_CHECKS, errors_among, errors_of, look, look_again
 
 PROTOCOL = load_protocol("ct-abdomen-portal-venous").protocol
 OF_ONE_SEGMENT = {check.ID for check in (*SHAPE_CHECKS, *SEGMENT_CHECKS)}
@@ -131,8 +131,17 @@ def test_skipped_checks_are_not_looked_for():
     assert "empty_or_full" not in {error.finding.check for error in errors_of(full, "s0", lenient)}
 
 
-def test_a_look_says_which_segment_is_looked_at():
+def test_a_look_says_how_far_it_is():
     case = Case(a_volume(), a_segmentation(liver=((2, 6), (5, 9), (5, 9)), spleen=((2, 6), (10, 15), (5, 9))))
     said = []
-    look(case, PROTOCOL, lambda *args: said.append(args))
-    assert said == [(0, 2, "liver"), (1, 2, "spleen")]
+    look(case, PROTOCOL, lambda words, share: said.append((words, share)))
+    assert said == [
+        ("Looking for technical errors, segment: 1 of 2", 0.0),
+        ("Looking for technical errors, segment: 2 of 2", 0.5),
+    ]
+
+
+def test_the_errors_of_a_record_are_those_of_a_look(real_case):
+    case = with_errors(real_case)
+    names = {segment.id: segment.name for segment in case.candidate.segments}
+    assert set(errors_among(run_checks(case, PROTOCOL), names)) == set(look(case, PROTOCOL))

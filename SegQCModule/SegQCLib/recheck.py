@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -27,6 +27,7 @@ from SegQCLib.checks import (
     volume_range,
 )
 from SegQCLib.findings import Finding, Status
+from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.segment_shape import shape_of
 
@@ -73,13 +74,11 @@ def look(case: Case, protocol: QCProtocol, progress: Callable[[int, int, str], N
     protocol : QCProtocol
         Its skipped checks are skipped.
     progress : callable, optional
-        Told before each segment: its number from 0, how many there are, its name. What it raises ends the look.
+        Told before each segment.
     """
     found: list[TechnicalError] = []
     segments = case.candidate.segments
-    for number, segment in enumerate(segments):
-        if progress is not None:
-            progress(number, len(segments), segment.name)
+    for segment in counted(progress, "Looking for technical errors, segment", segments):
         found += _of_segment(case, segment, protocol)
     for check in _wanted(PAIR_CHECKS, protocol):
         for a, b in check.pairs(case.candidate, protocol):
@@ -92,6 +91,28 @@ def look(case: Case, protocol: QCProtocol, progress: Callable[[int, int, str], N
         for finding in check.run(case, protocol):
             if finding.status in _ERRORS:
                 found.append(TechnicalError(finding, tuple(s.id for s in segments if s.name == finding.segment)))
+    return _worst_first(found)
+
+
+def errors_among(findings: Iterable[Finding], names: Mapping[str, str]) -> tuple[TechnicalError, ...]:
+    """Return the technical errors among the findings of a record, the worst first.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        As `run_checks` gives them; other than technical errors are left out.
+    names : mapping
+        Name of each segment by its id: findings call segments by name.
+    """
+    technical, pairs = {check.ID for check in TECHNICAL_CHECKS}, {check.ID for check in PAIR_CHECKS}
+    found = []
+    for finding in findings:
+        if finding.check not in technical or finding.status not in _ERRORS:
+            continue
+        ids = [known for known, name in names.items() if name == finding.segment]
+        if finding.check in pairs:
+            ids += [known for known, name in names.items() if finding.message.startswith(f"{finding.segment} and {name} ")]
+        found.append(TechnicalError(finding, tuple(ids)))
     return _worst_first(found)
 
 

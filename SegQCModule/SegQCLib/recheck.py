@@ -64,7 +64,7 @@ class TechnicalError:
     edited_since: bool = False
 
 
-def look(case: Case, protocol: QCProtocol, progress: Callable[[int, int, str], None] | None = None) -> tuple[TechnicalError, ...]:
+def look(case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> tuple[TechnicalError, ...]:
     """Return the technical errors of a case's candidate, the worst first.
 
     Parameters

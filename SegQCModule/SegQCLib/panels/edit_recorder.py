@@ -1,0 +1,162 @@
+"""While the reader lets it: the stopwatch and the log of one case, fed by what happens in Slicer."""
+
+from __future__ import annotations
+
+import time
+
+import qt
+import slicer
+
+from SegQCLib.evaluate import software_versions
+from SegQCLib.mrml.edit_watch import ChangeKind
+from SegQCLib.panels.reader_events import ReaderEvents
+from SegQCLib.readers.edit_log import EditLog, new_header
+from SegQCLib.readers.edit_times import Context, EditTimes
+from SegQCLib.readers.log_events import EventKind
+from SegQCLib.record import ProtocolIdentity
+
+_TICK_MS = 1000
+
+
+class EditRecorder:
+    """Measure and log the reader's work on a candidate until `stop`, also while another module is open.
+
+    Parameters
+    ----------
+    session : Session
+    idle_after_s : int
+    on_tick : callable
+        Called once a second, and after a change of the pause.
+
+    Raises
+    ------
+    BadDataError
+        If the log's file cannot be made.
+    """
+
+    def __init__(self, session, idle_after_s, on_tick):
+        self.session = session
+        self.problem = ""
+        self._on_tick = on_tick
+        self._candidate = session.case.candidate
+        self.times = EditTimes(time.monotonic, idle_after_s)
+        identity = None
+        if session.protocol is not None:
+            protocol = session.protocol.protocol
+            identity = ProtocolIdentity(protocol.id, protocol.version, protocol.title, session.protocol.sha256)
+        header = new_header(session.case_name, session.reader, identity, software_versions() | {"3D Slicer": _slicer_version()})
+        self.log = EditLog(session.records_folder / "Edit logs", header, self.onLogStopped)
+        self.log.append(EventKind.STARTED)
+        self.log.append(EventKind.IDLE_LIMIT, {"seconds": float(idle_after_s)})
+        self._in_front = True
+        self._context = Context(None, None)
+        self._events = ReaderEvents()
+        self._events.start()
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_TICK_MS)
+        self._timer.connect("timeout()", self.onTick)
+        self._timer.start()
+        self.onTick()
+
+    def stop(self):
+        """Count and write what is left, and let go of everything."""
+        self._timer.stop()
+        self._timer.disconnect("timeout()", self.onTick)
+        self._count()
+        self._events.stop()
+        self.log.append(EventKind.STOPPED)
+        self.log.close()
+
+    def write(self, kind, facts):
+        """Write an event of any panel."""
+        self.log.append(kind, facts)
+
+    def pause(self, reason):
+        self._count()
+        self.times.pause(reason)
+        self.log.append(EventKind.PAUSED, {"reason": reason})
+        self._on_tick()
+
+    def resume(self):
+        self._count()
+        self.times.resume()
+        self.log.append(EventKind.RESUMED)
+        self._on_tick()
+
+    def setIdleAfter(self, seconds):
+        self._count()
+        self.times.set_idle_after(seconds)
+        self.log.append(EventKind.IDLE_LIMIT, {"seconds": float(seconds)})
+
+    def edited(self, change, effect):
+        """Note an edit of the candidate, made with an effect or with none (None)."""
+        self._count()
+        if self.times.pause_reason is not None:
+            # Who draws is back, and forgot to say so.
+            self.resume()
+        self.times.activity()
+        facts = {"segments": None if change.segment_ids is None else [self._named(item) for item in change.segment_ids]}
+        if change.kind is ChangeKind.EDIT:
+            facts["effect"] = effect
+        facts["looking_away"] = self.session.looking_away
+        self.log.append(EventKind.EDIT if change.kind is ChangeKind.EDIT else EventKind.UNDO_OR_STRUCTURE, facts)
+
+    def met(self, provenances):
+        """Note how segments stand that are seen for the first time: {id: Provenance}."""
+        segments = [
+            self._named(segment_id) | {"algorithm_type": item.algorithm_type, "algorithm_name": item.algorithm_name}
+            for segment_id, item in provenances.items()
+        ]
+        if segments:
+            self.log.append(EventKind.SEGMENTS, {"segments": segments})
+
+    def counted(self, changes):
+        """Note voxels against the draft: {id: VoxelChange}."""
+        segments = [
+            self._named(segment_id)
+            | {"voxels": item.voxels, "draft_voxels": item.draft_voxels, "added": item.added, "removed": item.removed}
+            for segment_id, item in changes.items()
+        ]
+        if segments:
+            self.log.append(EventKind.VOXELS, {"segments": segments})
+
+    def onTick(self):
+        self._count()
+        self.log.check()
+        self._on_tick()
+
+    def onLogStopped(self, words):
+        self.problem = words
+
+    def _count(self):
+        held_up_s = self.times.tick()
+        if held_up_s:
+            self.log.append(EventKind.WAITED, {"seconds": round(held_up_s, 3)})
+        if self._events.in_front != self._in_front:
+            self._in_front = self._events.in_front
+            self.times.focus(self._in_front)
+            self.log.append(EventKind.FOCUS, {"in_front": self._in_front})
+        done = self._events.take()
+        if done and self._in_front and self.times.pause_reason is None:
+            self.times.activity()
+            self.log.append(EventKind.ACTIVITY, done)
+        context = self._present_context()
+        if context != self._context:
+            self._context = context
+            self.times.context(context)
+            segment = None if context.segment is None else self._named(context.segment)
+            self.log.append(EventKind.CONTEXT, {"segment": segment, "effect": context.effect})
+
+    def _present_context(self):
+        editor = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
+        if editor is None or editor.GetSegmentationNode() is not self._candidate:
+            return Context(None, None)
+        return Context(editor.GetSelectedSegmentID() or None, editor.GetActiveEffectName() or None)
+
+    def _named(self, segment_id):
+        segment = self._candidate.GetSegmentation().GetSegment(segment_id)
+        return {"id": segment_id, "name": None if segment is None else segment.GetName()}
+
+
+def _slicer_version():
+    return f"{slicer.app.majorVersion}.{slicer.app.minorVersion}"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from SegQCLib.panels.artifacts_panel import ArtifactsPanel
 from SegQCLib.panels.case_panel import CasePanel
+from SegQCLib.panels.draft_panel import DraftPanel
+from SegQCLib.panels.editing_panel import EditingPanel
 from SegQCLib.panels.gate_panel import GatePanel
+from SegQCLib.panels.report_panel import ReportPanel
 
-STEPS = (CasePanel, GatePanel, ArtifactsPanel)
+STEPS = (CasePanel, GatePanel, ArtifactsPanel, DraftPanel, EditingPanel, ReportPanel)

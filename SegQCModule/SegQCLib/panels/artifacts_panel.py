@@ -41,6 +41,12 @@ class ArtifactsPanel(Panel):
         table = self.ui.ratingsTable
         table.setWordWrap(True)
         table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        # Once all rows have their new height: the header tells of each while it is still at work.
+        self._fitting = qt.QTimer()
+        self._fitting.setSingleShot(True)
+        self._fitting.setInterval(0)
+        self._fitting.connect("timeout()", self.onFit)
+        table.verticalHeader().connect("sectionResized(int,int,int)", self.onRowResized)
         table.horizontalHeader().setSectionsClickable(False)
         table.horizontalHeader().setHighlightSections(False)
         table.connect("currentCellChanged(int,int,int,int)", self.onCurrentCellChanged)
@@ -91,6 +97,9 @@ class ArtifactsPanel(Panel):
             shortcut.setParent(None)
             shortcut.deleteLater()
         self._shortcuts = []
+        self._fitting.stop()
+        self._fitting.disconnect("timeout()", self.onFit)
+        self.ui.ratingsTable.verticalHeader().disconnect("sectionResized(int,int,int)", self.onRowResized)
         self._typing.stop()
         self._typing.disconnect("timeout()", self.onCommentEdited)
         self.ui.commentEdit.disconnect("textEdited(QString)", self.onCommentTyped)
@@ -167,6 +176,7 @@ class ArtifactsPanel(Panel):
         header.setDefaultAlignment(qt.Qt.AlignCenter)
         if self._ratings:
             table.setCurrentCell(0, _TITLE_COLUMN)
+        self.onFit()
 
     def _set_headings(self, scale):
         headings = [_("Scale {scale}").format(scale=scale) if scale is not None else _("Rating")]
@@ -272,6 +282,16 @@ class ArtifactsPanel(Panel):
 
     def onCurrentCellChanged(self, _row, _column, _row_before=None, _column_before=None):
         self._show_row()
+
+    def onRowResized(self, _row, _height_before, _height):
+        self._fitting.start()
+
+    def onFit(self):
+        """Make the table as tall as its rows, which are taller where the panel is narrow: all of them stay in sight."""
+        table = self.ui.ratingsTable
+        height = table.verticalHeader().length() + table.horizontalHeader().sizeHint.height() + 2 * table.frameWidth
+        if table.height != height:
+            table.setFixedHeight(height)
 
     def onRadioClicked(self, button):
         row, column = list(self._radios)[button]

@@ -15,9 +15,12 @@ from PySide6.QtWidgets import QWidget
 
 from slicer_host import ctk_widgets, dialogs, mrml_widgets, strict_qt
 from slicer_host.application import application, settings_class
+from slicer_host.dicom_database import ctkDICOMDatabase
 from slicer_host.main_window import qSlicerMainWindow
 from slicer_host.modules import CoreModule, Modules, qSlicerScriptedLoadableModule, qSlicerScriptedLoadableModuleWidget
 from slicer_host.qt_module import qt_module
+from slicer_host.segment_editor import SegmentEditorModule, qMRMLSegmentEditorWidget
+from slicer_host.slice_views import LayoutManager
 
 REPOSITORY = Path(__file__).parents[2]
 # A test module that was imported before keeps its SegQCLib; a Reload in the host must not take it away.
@@ -48,6 +51,7 @@ class Host:
         if main_window:
             self.window = qSlicerMainWindow()
             self.window.show()
+            self.layout_manager = LayoutManager(self)
         dialogs.shown.clear()
         dialogs.answers.clear()
         strict_qt.slot_errors.clear()
@@ -122,6 +126,45 @@ class Host:
         if not self.window.grab().save(str(path)):
             raise OSError(f"{path} could not be written.")
 
+    def load_sample_case(self):
+        """Load the sample CT with its segmentation, show them, and return (volume node, segmentation node)."""
+        from SegQCLib.demo import demo_cases
+        from SegQCLib.mrml.segmentation import add_segmentation
+        from SegQCLib.mrml.volume import add_volume
+
+        sample = demo_cases(print)[0]
+        volume = add_volume(self.scene, sample.case.image, "CT")
+        volume.CreateDefaultDisplayNodes()
+        volume.GetDisplayNode().AutoWindowLevelOff()
+        volume.GetDisplayNode().SetWindowLevel(350, 40)
+        segmentation = add_segmentation(self.scene, sample.case.candidate, volume, sample.case.candidate.name)
+        self.show(volume)
+        return volume, segmentation
+
+    def open_dicom(self, folder):
+        """Open the DICOM database on the files of a folder."""
+        self.dicom_database._index(folder)
+
+    def show(self, volume):
+        """Show a volume in the slice views, as large as they are."""
+        if self.layout_manager is not None:
+            self.process_events()
+            self.layout_manager.render()
+            slicer.util.setSliceViewerLayers(background=volume, fit=True)
+            self.process_events()
+
+    def paint(self, segmentation, segment_id, voxels, *, erase=False):
+        """Edit a segment as a brush stroke of Slicer's Segment Editor does, by its own logic: undo state, events, status.
+
+        `voxels` are (k, j, i) of the segmentation's reference volume.
+        """
+        editor = self.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(segmentation)
+        editor.setSourceVolumeNode(segmentation.GetNodeReference(segmentation.GetReferenceImageGeometryReferenceRole()))
+        editor.setCurrentSegmentID(segment_id)
+        editor._paint(voxels, not erase)
+        self.process_events()
+
     def run_self_tests(self, name="SegQCModule"):
         """Run the module's own tests as Slicer's runner does, and return unittest's result."""
         import unittest
@@ -152,6 +195,7 @@ class Host:
         self._set("app", self.app)
         for name, widget in mrml_widgets.WIDGETS.items():
             self._set(name, widget)
+        self._set("qMRMLSegmentEditorWidget", qMRMLSegmentEditorWidget)
         self._set("qSlicerScriptedLoadableModule", qSlicerScriptedLoadableModule)
         self._set("qSlicerScriptedLoadableModuleWidget", qSlicerScriptedLoadableModuleWidget)
         for name in ("i18n", "ScriptedLoadableModule", "parameterNodeWrapper", "testing"):
@@ -180,7 +224,9 @@ class Host:
             self.modules.add(CoreModule(name, logic))
         # Without the scene: with it, the logic looks for Slicer's terminology files, which slicer-core does not bring.
         self.modules.add(CoreModule("Terminologies", slicer.vtkSlicerTerminologiesModuleLogic()))
-        self._set("dicomDatabase", None)
+        self.modules.add(SegmentEditorModule(self))
+        self.dicom_database = ctkDICOMDatabase()
+        self._set("dicomDatabase", self.dicom_database)
 
     def close(self):
         for name in self.modules.manager.modulesNames():
@@ -189,7 +235,9 @@ class Host:
             widget = getattr(self.modules.manager.module(name), "_widget", None)
             if isinstance(widget, QWidget):
                 widget.deleteLater()
+        self.modules.segmenteditor.close()
         if self.window is not None:
+            self.layout_manager.close()
             self.window.close()
             self.window.deleteLater()
         self.window = self.layout_manager = None

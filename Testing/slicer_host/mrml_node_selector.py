@@ -3,7 +3,7 @@
 
 import slicer
 from PySide6.QtCore import Property, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QWidget
 
 from slicer_host.stand_in import Observations, setting, signals, stand_in
 
@@ -39,6 +39,9 @@ class qMRMLNodeComboBox(QWidget):
     renameEnabled = setting(bool, "renameEnabled", False)
     selectNodeUponCreation = setting(bool, "selectNodeUponCreation", True)
     currentNodeID = Property(str, lambda self: self._read_id(), lambda self, node_id: self.setCurrentNodeID(node_id))
+    sizeAdjustPolicy = Property(
+        int, lambda self: int(self._box.sizeAdjustPolicy), lambda self, policy: self._box.setSizeAdjustPolicy(policy)
+    )
     interactionNodeSingletonTag = setting(str, "interactionNodeSingletonTag", "")
 
     def __init__(self, *parent):
@@ -48,8 +51,8 @@ class qMRMLNodeComboBox(QWidget):
         self._nodes = []
         self._attributes = []
         self._box = QComboBox(self)
-        self._box.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-        self._box.setMinimumContentsLength(8)
+        self._box.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
+        self.setSizePolicy(QSizePolicy(QSizePolicy.Preferred, QSizePolicy.Fixed, QSizePolicy.ComboBox))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._box)

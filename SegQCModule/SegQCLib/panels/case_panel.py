@@ -60,8 +60,6 @@ class CasePanel(Panel):
             self._protocols.append(protocol_id)
             self.ui.protocolSelector.addItem(load_protocol(protocol_id).protocol.title)
         self.ui.protocolSelector.addItem(_("From file ..."))
-        rows = qt.QFontMetrics(self.ui.caseList.font).lineSpacing() * (_LISTED_CASES + 1)
-        self.ui.caseList.setMaximumHeight(rows)
         self.ui.newCandidateButton.connect("clicked(bool)", self.onNewCandidate)
         self.ui.openFileButton.connect("clicked(bool)", self.onOpenFile)
         self.ui.openFolderButton.connect("clicked(bool)", self.onOpenFolder)
@@ -130,6 +128,7 @@ class CasePanel(Panel):
         case = self.session.case
         if case is None:
             # The scene is closing; its nodes are still there.
+            self._message = ""
             self._keepNow()
             self._open = None
         self._connectParameters(case)
@@ -255,6 +254,8 @@ class CasePanel(Panel):
             item.setText(entry.case)
             item.setIcon(icons[state])
             item.setToolTip(words[state].format(case=entry.case))
+        frame = ui.caseList.height - ui.caseList.viewport().height
+        ui.caseList.setMaximumHeight(ui.caseList.sizeHintForRow(0) * min(_LISTED_CASES, len(worklist.cases)) + max(frame, 4))
 
     def _progressWords(self):
         count = len(self._worklist.cases)

@@ -43,6 +43,8 @@ TECHNICAL_CHECKS = (*SHAPE_CHECKS, *SEGMENT_CHECKS, *PAIR_CHECKS, *WHOLE_CHECKS)
 
 _WHOLE = {check.ID for check in WHOLE_CHECKS}
 _ERRORS = (Status.FAIL, Status.WARN)
+# How the messages of PAIR_CHECKS go on after both names.
+_VERBS = (" are the same voxels", " overlap: ")
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,15 @@ def errors_among(findings: Iterable[Finding], names: Mapping[str, str]) -> tuple
     for finding in findings:
         if finding.check not in technical or finding.status not in _ERRORS:
             continue
-        ids = [known for known, name in names.items() if name == finding.segment]
+        both = [finding.segment]
         if finding.check in pairs:
-            ids += [known for known, name in names.items() if finding.message.startswith(f"{finding.segment} and {name} ")]
-        found.append(TechnicalError(finding, tuple(ids)))
+            # One name can be the beginning of another: liver, liver lesion.
+            both += [
+                name
+                for name in names.values()
+                if finding.message.startswith(tuple(f"{finding.segment} and {name}{verb}" for verb in _VERBS))
+            ]
+        found.append(TechnicalError(finding, tuple(known for name in both for known, own in names.items() if own == name)))
     return _worst_first(found)
 
 

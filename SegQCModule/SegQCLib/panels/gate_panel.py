@@ -50,6 +50,8 @@ class GatePanel(Panel):
 
     def __init__(self, session, resource_path):
         Panel.__init__(self, session, resource_path)
+        # Slicer looks each text up in the source file: twenty for every row would freeze the window.
+        self._titles = _titles()
         self._volume = None
         self._protocol = None
         self._image = None
@@ -249,8 +251,7 @@ class GatePanel(Panel):
         self._showEverything()
 
     def onJudged(self, findings):
-        self._job = None
-        self._setFindings(findings)
+        self._job, self._findings = None, findings
         self._showEverything()
         # What changed while it was read.
         self._settle.start()
@@ -294,10 +295,12 @@ class GatePanel(Panel):
             return _("Choose the image in the first step.")
         if self._protocol is None:
             return self.session.protocol_fault or _("Choose the protocol in the first step.")
-        if self._fault or self._database_fault:
-            return self._fault or self._database_fault
+        if self._fault:
+            return self._fault
         if self._image is None:
             return _("The image is being read.")
+        if self._database_fault:
+            return _("The files in the DICOM database cannot be read: {fault}").format(fault=self._database_fault)
         return {
             Origin.DATABASE: _("Header facts: DICOM database."),
             Origin.SCENE: _("Header facts: kept with the scene; the DICOM database does not have this series."),
@@ -310,9 +313,10 @@ class GatePanel(Panel):
         blocked = table.blockSignals(True)
         table.clearContents()
         table.setRowCount(len(self._shown))
-        style = slicer.app.style()
+        style, not_known = slicer.app.style(), _("not known")
         for row, finding in enumerate(self._shown):
-            texts = (_title(finding.check), finding.measured or _("not known"), finding.allowed or "", finding.source or "")
+            title = self._titles.get(finding.check, finding.check)
+            texts = (title, finding.measured or not_known, finding.allowed or "", finding.source or "")
             for column, text in enumerate(texts):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(text if column else finding.message)
@@ -556,7 +560,7 @@ def _span(low, high):
     return low if low == high else _("{low} to {high}").format(low=low, high=high)
 
 
-def _title(check):
+def _titles():
     return {
         "modality": _("Modality"),
         "plane": _("Plane"),
@@ -576,4 +580,4 @@ def _title(check):
         "image_values": _("Voxel values"),
         "regular_grid": _("Regular grid"),
         "files_ignored": _("Files ignored"),
-    }.get(check, check.replace("_", " ").capitalize())
+    }

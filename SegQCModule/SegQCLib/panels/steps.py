@@ -6,7 +6,9 @@ from SegQCLib.panels.artifacts_panel import ArtifactsPanel
 from SegQCLib.panels.case_panel import CasePanel
 from SegQCLib.panels.draft_panel import DraftPanel
 from SegQCLib.panels.editing_panel import EditingPanel
+from SegQCLib.panels.findings_panel import FindingsPanel
 from SegQCLib.panels.gate_panel import GatePanel
 from SegQCLib.panels.report_panel import ReportPanel
+from SegQCLib.panels.training_panel import TrainingPanel
 
-STEPS = (CasePanel, GatePanel, ArtifactsPanel, DraftPanel, EditingPanel, ReportPanel)
+STEPS = (CasePanel, GatePanel, ArtifactsPanel, DraftPanel, EditingPanel, FindingsPanel, ReportPanel, TrainingPanel)

@@ -1,0 +1,615 @@
+"""The panel with the technical errors of the candidate: go there, repair them, or keep them with a reason."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from functools import partial
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from SegQCLib.case import Case
+from SegQCLib.errors import BadDataError
+from SegQCLib.findings import Status
+from SegQCLib.mrml.edit_watch import ChangeKind
+from SegQCLib.mrml.evaluate_scene import case_reader
+from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_findings
+from SegQCLib.mrml.one_segment import SegmentationPart, segment_with_surroundings
+from SegQCLib.mrml.record_node import is_outdated, mark_outdated, read_record
+from SegQCLib.mrml.repair import plan_repair, write_repair
+from SegQCLib.mrml.slice_views import jump_slices
+from SegQCLib.mrml.volume import volume_from_node, volume_geometry
+from SegQCLib.panels.background import Background
+from SegQCLib.panels.panel import Light, Panel, Standing
+from SegQCLib.prepare import prepare
+from SegQCLib.readers.kept_findings import can_be_kept, keep, mark_kept, with_kept, without_kept
+from SegQCLib.recheck import errors_among, look, look_again
+from SegQCLib.regular_grid import is_regular
+from SegQCLib.segment_shape import size_text, volume_text
+
+# An undo can concern all segments that were edited; more than a few are looked at in the background.
+_MOST_CHECKED_AGAIN = 5
+# After the last stroke: while a reader paints, nothing is checked.
+_RECHECK_MS = 500
+_TABLE_LINES, _DETAIL_LINES = 6, 4
+_SEGMENT, _WHAT, _SIZE = range(3)
+_ICONS = {
+    Status.FAIL: qt.QStyle.SP_MessageBoxCritical,
+    Status.WARN: qt.QStyle.SP_MessageBoxWarning,
+    "kept": qt.QStyle.SP_DialogApplyButton,
+}
+
+
+class FindingsPanel(Panel):
+    """List the technical errors of the candidate; after an edit, those of the edited segment are looked for again."""
+
+    UI = "FindingsPanel.ui"
+
+    def __init__(self, session, resource_path):
+        super().__init__(session, resource_path)
+        self._errors = None  # None: nobody has looked yet
+        self._kept = ()
+        self._chosen = ()
+        self._work = None
+        self._message = ""
+        self._pending = {}  # ids of segments to check again, in the order of their edits
+        self._edited = {}  # ids of all segments that were edited since the candidate was chosen
+        self._edited_unknown = False
+        self._done = ""  # what the last repair did
+        self._own_edit = None  # id of the segment that a repair or its undo has just changed
+        self._repaired = None  # id of the segment whose repair can be undone
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.connect("timeout()", self.onRecheck)
+        self._setUpTable()
+        ui = self.ui
+        ui.lookButton.connect("clicked(bool)", self.onLook)
+        ui.cancelButton.connect("clicked(bool)", self.onCancel)
+        ui.findingsTable.connect("currentCellChanged(int,int,int,int)", self.onRowChanged)
+        ui.findingsTable.connect("cellClicked(int,int)", self.onRowChosen)
+        ui.findingsTable.connect("cellActivated(int,int)", self.onRowChosen)
+        ui.previousButton.connect("clicked(bool)", self.onPrevious)
+        ui.nextButton.connect("clicked(bool)", self.onNext)
+        ui.repairButton.connect("clicked(bool)", self.onRepair)
+        ui.undoButton.connect("clicked(bool)", self.onUndo)
+        ui.keepButton.connect("clicked(bool)", self.onKeep)
+        ui.reasonEdit.connect("returnPressed()", self.onKeep)
+        ui.reasonEdit.connect("textChanged(QString)", self.onReasonChanged)
+        session.observeEdits(self.onEdit)
+        self._showState()
+
+    def _setUpTable(self):
+        table = self.ui.findingsTable
+        table.setColumnCount(3)
+        table.setHorizontalHeaderLabels([_("Segment"), _("What"), _("Size")])
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(_SEGMENT, qt.QHeaderView.Stretch)
+        header.setSectionResizeMode(_WHAT, qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(_SIZE, qt.QHeaderView.ResizeToContents)
+        line = qt.QFontMetrics(self.ui.detailText.font).height()
+        table.setMinimumHeight(_TABLE_LINES * line)
+        self.ui.detailText.setMinimumHeight(_DETAIL_LINES * line)
+        self.ui.detailText.setMaximumHeight((_DETAIL_LINES + 1) * line)
+
+    def title(self):
+        return _("Findings")
+
+    def standing(self):
+        if self._work is not None:
+            return Standing(Light.RUNNING, _("looking"))
+        obstacle = self._obstacle()
+        if obstacle:
+            return Standing(Light.WAITING, obstacle)
+        if self._errors is None:
+            return Standing(Light.OPEN, _("not looked for"))
+        left = [error.finding for error in self._errors if error.finding.kept is None]
+        kept = len(self._errors) - len(left)
+        words = _("{count} to look at").format(count=len(left)) if left else _("none")
+        if kept:
+            words = _("{words}, {count} kept").format(words=words, count=kept)
+        if any(finding.status is Status.FAIL for finding in left):
+            return Standing(Light.PROBLEM, words)
+        return Standing(Light.ATTENTION if left else Light.DONE, words)
+
+    def onCaseChanged(self):
+        case, protocol = self.session.case, self.session.protocol
+        nodes = () if case is None else (case.volume, case.candidate)
+        chosen = (*(node and node.GetID() for node in nodes), protocol and protocol.sha256)
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self._stopWork()
+            self._timer.stop()
+            self._pending, self._edited, self._edited_unknown = {}, {}, False
+            self._repaired = self._own_edit = None
+            self._message = self._done = ""
+            self._readKept()
+            errors = self._errorsOfRecord()
+            self._errors = None if errors is None else self._marked(errors)
+            self._fill(-1)
+        self._showState()
+
+    def enter(self):
+        self.onCaseChanged()
+
+    def cleanup(self):
+        self._stopWork()
+        self._timer.stop()
+        self._timer.disconnect("timeout()", self.onRecheck)
+        self.session.unobserveEdits(self.onEdit)
+        super().cleanup()
+
+    # Looking
+
+    def _obstacle(self):
+        """Return why nothing can be looked for, in a few words, or an empty text."""
+        case = self.session.case
+        if case is None or case.volume is None:
+            return _("choose the image")
+        if case.candidate is None:
+            return _("choose the candidate")
+        return "" if self.session.protocol is not None else _("choose a usable protocol")
+
+    def _errorsOfRecord(self):
+        """Return the errors that the last evaluation found, or None where they are not those of what is drawn now."""
+        candidate, protocol = self.session.case and self.session.case.candidate, self.session.protocol
+        if self._obstacle() or is_outdated(candidate):
+            return None
+        try:
+            record = read_record(candidate)
+        except BadDataError as error:
+            self._message = str(error)
+            return None
+        if record is None or record.protocol.sha256 != protocol.sha256:
+            return None
+        segmentation = candidate.GetSegmentation()
+        return errors_among(record.findings, {i: segmentation.GetSegment(i).GetName() for i in segmentation.GetSegmentIDs()})
+
+    def _readKept(self):
+        try:
+            self._kept = () if self._obstacle() else read_kept_findings(self.session.case.candidate)
+        except BadDataError as error:
+            self._kept, self._message = (), str(error)
+
+    def onLook(self, _checked=False):
+        """Look for all technical errors, in the background."""
+        if self._work is not None or self._obstacle():
+            return
+        self._timer.stop()
+        self._pending, self._edited_unknown = {}, False
+        case = self.session.case
+        try:
+            make = case_reader(case.volume, case.candidate)
+        except BadDataError as error:
+            self.onFailed(error)
+            return
+        self.ui.progressBar.setValue(0)
+        work = partial(_errors_of_case, make, self.session.protocol.protocol)
+        self._work = Background(work, self.onLooked, self.onFailed, self.onProgress, self.onCancelled)
+        self._showState()
+
+    def onLooked(self, errors):
+        self._work = None
+        shown = self._currentError()
+        self._message = self._done = ""
+        self._readKept()
+        self._errors = self._marked(errors)
+        self.session.write_event(
+            "technical_look", errors=len(errors), failures=sum(error.finding.status is Status.FAIL for error in errors)
+        )
+        self._fill(self._rowOf(shown, -1))
+        self._showState()
+
+    def onFailed(self, error):
+        self._work = None
+        if not isinstance(error, BadDataError):
+            logging.error("SegQC: looking for technical errors failed.", exc_info=error)
+        self._message = str(error) if isinstance(error, BadDataError) else _("It failed: {error}").format(error=error)
+        self._showState()
+
+    def onCancel(self, _checked=False):
+        if self._work is not None:
+            self._work.cancel()
+            self.ui.cancelButton.enabled = False
+
+    def onCancelled(self):
+        self._work = None
+        self._message = _("Stopped. The list is as it was.")
+        self._showState()
+
+    def onProgress(self, _words, share):
+        self.ui.progressBar.setValue(round(100 * share))
+
+    def _stopWork(self):
+        if self._work is not None:
+            self._work.abandon()
+            self._work = None
+
+    # Looking again after an edit
+
+    def onEdit(self, change):
+        known = change.segment_ids
+        own, self._own_edit = self._own_edit, None
+        if own is not None and known in (None, (own,)):
+            # A repair or its undo: checked again at once.
+            self._edited[own] = None
+            return
+        self._repaired = None
+        if known is None and change.kind is ChangeKind.UNDO_OR_STRUCTURE:
+            # What is undone or done again was an edit before.
+            known = tuple(self._edited)
+        if known is None:
+            self._edited_unknown = True
+        else:
+            self._edited.update(dict.fromkeys(known))
+            self._pending.update(dict.fromkeys(known))
+        if self._errors is not None or self._work is not None:
+            self._schedule(_RECHECK_MS)
+        self.ui.undoButton.enabled = False
+
+    def onRecheck(self):
+        """Check one of the edited segments again, and come back for the others."""
+        if self._work is not None:
+            # The look was at the voxels of the moment at which it began; what was edited since comes after it.
+            self._schedule(_RECHECK_MS)
+            return
+        if self._errors is None or self._obstacle():
+            return
+        if self._edited_unknown or len(self._pending) > _MOST_CHECKED_AGAIN:
+            self.onLook()
+        elif self._pending:
+            segment_id = next(iter(self._pending))
+            del self._pending[segment_id]
+            self._checkAgain(segment_id)
+            if self._pending:
+                # Between two segments the window answers.
+                self._schedule(0)
+
+    def _schedule(self, delay_ms):
+        self._timer.setInterval(delay_ms)
+        self._timer.start()
+
+    def _checkAgain(self, segment_id):
+        """Replace the errors of one segment by those that it has now."""
+        case = self.session.case
+        try:
+            image = volume_from_node(case.volume)
+            part = _part_of(case.candidate, case.volume, segment_id)
+        except BadDataError as error:
+            self.onFailed(error)
+            return
+        if not is_regular(image) or not isinstance(part, SegmentationPart):
+            # Resampling a whole image would make the window wait.
+            self.onLook()
+            return
+        shown, row = self._currentError(), self.ui.findingsTable.currentRow()
+        again = look_again(self._errors, Case(image, part), segment_id, self.session.protocol.protocol)
+        self._errors = self._marked(again)
+        self._fill(self._rowOf(shown, min(row, len(self._errors) - 1)))
+        self.session.write_event(
+            "segment_checked_again",
+            segment_id=segment_id,
+            errors=sum(segment_id in error.segment_ids for error in self._errors),
+        )
+        self._showState()
+
+    # The list
+
+    def _marked(self, errors):
+        findings = mark_kept([error.finding for error in errors], self._kept)
+        return tuple(replace(error, finding=finding) for error, finding in zip(errors, findings, strict=True))
+
+    def _currentError(self):
+        row = self.ui.findingsTable.currentRow()
+        return self._errors[row] if self._errors is not None and 0 <= row < len(self._errors) else None
+
+    def _rowOf(self, error, otherwise):
+        """Return the row of the same finding in the present list."""
+        if error is not None:
+            for row, other in enumerate(self._errors):
+                same = (other.finding.check, other.segment_ids) == (error.finding.check, error.segment_ids)
+                if same and other.finding.location_lps_mm == error.finding.location_lps_mm:
+                    return row
+        return otherwise
+
+    def _fill(self, row):
+        """Show the list with a row selected (-1: none); the slices stay where they are."""
+        table = self.ui.findingsTable
+        table.blockSignals(True)
+        errors = self._errors or ()
+        table.setRowCount(len(errors))
+        words = _words()
+        icons = {kind: slicer.app.style().standardIcon(pixmap) for kind, pixmap in _ICONS.items()}
+        for number, error in enumerate(errors):
+            finding = error.finding
+            what = words.get(finding.check, finding.check)
+            if finding.kept is not None:
+                what = _("{what}, kept").format(what=what)
+            size = finding.measured or ("" if finding.size_mm3 is None else volume_text(finding.size_mm3))
+            for column, text in enumerate((self._segmentText(error), what, size)):
+                item = qt.QTableWidgetItem(text)
+                item.setToolTip(finding.message)
+                if column == _SEGMENT:
+                    item.setIcon(icons["kept" if finding.kept is not None else finding.status])
+                elif column == _SIZE:
+                    item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
+                table.setItem(number, column, item)
+        table.setCurrentCell(row, _SEGMENT)
+        table.blockSignals(False)
+        self._showRow()
+
+    def _segmentText(self, error):
+        candidate = self.session.case.candidate.GetSegmentation()
+        segments = [candidate.GetSegment(segment_id) for segment_id in error.segment_ids]
+        names = [segment.GetName() for segment in segments if segment is not None]
+        return " + ".join(names) or error.finding.segment or _("All segments")
+
+    def onRowChanged(self, _row, _column, _before_row, _before_column):
+        self._done = ""
+        self._showRow()
+        self._goThere()
+
+    def onRowChosen(self, _row, _column):
+        self._goThere()
+
+    def onPrevious(self, _checked=False):
+        self._step(-1)
+
+    def onNext(self, _checked=False):
+        self._step(1)
+
+    def _step(self, direction):
+        """Go to the next finding that is not kept."""
+        row = self.ui.findingsTable.currentRow() + direction
+        while 0 <= row < len(self._errors or ()):
+            if self._errors[row].finding.kept is None:
+                self.ui.findingsTable.setCurrentCell(row, _SEGMENT)
+                return
+            row += direction
+
+    def _goThere(self):
+        """Take the slices to the selected finding, and the Segment Editor to its segment."""
+        error = self._currentError()
+        if error is None:
+            return
+        if error.finding.location_lps_mm is not None:
+            jump_slices(slicer.mrmlScene, error.finding.location_lps_mm)
+        editor_node = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
+        candidate = self.session.case.candidate
+        there = error.segment_ids and candidate.GetSegmentation().GetSegment(error.segment_ids[0]) is not None
+        if there and editor_node is not None and editor_node.GetSegmentationNode() is candidate:
+            editor_node.SetSelectedSegmentID(error.segment_ids[0])
+        self.session.write_event("finding_viewed", check=error.finding.check, segment_ids=list(error.segment_ids))
+
+    def _showRow(self):
+        """Show the selected finding in full, what its repair would do, and whether it is kept."""
+        error = self._currentError()
+        ui = self.ui
+        lines = []
+        if error is not None:
+            finding = error.finding
+            lines.append(finding.message)
+            if finding.kept is not None:
+                lines.append(_("Kept: {kept}.").format(kept=finding.kept))
+            if error.edited_since:
+                lines.append(_("From before the last edit. It needs the whole segmentation: look again to renew it."))
+            if finding.allowed is not None:
+                lines.append(_("Allowed: {allowed}.").format(allowed=finding.allowed))
+            if finding.source is not None:
+                lines.append(finding.source + ".")
+        ui.detailText.setPlainText("\n".join(lines))
+        self._showRepair(error)
+        self._showKeep()
+
+    # Repairing
+
+    def _showRepair(self, error):
+        proposed = _repair_words(error) if error is not None and error.finding.repair is not None else ""
+        self.ui.repairButton.enabled = bool(proposed) and error.finding.kept is None
+        self.ui.repairButton.setToolTip(proposed or _("There is no automatic repair of this finding."))
+        text = "\n".join(line for line in (self._done, proposed) if line)
+        self.ui.repairLabel.setText(text)
+        self.ui.repairLabel.setVisible(bool(text))
+        self.ui.undoButton.enabled = self._repaired is not None
+
+    def _places(self, error):
+        """Return the places to repair: the finding's own; of a summary, all in its segment that are not kept."""
+        if error.finding.location_lps_mm is not None:
+            return [error.finding.location_lps_mm]
+        alike = [
+            other.finding
+            for other in self._errors
+            if (other.finding.check, other.segment_ids) == (error.finding.check, error.segment_ids)
+        ]
+        if all(finding.kept is None for finding in alike):
+            return None
+        return [finding.location_lps_mm for finding in alike if finding.kept is None and finding.location_lps_mm is not None]
+
+    def onRepair(self, _checked=False):
+        """Repair the selected finding; the Segment Editor's undo state is saved before."""
+        error, case = self._currentError(), self.session.case
+        if error is None or error.finding.repair is None or error.finding.kept is not None:
+            return
+        segment_id, finding = error.segment_ids[0], error.finding
+        try:
+            planned = plan_repair(case.candidate, case.volume, segment_id, finding.repair, self._places(error))
+            if not planned.changed_voxels:
+                self._done = _("There is nothing left to repair at this place.")
+                self._showRow()
+                return
+            editor = self._editor()
+            if editor is not None:
+                editor.saveStateForUndo()
+            self._own_edit = segment_id
+            write_repair(case.candidate, planned)
+        except BadDataError as fault:
+            self._own_edit = None
+            self._done = str(fault)
+            self._showRow()
+            return
+        self._repaired = None if editor is None else segment_id
+        self._done = _change_words(finding.segment, planned)
+        self.session.write_event(
+            "finding_repaired",
+            check=finding.check,
+            repair=finding.repair,
+            segment_id=segment_id,
+            segment=finding.segment,
+            added_voxels=planned.added_voxels,
+            removed_voxels=planned.removed_voxels,
+            volume_before_mm3=planned.volume_before_mm3,
+            volume_after_mm3=planned.volume_after_mm3,
+            dice_with_before=planned.dice_with_before,
+        )
+        self._checkAgain(segment_id)
+
+    def onUndo(self, _checked=False):
+        """Undo the repair, as the Segment Editor does."""
+        editor, segment_id = self._editor(), self._repaired
+        if editor is None or segment_id is None:
+            return
+        self._repaired, self._own_edit = None, segment_id
+        editor.undo()
+        self._done = _("The repair was undone.")
+        self.session.write_event("repair_undone", segment_id=segment_id)
+        self._checkAgain(segment_id)
+
+    def _editor(self):
+        """Return the Segment Editor on the candidate, or None where Slicer runs without it."""
+        module = getattr(slicer.modules, "segmenteditor", None)
+        if module is None:
+            return None
+        editor = module.widgetRepresentation().self().editor
+        if editor.mrmlSegmentEditorNode() is None:
+            return None
+        case = self.session.case
+        if editor.segmentationNode() is not case.candidate:
+            editor.setSegmentationNode(case.candidate)
+        if editor.sourceVolumeNode() is not case.volume:
+            editor.setSourceVolumeNode(case.volume)
+        return editor
+
+    # Keeping
+
+    def _showKeep(self):
+        error, ui = self._currentError(), self.ui
+        kept = error is not None and error.finding.kept is not None
+        keepable = error is not None and can_be_kept(error.finding)
+        if not keepable:
+            hint = _("Only a finding about one segment can be kept.")
+        elif not self.session.reader:
+            hint = _("Give your name in step 1 first: somebody keeps a finding.")
+        else:
+            hint = _("Keep the finding as it is: it no longer counts as an error. The reason goes into the report.")
+        ui.reasonEdit.enabled = keepable and not kept and bool(self.session.reader)
+        ui.reasonEdit.setToolTip(hint)
+        ui.keepButton.text = _("Keep no longer") if kept else _("&Keep")
+        ui.keepButton.setToolTip(_("Let the finding count again.") if kept else hint)
+        ui.keepButton.enabled = kept or (ui.reasonEdit.enabled and bool(ui.reasonEdit.text.strip()))
+
+    def onReasonChanged(self, _text):
+        self._showKeep()
+
+    def onKeep(self, _checked=False):
+        """Keep the selected finding with the reason, or let it count again."""
+        error, candidate = self._currentError(), self.session.case and self.session.case.candidate
+        if error is None or not self.ui.keepButton.enabled:
+            return
+        finding = replace(error.finding, kept=None)
+        reason = self.ui.reasonEdit.text.strip()
+        facts = {"check": finding.check, "segment": finding.segment, "message": finding.message}
+        if error.finding.kept is None:
+            self._kept = with_kept(self._kept, finding, keep(finding, reason, self.session.reader))
+            self.session.write_event("finding_kept", reason=reason, **facts)
+        else:
+            self._kept = without_kept(self._kept, finding)
+            self.session.write_event("finding_kept_no_longer", **facts)
+        write_kept_findings(slicer.mrmlScene, self._kept, candidate)
+        # The verdict counts without what is kept.
+        mark_outdated(candidate)
+        self.ui.reasonEdit.clear()
+        self._errors = self._marked(self._errors)
+        self._fill(self.ui.findingsTable.currentRow())
+        self._showState()
+
+    def _showState(self):
+        """Show what may be done now."""
+        ui, running, obstacle = self.ui, self._work is not None, self._obstacle()
+        ui.lookButton.enabled = not running and not obstacle
+        for widget in (ui.progressBar, ui.cancelButton):
+            widget.setVisible(running)
+        ui.cancelButton.enabled = running
+        text = self._message
+        if not text and obstacle:
+            text = _("To look for errors: {obstacle}.").format(obstacle=obstacle)
+        elif not text and self._errors is not None and not self._errors:
+            text = _("No technical errors were found.")
+        ui.messageLabel.setText(text)
+        ui.messageLabel.setVisible(bool(text))
+        for button in (ui.previousButton, ui.nextButton):
+            button.enabled = bool(self._errors)
+        self.standingChanged()
+
+
+def _errors_of_case(make, protocol, progress):
+    return look(prepare(make(), protocol).case, protocol, progress)
+
+
+def _part_of(candidate, volume, segment_id):
+    """Return a segment with its surroundings, or no segment where it was removed."""
+    if candidate.GetSegmentation().GetSegment(segment_id) is not None:
+        return segment_with_surroundings(candidate, volume, segment_id)
+    return SegmentationPart(candidate.GetName(), volume_geometry(volume), (), ())
+
+
+def _words():
+    return {
+        "outside_image": _("Outside the image"),
+        "structures": _("Structures"),
+        "field_of_view": _("Cut off"),
+        "islands": _("Island"),
+        "holes": _("Hole"),
+        "skipped_slices": _("Skipped slice"),
+        "area_jumps": _("Area jump"),
+        "end_slices": _("Abrupt end"),
+        "flat_faces": _("Flat face"),
+        "spikes": _("Spike"),
+        "empty_or_full": _("Empty or full"),
+        "identical_segments": _("Same voxels"),
+        "overlaps": _("Overlap"),
+        "laterality": _("Side"),
+        "volume_range": _("Volume"),
+        "impossible_intensity": _("Density"),
+        "lesion_size": _("Lesion size"),
+    }
+
+
+def _repair_words(error):
+    """Return what the repair of a finding would do."""
+    finding = error.finding
+    if finding.location_lps_mm is None:
+        text = _("Repair does so with all of them that are not kept: {message}")
+        return text.format(message=finding.message)
+    texts = {
+        "remove_islands": _("Repair removes this island: {size}."),
+        "fill_holes": _("Repair fills this hole: {size}."),
+        "interpolate_slices": _("Repair draws the skipped slices from the slices on both sides."),
+    }
+    text = texts.get(finding.repair, _("Repair changes the segment at this place."))
+    return text.format(size=size_text(finding.size_voxels or 0, finding.size_mm3 or 0.0))
+
+
+def _change_words(segment, planned):
+    """Return what a repair did."""
+    changes = []
+    if planned.removed_voxels:
+        changes.append(_("{count:,} voxels removed").format(count=planned.removed_voxels))
+    if planned.added_voxels:
+        changes.append(_("{count:,} voxels added").format(count=planned.added_voxels))
+    return _("Repaired {segment}: {changes}; {before:,.2f} ml before, {after:,.2f} ml now.").format(
+        segment=segment,
+        changes=", ".join(changes),
+        before=planned.volume_before_mm3 / 1000,
+        after=planned.volume_after_mm3 / 1000,
+    )

@@ -12,6 +12,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import evaluate
 from SegQCLib.findings import Status
 from SegQCLib.protocol import Grade, LoadedProtocol, Rating, load_protocol, shipped_protocols
+from SegQCLib.readers.rating_pictures import example_picture
 from SegQCLib.readers.ratings import (
     answers,
     give_grade,
@@ -224,6 +225,17 @@ def test_ratings_go_to_the_command_line_as_a_file(files, capsys):
     (files / "ratings.json").write_text("{}", encoding="utf-8")
     assert evaluate_by_command(files, "good.nrrd", "--ratings", files / "ratings.json") == 1
     assert "has no usable ratings" in capsys.readouterr().err
+
+
+def test_the_protocol_s_own_example_picture_is_found_and_none_outside_of_an_atlas(tmp_path):
+    protocol = str(tmp_path / "protocol.json")
+    assert example_picture(MOTION, 1, protocol) is None
+    picture = tmp_path / "Atlas" / "ratings" / "motion" / "1.png"
+    picture.parent.mkdir(parents=True)
+    picture.touch()
+    assert example_picture(MOTION, 1, protocol) == picture
+    assert example_picture(MOTION, 3, protocol) is None
+    assert example_picture(dataclasses.replace(MOTION, id="../ratings/motion"), 1, protocol) is None
 
 
 @pytest.fixture

@@ -14,16 +14,20 @@ from SegQCLib.part_of_grid import on_whole_grid
 
 slicer = pytest.importorskip("slicer", reason="the MRML layer needs slicer-core")
 
+from SegQCLib.mrml import draft as draft_module  # noqa: E402
 from SegQCLib.mrml.draft import (  # noqa: E402
     DRAFT_ROLE,
     add_candidate,
     add_draft,
     add_map,
+    finish_first_read,
+    first_read_by,
     is_draft,
     make_draft,
     maps_of,
+    show_map,
     show_segments,
-    was_edited,
+    shown_map,
 )
 from SegQCLib.mrml.scene import load_scene, new_scene, save_scene  # noqa: E402
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node  # noqa: E402
@@ -50,6 +54,10 @@ def volume_node(scene):
     return add_volume(scene, a_volume(), "CT")
 
 
+def was_edited(node, volume_node):
+    return draft_module.was_edited(node, segmentation_from_node(node, volume_node))
+
+
 def edit(node, segment_id="s0"):
     array = slicer.util.arrayFromSegmentInternalBinaryLabelmap(node, segment_id)
     array[0, 0, 0] = 0 if array[0, 0, 0] else 1
@@ -72,15 +80,15 @@ def test_a_draft_knows_whether_its_voxels_were_edited(scene, volume_node):
     node = add_draft(scene, a_draft(), volume_node, "draft")
     node.GetSegmentation().GetSegment("s0").SetName("another name")
     node.GetSegmentation().GetSegment("s0").SetColor(1, 0, 0)
-    assert not was_edited(node)
+    assert not was_edited(node, volume_node)
     edit(node)
-    assert was_edited(node)
+    assert was_edited(node, volume_node)
 
 
 def test_a_segment_that_was_taken_out_of_the_draft_is_an_edit(scene, volume_node):
     node = add_draft(scene, a_draft(), volume_node, "draft")
     node.GetSegmentation().RemoveSegment("s2")
-    assert was_edited(node)
+    assert was_edited(node, volume_node)
 
 
 def test_a_draft_that_was_saved_and_opened_is_the_same_draft(scene, volume_node, tmp_path):
@@ -90,7 +98,7 @@ def test_a_draft_that_was_saved_and_opened_is_the_same_draft(scene, volume_node,
     reopened_scene = load_scene(tmp_path / "case.mrb")
     again = reopened_scene.GetFirstNodeByName("draft")
     assert is_draft(again)
-    assert not was_edited(again)
+    assert not was_edited(again, reopened_scene.GetFirstNodeByName("CT"))
     assert [map_node.GetName() for map_node in maps_of(again)] == ["entropy"]
     reopened = segmentation_from_node(again, reopened_scene.GetFirstNodeByName("CT"))
     assert (reopened.segments[0].algorithm_version, reopened.segments[0].algorithm_parameters) == ("2.1", "folds=0,1; step=0.5")
@@ -137,7 +145,7 @@ def test_the_candidate_is_a_copy_and_the_draft_stays_as_it_was(scene, volume_nod
     assert not is_draft(node)
     assert node.GetNodeReference(DRAFT_ROLE) is draft_node
     edit(node)
-    assert not was_edited(draft_node)
+    assert not was_edited(draft_node, volume_node)
 
 
 def test_segments_are_chosen_with_their_own_voxels_only():
@@ -185,3 +193,23 @@ def test_a_part_of_the_grid_is_put_in_its_place_without_resampling(order):
 )
 def test_voxels_that_do_not_coincide_have_no_place(part):
     assert on_whole_grid(a_segmentation(part, liver=((1, 3), (2, 9), (3, 8))), a_geometry()) is None
+
+
+def test_a_map_lies_over_the_image_only_while_it_is_shown(scene, volume_node):
+    draft_node = add_draft(scene, a_draft(), volume_node, "draft")
+    composite = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    map_node = add_map(scene, UncertaintyMap(a_volume(), "Entropy, bit"), draft_node, "entropy")
+    assert shown_map(scene, draft_node) is None
+    show_map(scene, map_node)
+    assert shown_map(scene, draft_node) is map_node
+    assert composite.GetForegroundOpacity() == 0.5
+    show_map(scene, None)
+    assert shown_map(scene, draft_node) is None
+
+
+def test_each_reader_has_a_first_read(scene, volume_node):
+    draft_node = add_draft(scene, a_draft(), volume_node, "draft")
+    assert first_read_by(draft_node) == ()
+    for reader in ("Dr. Émile", "B", "B"):
+        finish_first_read(draft_node, reader)
+    assert first_read_by(draft_node) == ("Dr. Émile", "B")

@@ -7,10 +7,12 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from SegQCLib.alignment import align, was_resampled
 from SegQCLib.case import Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind, read_file_header
 from SegQCLib.findings import Finding, Status
+from SegQCLib.geometry import Geometry
 from SegQCLib.importers import label_map, read_segmentation, slicer_segmentation, stem
 from SegQCLib.importers.draft_algorithm import DraftAlgorithm, common_algorithm
 from SegQCLib.importers.label_names import SHIPPED, read_label_names
@@ -19,6 +21,7 @@ from SegQCLib.importers.mask_folder import mask_files, read_mask_folder
 from SegQCLib.importers.nifti_label_names import label_names_in
 from SegQCLib.importers.nnunet import prediction_files
 from SegQCLib.importers.uncertainty_map import maps_beside
+from SegQCLib.part_of_grid import on_whole_grid
 from SegQCLib.progress import Progress, unwatched
 
 _TOTALSEGMENTATOR = DraftAlgorithm(name="TotalSegmentator")
@@ -34,6 +37,7 @@ class DraftKind(StrEnum):
     MASK_FOLDER = "folder of masks"
     SLICER = "3D Slicer segmentation"
     DICOM_SEG = "DICOM SEG"
+    LOADED = "loaded segmentation"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,28 @@ def read_draft(path: Path, progress: Progress = unwatched) -> Draft:
     segmentation = read_segmentation(path)
     kind = DraftKind.DICOM_SEG if header.kind is FileKind.DICOM else DraftKind.SLICER
     return Draft(kind, segmentation, common_algorithm(segmentation), maps_beside(path))
+
+
+def on_image(draft: Draft, geometry: Geometry) -> Draft:
+    """Return a draft on the image's grid; a finding says where it had to be resampled.
+
+    Raises
+    ------
+    BadDataError
+        If it lies outside the image.
+    """
+    segmentation = on_whole_grid(draft.segmentation, geometry)
+    if segmentation is None:
+        segmentation = align(draft.segmentation, geometry)
+        if was_resampled(segmentation):
+            finding = Finding(
+                "geometry_match",
+                Status.WARN,
+                "The draft is on another grid than the image and was resampled to the nearest voxel: its surface may have moved"
+                " by up to half a voxel.",
+            )
+            segmentation = replace(segmentation, findings=(*segmentation.findings, finding))
+    return replace(draft, segmentation=segmentation)
 
 
 def _read_folder(folder: Path, progress: Progress) -> Draft:

@@ -53,7 +53,7 @@ def maps_beside(path: Path) -> tuple[Path, ...]:
     )
 
 
-def read_map(path: Path, draft_geometry: Geometry) -> UncertaintyMap:
+def read_map(path: Path, draft_geometry: Geometry | None) -> UncertaintyMap:
     """Return a map as a volume.
 
     Parameters
@@ -62,7 +62,7 @@ def read_map(path: Path, draft_geometry: Geometry) -> UncertaintyMap:
         nnU-Net's .npz with `probabilities` (classes, k, j, i), which becomes the entropy of its classes;
         or an image (NIfTI, NRRD, MetaImage), whose numbers are shown as they are.
     draft_geometry : Geometry
-        The grid of the label map that an .npz belongs to: it has none of its own.
+        The grid of the label map file that an .npz belongs to: it has none of its own. None: unknown.
 
     Raises
     ------
@@ -70,6 +70,10 @@ def read_map(path: Path, draft_geometry: Geometry) -> UncertaintyMap:
         If the file is damaged, or an .npz is of another image or not of exclusive classes.
     """
     if path.suffix.lower() == ".npz":
+        if draft_geometry is None:
+            raise BadDataError(
+                path, "has no grid of its own.", "Import the draft from the label map that nnU-Net wrote with it; then add the map."
+            )
         entropy = entropy_bits(_probabilities(path, draft_geometry), str(path))
         return UncertaintyMap(
             Volume(entropy, draft_geometry, source=FileSource(str(path), sha256_of(path))),

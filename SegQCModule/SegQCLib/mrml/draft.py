@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 
-import numpy as np
-from scipy import ndimage
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode, vtkSegmentationConverter
-from vtk.util.numpy_support import vtk_to_numpy
 
 from SegQCLib.case import Segmentation, WindowLevel
+from SegQCLib.dataclass_json import from_json, to_json
 from SegQCLib.errors import BadDataError
+from SegQCLib.geometry import Geometry
 from SegQCLib.importers.uncertainty_map import UncertaintyMap
 from SegQCLib.mrml.segmentation import add_segmentation, write_algorithm
 from SegQCLib.mrml.terminology import terminology_text
 from SegQCLib.mrml.volume import add_volume, show_with_window
+from SegQCLib.voxel_hash import voxels_sha256
 
 # Node attributes. They say what a node is for after the scene was saved and opened again.
 ROLE_ATTRIBUTE = "SegQC.Role"
 VOXELS_ATTRIBUTE = "SegQC.DraftVoxels"
 MEANING_ATTRIBUTE = "SegQC.Meaning"
+FILE_GRID_ATTRIBUTE = "SegQC.DraftFileGrid"
+FIRST_READ_ATTRIBUTE = "SegQC.FirstReadBy"
 DRAFT, UNCERTAINTY_MAP = "draft", "uncertainty map"
 # Reference roles: a draft's maps, a candidate's draft.
 MAPS_ROLE = "SegQC.uncertaintyMap"
 DRAFT_ROLE = "SegQC.draft"
+
+# The image has to be seen through a map.
+_MAP_OPACITY = 0.5
+_MAP_COLORS = "vtkMRMLColorTableNodeFileColdToHotRainbow.txt"
 
 _LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
 
@@ -33,14 +39,18 @@ def add_draft(
 ) -> vtkMRMLSegmentationNode:
     """Add a draft to a scene: with the volume's reference geometry, and as an outline that leaves the image free."""
     node = add_segmentation(scene, segmentation, volume_node, name)
-    _mark(node)
+    # Slicer keeps the true places of uneven slices in a transform above the volume.
+    node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    stored = segmentation if segmentation.stored is None else segmentation.stored
+    node.SetAttribute(FILE_GRID_ATTRIBUTE, to_json(stored.geometry))
+    _mark(node, segmentation)
     return node
 
 
 def make_draft(node: vtkMRMLSegmentationNode, segmentation: Segmentation, volume_node: vtkMRMLScalarVolumeNode) -> None:
     """Make a segmentation that is already in the scene the draft.
 
-    Its segments get the names, codes and algorithm of `segmentation`, which has the same ids; their voxels stay.
+    Its segments get the names, codes and algorithm of `segmentation`, which was read from it; their voxels stay.
 
     Raises
     ------
@@ -61,15 +71,15 @@ def make_draft(node: vtkMRMLSegmentationNode, segmentation: Segmentation, volume
         write_algorithm(own, segment)
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
     node.CreateDefaultDisplayNodes()
-    _mark(node)
+    _mark(node, segmentation)
 
 
-def _mark(node: vtkMRMLSegmentationNode) -> None:
+def _mark(node: vtkMRMLSegmentationNode, segmentation: Segmentation) -> None:
     display_node = node.GetDisplayNode()
     display_node.SetVisibility2DFill(False)
     display_node.SetVisibility2DOutline(True)
     node.SetAttribute(ROLE_ATTRIBUTE, DRAFT)
-    node.SetAttribute(VOXELS_ATTRIBUTE, voxels_sha256(node))
+    node.SetAttribute(VOXELS_ATTRIBUTE, voxels_sha256(segmentation))
 
 
 def show_segments(node: vtkMRMLSegmentationNode, segment_ids: tuple[str, ...]) -> None:
@@ -79,36 +89,29 @@ def show_segments(node: vtkMRMLSegmentationNode, segment_ids: tuple[str, ...]) -
         display_node.SetSegmentVisibility(segment_id, segment_id in segment_ids)
 
 
+def file_geometry(draft_node: vtkMRMLSegmentationNode) -> Geometry | None:
+    """Return the grid of the file that a draft came from, or None for one that was already in the scene.
+
+    A map without a grid of its own (.npz) has its voxels in that order.
+    """
+    text = draft_node.GetAttribute(FILE_GRID_ATTRIBUTE)
+    return None if text is None else from_json(Geometry, text)
+
+
 def is_draft(node: vtkMRMLSegmentationNode | None) -> bool:
     return node is not None and node.GetAttribute(ROLE_ATTRIBUTE) == DRAFT
 
 
-def was_edited(draft_node: vtkMRMLSegmentationNode) -> bool:
-    """Return whether a draft's voxels are not those that were imported. It reads all of them: not for an observer."""
-    return voxels_sha256(draft_node) != draft_node.GetAttribute(VOXELS_ATTRIBUTE)
+def was_edited(draft_node: vtkMRMLSegmentationNode, segmentation: Segmentation) -> bool:
+    """Return whether a draft's voxels are not those that were imported.
 
-
-def voxels_sha256(node: vtkMRMLSegmentationNode) -> str:
-    """Return one SHA-256 of the ids and voxels of all segments, in hexadecimal.
-
-    Of every segment the shape in its bounding box counts, not where the box lies or how layers share it, so that
-    it is the same after saving and loading.
+    Parameters
+    ----------
+    draft_node : vtkMRMLSegmentationNode
+    segmentation : Segmentation
+        What `mrml.segmentation.segmentation_from_node` gives of it now.
     """
-    segmentation = node.GetSegmentation()
-    lines = dict.fromkeys(segmentation.GetSegmentIDs(), "empty")
-    for number in range(segmentation.GetNumberOfLayers(_LABELMAP)):
-        image = segmentation.GetLayerDataObject(number, _LABELMAP)
-        if image is None or image.GetNumberOfPoints() == 0:
-            continue
-        array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
-        boxes = ndimage.find_objects(array)
-        for segment_id in segmentation.GetSegmentIDsForLayer(number, _LABELMAP):
-            value = int(segmentation.GetSegment(segment_id).GetLabelValue())
-            box = boxes[value - 1] if 0 < value <= len(boxes) else None
-            if box is not None:
-                mask = array[box] == value
-                lines[segment_id] = f"{mask.shape} {hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()}"
-    return hashlib.sha256("\n".join(f"{key} {lines[key]}" for key in sorted(lines)).encode()).hexdigest()
+    return voxels_sha256(segmentation) != draft_node.GetAttribute(VOXELS_ATTRIBUTE)
 
 
 def add_candidate(
@@ -132,6 +135,8 @@ def add_candidate(
     name : str
     """
     node = add_segmentation(scene, segmentation, volume_node, name)
+    # Slicer keeps the true places of uneven slices in a transform above the volume.
+    node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     node.SetNodeReferenceID(DRAFT_ROLE, draft_node.GetID())
     return node
 
@@ -141,8 +146,11 @@ def add_map(
 ) -> vtkMRMLScalarVolumeNode:
     """Add an uncertainty map to a scene, in no slice view; the draft refers to it."""
     node = add_volume(scene, uncertainty_map.volume, name)
+    node.SetAndObserveTransformNodeID(draft_node.GetTransformNodeID())
     low, high = float(uncertainty_map.volume.array.min()), float(uncertainty_map.volume.array.max())
     show_with_window(node, WindowLevel(max(high - low, 1e-6), (low + high) / 2))
+    if scene.GetNodeByID(_MAP_COLORS) is not None:
+        node.GetDisplayNode().SetAndObserveColorNodeID(_MAP_COLORS)
     node.SetAttribute(ROLE_ATTRIBUTE, UNCERTAINTY_MAP)
     node.SetAttribute(MEANING_ATTRIBUTE, uncertainty_map.meaning)
     draft_node.AddNodeReferenceID(MAPS_ROLE, node.GetID())
@@ -155,3 +163,33 @@ def maps_of(draft_node: vtkMRMLSegmentationNode | None) -> list[vtkMRMLScalarVol
         return []
     nodes = [draft_node.GetNthNodeReference(MAPS_ROLE, n) for n in range(draft_node.GetNumberOfNodeReferences(MAPS_ROLE))]
     return [node for node in nodes if node is not None]
+
+
+def show_map(scene: vtkMRMLScene, map_node: vtkMRMLScalarVolumeNode | None) -> None:
+    """Lay a map over the image in all slice views, or take it away (None)."""
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        composite = scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
+        composite.SetForegroundVolumeID(None if map_node is None else map_node.GetID())
+        composite.SetForegroundOpacity(0.0 if map_node is None else _MAP_OPACITY)
+
+
+def shown_map(scene: vtkMRMLScene, draft_node: vtkMRMLSegmentationNode | None) -> vtkMRMLScalarVolumeNode | None:
+    """Return the map of a draft that lies over the image in a slice view, or None."""
+    by_id = {node.GetID(): node for node in maps_of(draft_node)}
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        composite = scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
+        node = by_id.get(composite.GetForegroundVolumeID())
+        if node is not None and composite.GetForegroundOpacity() > 0:
+            return node
+    return None
+
+
+def first_read_by(draft_node: vtkMRMLSegmentationNode) -> tuple[str, ...]:
+    """Return the readers who have said that their first read, without the maps, is done."""
+    return tuple(json.loads(draft_node.GetAttribute(FIRST_READ_ATTRIBUTE) or "[]"))
+
+
+def finish_first_read(draft_node: vtkMRMLSegmentationNode, reader: str) -> None:
+    """Keep with the draft that a reader's first read is done."""
+    readers = dict.fromkeys([*first_read_by(draft_node), reader])
+    draft_node.SetAttribute(FIRST_READ_ATTRIBUTE, json.dumps(list(readers), ensure_ascii=False))

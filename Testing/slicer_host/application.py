@@ -49,25 +49,12 @@ class SlicerApplication(QtWidgets.QApplication):
     def __init__(self):
         QtWidgets.QApplication.__init__(self, sys.argv[:1])
         self._host = None
-        self._filters = []
         QCoreApplication.setApplicationName("SlicerHost")
         self.setQuitOnLastWindowClosed(False)
 
     def serve(self, host):
         """Belong to one host (None: to none) from now on."""
         vars(self)["_host"] = host
-        vars(self)["_filters"] = []
-
-    def eventFilters(self):
-        return list(self._filters)
-
-    def installEventFilter(self, filter_object):
-        vars(self)["_filters"].append(filter_object)
-        QObject.installEventFilter(self, filter_object)
-
-    def removeEventFilter(self, filter_object):
-        vars(self)["_filters"] = [known for known in self._filters if known is not filter_object]
-        QObject.removeEventFilter(self, filter_object)
 
     def testingEnabled(self):
         return self._host.testing

@@ -13,7 +13,7 @@ from PySide6.QtCore import QEvent, Qt, qInstallMessageHandler
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QWidget
 
-from slicer_host import ctk_widgets, dialogs, mrml_widgets, strict_qt
+from slicer_host import counting, ctk_widgets, dialogs, mrml_widgets, strict_qt
 from slicer_host.application import application, settings_class
 from slicer_host.dicom_database import ctkDICOMDatabase
 from slicer_host.main_window import qSlicerMainWindow
@@ -74,6 +74,11 @@ class Host:
         """Return the tracebacks of all exceptions in slots, VTK observers and event filters."""
         return strict_qt.slot_errors
 
+    def held(self):
+        """Count the callbacks, timers, shortcuts and event filters that the module holds (a Counter; see counting.held)."""
+        self.process_events()
+        return counting.held()
+
     # --- what tests do
 
     def open(self, name="SegQCModule", path=None):
@@ -89,6 +94,20 @@ class Host:
             module.widgetRepresentation().enter()
         self.process_events()
         return module.widgetRepresentation().self()
+
+    def unload(self, name="SegQCModule"):
+        """Let a module go, as Slicer does at its end: cleanup, and its widget is deleted."""
+        module = self.modules.manager.module(name)
+        shown = self.window is not None and self.window.moduleSelector().selectedModule == name
+        if shown and module.isBuilt():
+            self.window.moduleSelector().selectModule("SegmentEditor")
+        self.modules.manager.moduleAboutToBeUnloaded.emit(name)
+        self.modules.remove(module)
+        for attribute in (f"{name}Widget", f"{name}Instance"):
+            if hasattr(self.modules, attribute):
+                delattr(self.modules, attribute)
+        module.unload()
+        self.process_events()
 
     def process_events(self):
         self.app.settle()
@@ -230,11 +249,8 @@ class Host:
 
     def close(self):
         for name in self.modules.manager.modulesNames():
-            self.modules.manager.moduleAboutToBeUnloaded.emit(name)
-        for name in self.modules.manager.modulesNames():
-            widget = getattr(self.modules.manager.module(name), "_widget", None)
-            if isinstance(widget, QWidget):
-                widget.deleteLater()
+            if isinstance(self.modules.manager.module(name), qSlicerScriptedLoadableModule):
+                self.unload(name)
         self.modules.segmenteditor.close()
         if self.window is not None:
             self.layout_manager.close()
@@ -243,7 +259,9 @@ class Host:
         self.window = self.layout_manager = None
         self.process_events()
         self.scene.Clear(1)
+        counting.forget_all()
         self.app.serve(None)
+        strict_qt.disconnect_all(self.app)
         for name, value in self._before.items():
             if value is _MISSING:
                 delattr(slicer, name)

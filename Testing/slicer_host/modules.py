@@ -49,6 +49,14 @@ class qSlicerScriptedLoadableModule:
     def self(self):
         return self._instance
 
+    def isBuilt(self):
+        return self._widget is not None
+
+    def unload(self):
+        if self._widget is not None:
+            self._widget.deleteLater()
+        self._widget = self._instance = None
+
 
 def run_file(name, path):
     """Run a module file as Slicer does at its start and at each Reload."""
@@ -124,3 +132,7 @@ class Modules(types.SimpleNamespace):
     def add(self, module):
         setattr(self, module.name.lower(), module)
         self.manager._modules[module.name] = module
+
+    def remove(self, module):
+        delattr(self, module.name.lower())
+        del self.manager._modules[module.name]

@@ -18,7 +18,7 @@ os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x06")
 import shiboken6
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
-from slicer_host import focus_proxy
+from slicer_host import counting, focus_proxy
 
 MODULES = (QtWidgets, QtGui, QtCore, QtUiTools)
 slot_errors = []  # text of every exception that a slot raised; Slicer prints them and goes on
@@ -137,6 +137,8 @@ def _get(self, name):
         return lambda: shiboken6.delete(self)
     if name in ("setFocusProxy", "focusProxy"):
         return StrictMethod(self, functools.partial(getattr(focus_proxy, _REPLACED[name]), self), name)
+    if name in ("installEventFilter", "removeEventFilter"):
+        return StrictMethod(self, functools.partial(_event_filter, self, name), name)
     if name in ("exec", "exec_") and hasattr(kind, "exec"):
         return StrictMethod(self, object.__getattribute__(self, "exec"), name)
     try:
@@ -148,6 +150,11 @@ def _get(self, name):
     if callable(value) and not isinstance(value, type):
         return StrictMethod(self, value, name)
     return value
+
+
+def _event_filter(self, name, event_filter):
+    getattr(QtCore.QObject, name)(self, event_filter)
+    (counting.note_filter if name == "installEventFilter" else counting.forget_filter)(self, event_filter)
 
 
 def _dynamic_property_or_child(self, name):
@@ -309,6 +316,12 @@ def disconnect(sender, signal, callback):
     raise ValueError(f"{class_name(sender)}: {signal!r} is not connected to {callback!r}.")
 
 
+def disconnect_all(sender):
+    """Undo every connect() of an object that outlives the host."""
+    for signal, callback, _ in list(_connections.get(shiboken6.getCppPointer(sender)[0], [])):
+        disconnect(sender, signal, callback)
+
+
 def _strict_constructor(kind):
     build = kind.__init__
 
@@ -316,6 +329,8 @@ def _strict_constructor(kind):
         if keywords:
             raise ValueError(f"{kind.__name__}({', '.join(keywords)}=...): PythonQt takes positional arguments only.")
         build(self, *args)
+        if kind.__name__ in counting.COUNTED:
+            counting.note_made(self, 2)
 
     kind.__init__ = __init__
 

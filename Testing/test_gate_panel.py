@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation
 from SegQCLib.case import Acquisition, Volume, WindowLevel
 from slicer_host import a_host, needs_host
@@ -281,15 +282,56 @@ def test_a_volume_that_cannot_be_read_is_told_and_recovers(gate):
     assert gate.standing == ("DONE", "passed")
 
 
+def test_facts_come_from_the_dicom_database_once_it_has_the_series(gate, tmp_path):
+    import pydicom
+
+    from SegQCLib.images import read_image
+    from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, add_volume
+
+    paths = write_series(tmp_path, [0, 2, 4, 6], SliceThickness=7, ConvolutionKernel="B30f")
+    series = read_image(tmp_path)
+    volume = add_volume(gate.slicer.mrmlScene, replace(series, acquisition=Acquisition()), "CT")
+    volume.RemoveAttribute(ACQUISITION_ATTRIBUTE)
+    uids = [pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID for path in paths]
+    volume.SetAttribute("DICOM.instanceUIDs", " ".join(uids))
+    gate.choose(volume)
+    assert "No DICOM header" in gate.ui.factsLabel.text
+    assert gate.row("Slice thickness")[1] == "not known"
+    gate.host.open_dicom(tmp_path)
+    gate.settle()
+    assert gate.ui.factsLabel.text == "Header facts: DICOM database."
+    assert gate.row("Slice thickness")[1:3] == ["7 mm", "up to 5 mm"]
+    assert "Read from: DICOM header, from the DICOM database." in gate.select("Slice thickness")
+    assert gate.row("Kernel")[1] == "B30f"
+
+
+def test_files_of_the_database_that_cannot_be_read_are_told_and_the_grid_still_speaks(gate, tmp_path):
+    import pydicom
+
+    from SegQCLib.images import read_image
+    from SegQCLib.mrml.volume import add_volume
+
+    paths = write_series(tmp_path, [0, 2, 4, 6])
+    volume = add_volume(gate.slicer.mrmlScene, replace(read_image(tmp_path), acquisition=Acquisition()), "CT")
+    volume.SetAttribute("DICOM.instanceUIDs", str(pydicom.dcmread(paths[0], stop_before_pixels=True).SOPInstanceUID))
+    for path in paths[1:]:
+        path.unlink()
+    gate.host.open_dicom(tmp_path)
+    gate.choose(volume)
+    assert "cannot be read" in gate.ui.factsLabel.text
+    assert "holds one slice only" in gate.ui.factsLabel.text
+    assert gate.row("Slice spacing")[1] == "2 mm"
+
+
 def test_nothing_is_left_after_cleanup(gate):
     volume = gate.choose(gate.add_volume())
     gate.host.click(gate.ui.holdCheckBox)
     gate.host.click(gate.ui.lookAwayButton)
-    panel = gate.panel
-    gate.module.cleanup()
+    gate.push(volume, 300, 40)
+    gate.host.unload()
+    assert shown(volume) == (400, 40)
     gate.push(volume, 1500, -600)
     assert shown(volume) == (1500, -600)
-    assert not panel._settle.active
-    assert not panel._ticker.active
-    assert panel._hold is None
-    assert not panel.Observations
+    panel, gate.panel, gate.ui, gate.module = gate.panel, None, None, None
+    assert (panel._settle.active, panel._ticker.active, panel._hold, panel.Observations) == (False, False, None, [])
+    assert not [name for name in map(str, gate.host.held()) if "Gate" in name or "WindowHold" in name]

@@ -209,6 +209,19 @@ def test_an_edit_that_names_no_segment_is_one_of_those_whose_voxels_changed(draf
     assert described(drafted, "spleen") == (AlgorithmType.AUTOMATIC, MODEL)
 
 
+def test_a_neighbour_that_a_stroke_painted_over_is_edited_too_and_others_are_not(drafted):
+    for name in ("spleen", "kidney"):
+        drafted.begin(name, provenance_from_tags("AUTOMATIC", MODEL))
+        drafted.counted(name, AS_DRAFTED)
+    drafted.edited(["liver"], "Paint")
+    drafted.counted("liver", CORRECTED)
+    drafted.counted("spleen", VoxelChange(voxels=90, draft_voxels=100, added=0, removed=10))
+    drafted.counted("kidney", AS_DRAFTED)
+    assert [described(drafted, name)[0] for name in ("liver", "spleen", "kidney")] == [
+        AlgorithmType.SEMIAUTOMATIC, AlgorithmType.SEMIAUTOMATIC, AlgorithmType.AUTOMATIC
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("algorithm_type", "name"), [("AUTOMATIC", MODEL), ("SEMIAUTOMATIC", "Threshold"), ("MANUAL", None), (None, None)]
 )

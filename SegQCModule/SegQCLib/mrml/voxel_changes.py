@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from slicer import vtkMRMLSegmentationNode, vtkOrientedImageData, vtkOrientedImageDataResample, vtkSegmentationConverter
@@ -23,6 +25,17 @@ def paired_draft_segments(candidate_node: vtkMRMLSegmentationNode, draft_node: v
     """Return the draft's segment id for each of the candidate's, paired by name, then by code (`pairing.pair_segments`)."""
     pairs = pair_segments(_named_segments(draft_node), _named_segments(candidate_node))
     return {pair.candidate.id: pair.reference.id for pair in pairs if pair.candidate and pair.reference}
+
+
+def layer_neighbours(node: vtkMRMLSegmentationNode, segment_ids: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids of the other segments in the layers of these.
+
+    A stroke that overwrites takes voxels from them, and Slicer announces the painted segment only.
+    """
+    segmentation, named = node.GetSegmentation(), tuple(segment_ids)
+    layers = {segmentation.GetLayerIndex(segment_id) for segment_id in named if segmentation.GetSegment(segment_id)}
+    neighbours = (other for layer in sorted(layers - {-1}) for other in segmentation.GetSegmentIDsForLayer(layer, _LABELMAP))
+    return tuple(other for other in neighbours if other not in named)
 
 
 def voxel_change(

@@ -11,13 +11,13 @@ from slicer.util import VTKObservationMixin
 from SegQCLib.errors import BadDataError
 from SegQCLib.mrml.edit_watch import ChangeKind
 from SegQCLib.mrml.provenance_tags import read_provenance, write_provenance
-from SegQCLib.mrml.voxel_changes import paired_draft_segments, voxel_change
+from SegQCLib.mrml.voxel_changes import layer_neighbours, paired_draft_segments, voxel_change
 from SegQCLib.readers.provenance import Provenance, ProvenanceWatch, provenance_from_draft
 
 # Strokes come in quick succession; numbers may follow a moment later.
 _SETTLE_MS = 300
 # Counting many large segments takes turns with the reader's mouse.
-_TURN_S = 0.05
+_TURN_S, _BETWEEN_TURNS_MS = 0.05, 100
 
 
 class DraftFollower(VTKObservationMixin):
@@ -39,7 +39,8 @@ class DraftFollower(VTKObservationMixin):
         self._candidate = self._draft = None
         self._due: dict[str, None] = {}
         self._met: set[str] = set()
-        self._touched: set[str] = set()
+        self._untold: set[str] = set()
+        self._may_write = False
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self.onTimeout)
@@ -51,7 +52,8 @@ class DraftFollower(VTKObservationMixin):
         self._timer.stop()
         self.removeObservers()
         self._candidate, self._draft = candidate, draft
-        self.watch, self._due, self._met, self._touched = ProvenanceWatch(), {}, set(), set()
+        self.watch, self._due, self._met, self._untold = ProvenanceWatch(), {}, set(), set()
+        self._may_write = False
         self.problem, self.effect = "", None
         if candidate is not None:
             self.addObserver(candidate, slicer.vtkSegmentation.SourceRepresentationModified, self.onSourceModified)
@@ -70,17 +72,29 @@ class DraftFollower(VTKObservationMixin):
         if self._candidate is None:
             return
         present = self._candidate.GetSegmentation().GetSegmentIDs()
-        segment_ids = present if change.segment_ids is None else change.segment_ids
+        due = present
+        self._may_write = change.kind is ChangeKind.EDIT
         if change.kind is ChangeKind.EDIT:
-            for segment_id in segment_ids:
-                if self._candidate.GetSegmentation().GetSegment(segment_id) is not None:
+            for segment_id in change.segment_ids or ():
+                if segment_id in present:
                     self.watch.begin(segment_id, read_provenance(self._candidate, segment_id))
             self.watch.edited(change.segment_ids, self.effect)
+            if change.segment_ids is not None:
+                self._untold.update(change.segment_ids)
+                due = (*change.segment_ids, *layer_neighbours(self._candidate, change.segment_ids))
         else:
             self.watch.undone()
-            segment_ids = present
-        self._touched.update(segment_ids)
-        self._count_later(segment_ids, _SETTLE_MS)
+        self._count_later(due, _SETTLE_MS)
+
+    def write_tags(self):
+        """Write what the segments are now to their tags.
+
+        Slicer forgets what can be redone as soon as anything of a segment changes, its tags too: after undo they are
+        left as they are until the next edit, or until the reader has left the Segment Editor.
+        """
+        for segment_id in self._untold:
+            write_provenance(self._candidate, segment_id, self.watch.of(segment_id))
+        self._untold.clear()
 
     def changes(self):
         """Return the voxels of all counted segments against the draft: {id: VoxelChange}."""
@@ -103,22 +117,25 @@ class DraftFollower(VTKObservationMixin):
                 del self._due[segment_id]
                 if self._candidate.GetSegmentation().GetSegment(segment_id) is None:
                     continue
-                counted[segment_id] = change = voxel_change(self._candidate, segment_id, self._draft, pairs.get(segment_id))
+                change = voxel_change(self._candidate, segment_id, self._draft, pairs.get(segment_id))
+                if segment_id in self._met and change != self.watch.change(segment_id):
+                    self._untold.add(segment_id)
+                counted[segment_id] = change
                 if segment_id not in self._met:
                     self._met.add(segment_id)
                     met[segment_id] = self._first(segment_id, change, pairs.get(segment_id))
                 self.watch.counted(segment_id, change)
-                if segment_id in self._touched:
-                    write_provenance(self._candidate, segment_id, self.watch.of(segment_id))
             self.problem = ""
         except BadDataError as error:
             self.problem = str(error)
             self._due.clear()
             return
+        if self._may_write:
+            self.write_tags()
         self._on_met(met)
         self._on_counted(counted)
         if self._due:
-            self._timer.start(0)
+            self._timer.start(_BETWEEN_TURNS_MS)
 
     def _first(self, segment_id, change, draft_segment_id):
         provenance = read_provenance(self._candidate, segment_id)
@@ -132,7 +149,7 @@ class DraftFollower(VTKObservationMixin):
         return () if self._candidate is None else self._candidate.GetSegmentation().GetSegmentIDs()
 
     def _count_later(self, segment_ids, milliseconds):
-        self._due.update(dict.fromkeys(segment_ids))
+        self._due = dict.fromkeys(segment_ids) | self._due
         self._timer.start(milliseconds)
 
     def _active_effect(self):

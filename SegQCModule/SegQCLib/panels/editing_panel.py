@@ -87,6 +87,7 @@ class EditingPanel(Panel):
 
     def enter(self):
         self._entered, self._away = True, False
+        self._follower.write_tags()
         self._show()
 
     def exit(self):

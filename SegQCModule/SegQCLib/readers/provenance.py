@@ -119,7 +119,7 @@ class ProvenanceWatch:
         self._provenances: dict[str, Provenance] = {}
         self._counts: dict[str, VoxelChange] = {}
         self._undone: set[str] = set()
-        # Effect of an edit that can be of any segment, until the segment is counted.
+        # Effect of the last edit that can have changed a segment without naming it, until the segment is counted.
         self._perhaps_edited: dict[str, str | None] = {}
 
     def of(self, segment_id: str) -> Provenance:
@@ -135,13 +135,15 @@ class ProvenanceWatch:
         self._provenances.setdefault(segment_id, provenance)
 
     def edited(self, segment_ids: Iterable[str] | None, effect: str | None) -> None:
-        """Note an edit; None: it can be of any segment, and what is counted next tells which."""
-        if segment_ids is None:
-            self._perhaps_edited.update(dict.fromkeys(self._provenances, effect))
-            return
-        for segment_id in segment_ids:
+        """Note an edit of segments; None: it can be of any, and what is counted next tells which.
+
+        A stroke also takes voxels from segments that nobody names: neighbours in the same layer are overwritten silently.
+        """
+        self._perhaps_edited.update(dict.fromkeys(self._provenances, effect))
+        for segment_id in segment_ids or ():
             self._provenances[segment_id] = _after_edit(self.of(segment_id), effect)
             self._undone.discard(segment_id)
+            self._perhaps_edited.pop(segment_id, None)
 
     def undone(self) -> None:
         """Note undo or redo; what is counted next tells of which segment."""

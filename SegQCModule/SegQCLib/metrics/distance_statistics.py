@@ -111,8 +111,9 @@ def surface_numbers(
         hausdorff_mm=float(max(side.mm[-1] for side in sides)),
         hausdorff_95_mm=max(percentiles),
         assd_mm=float(sum(float(side.mm @ side.weight) for side in sides) / total),
+        # Sums of areas in another order than the total's can exceed it in the last digit.
         surface_dice=tuple(
-            (float(tolerance), float(sum(side.weight[side.mm <= tolerance].sum() for side in sides)) / total)
+            (float(tolerance), min(1.0, float(sum(side.weight[side.mm <= tolerance].sum() for side in sides)) / total))
             for tolerance in tolerances_mm
         ),
     )

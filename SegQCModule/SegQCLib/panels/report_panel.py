@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -41,6 +42,7 @@ _ICONS = {
     Verdict.REJECT: qt.QStyle.SP_MessageBoxCritical,
 }
 _LARGE = 1.25
+_TELL_EVERY_S = 0.1
 _TABLE_LINES, _REASON_LINES = 6, 6
 
 
@@ -54,6 +56,7 @@ class ReportPanel(Panel):
         self._work = None
         self._chosen = ()
         self._edited = False  # since the running evaluation took its copy
+        self._told = 0.0  # when progress was last shown
         self._text = ""
         self._record = None
         self._message = ""
@@ -61,6 +64,7 @@ class ReportPanel(Panel):
         self._rows = ()
         self._agreement = None
         self._report_path = None
+        self._unwritten = []  # what is still to be written of the last evaluation
         self._plot = SlicePlot(self.onSliceChosen)
         self.ui.plotFrame.layout().addWidget(self._plot)
         self._setUpTexts()
@@ -74,19 +78,17 @@ class ReportPanel(Panel):
         self.ui.saveCsvButton.connect("clicked(bool)", self.onSaveCsv)
         self.ui.openButton.connect("clicked(bool)", self.onOpen)
         session.observeEdits(self.onEdit)
+        self._fill()
 
     def _setUpTexts(self):
-        for label in (self.ui.verdictLabel, self.ui.outdatedLabel):
-            font = label.font
-            font.setBold(True)
-            font.setPointSizeF(font.pointSizeF() * _LARGE)
-            label.setFont(font)
+        font = self.ui.verdictLabel.font
+        font.setBold(True)
+        font.setPointSizeF(font.pointSizeF() * _LARGE)
+        self.ui.verdictLabel.setFont(font)
         line = qt.QFontMetrics(self.ui.reasonsText.font).height()
         self.ui.reasonsText.setMinimumHeight(_REASON_LINES // 2 * line)
         self.ui.reasonsText.setMaximumHeight(_REASON_LINES * line)
         self.ui.structuresTable.setMinimumHeight(_TABLE_LINES * line)
-        side = qt.QFontMetrics(self.ui.outdatedLabel.font).height()
-        self.ui.outdatedIcon.setPixmap(self._icon(qt.QStyle.SP_MessageBoxWarning).pixmap(side, side))
 
     def _setUpTable(self):
         table = self.ui.structuresTable
@@ -105,8 +107,6 @@ class ReportPanel(Panel):
             item = qt.QTableWidgetItem(title)
             item.setToolTip(tip)
             table.setHorizontalHeaderItem(column, item)
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
 
     def title(self):
         return _("QC report")
@@ -145,6 +145,8 @@ class ReportPanel(Panel):
 
     def onEdit(self, _change):
         self._edited = True
+        if self._work is None:
+            self._message = ""
         self._showStanding()
 
     def onEvaluate(self, _checked=False):
@@ -177,19 +179,26 @@ class ReportPanel(Panel):
         self._startOnCase(partial(_evaluated, self.session.protocol), self.onEvaluated)
 
     def onEvaluated(self, outcome):
-        self._work = None
-        self._prepared, self._record = outcome
-        candidate = self.session.case.candidate
-        for write in (write_findings, write_measurements, write_record):
-            write(slicer.mrmlScene, self._record, candidate)
+        # One after the other, so that the window answers in between; the record last: it says that there are results.
+        prepared, record = outcome
+        self._unwritten = [write_findings, write_measurements, partial(self._writeRecord, prepared)]
+        self._writeNext(record)
+
+    def _writeNext(self, record):
+        # The list is emptied where another case is chosen meanwhile.
+        if self._unwritten:
+            self._unwritten.pop(0)(slicer.mrmlScene, record, self.session.case.candidate)
+            qt.QTimer.singleShot(0, partial(self._writeNext, record))
+
+    def _writeRecord(self, prepared, scene, record, candidate):
+        node = write_record(scene, record, candidate)
         if self._edited:
             # It is about the voxels of the moment at which it began.
             mark_outdated(candidate)
-        self._text = candidate.GetNodeReference(RECORD_ROLE).GetText()
-        self._report_path = None
-        self.session.write_event(
-            "evaluated", verdict=str(self._record.verdict), protocol=self._record.protocol.id, outdated=self._edited
-        )
+        self._work = None
+        self._prepared, self._record, self._text = prepared, record, node.GetText()
+        self._message, self._report_path = "", None
+        self.session.write_event("evaluated", verdict=str(record.verdict), protocol=record.protocol.id, outdated=self._edited)
         self._fill()
         self._showStanding()
 
@@ -197,23 +206,26 @@ class ReportPanel(Panel):
         if self._work is not None:
             self._work.cancel()
             self.ui.cancelButton.enabled = False
-            self._say(_("Stopping ..."))
+            self.ui.progressBar.setFormat(_("Stopping ..."))
 
     def onCancelled(self):
         self._work = None
         self._say(_("Stopped. Nothing was changed."))
-        self._showStanding()
 
     def onFailed(self, error):
         self._work = None
         if not isinstance(error, BadDataError):
             logging.error("SegQC: work in the background failed.", exc_info=error)
         self._say(str(error) if isinstance(error, BadDataError) else _("It failed: {error}").format(error=error))
-        self._showStanding()
 
     def onProgress(self, words, share):
+        # In the bar: a label would lay out the whole column anew for each word. And seldom: it paints each of them.
+        now = time.monotonic()
+        if now - self._told < _TELL_EVERY_S:
+            return
+        self._told = now
         self.ui.progressBar.setValue(round(100 * share))
-        self._say(words)
+        self.ui.progressBar.setFormat(f"%p %  {words}")
 
     def _startOnCase(self, work, on_done):
         """Start `work(make, progress)`, where `make()` gives the chosen nodes' case in any thread."""
@@ -226,11 +238,14 @@ class ReportPanel(Panel):
             self._start(partial(work, make), on_done, self.onFailed)
 
     def _start(self, work, on_done, on_failed):
+        self._message = ""
         self.ui.progressBar.setValue(0)
+        self.ui.progressBar.setFormat("%p %")
         self._work = Background(work, on_done, on_failed, self.onProgress, self.onCancelled)
         self._showStanding()
 
     def _stopWork(self):
+        self._unwritten = []
         if self._work is not None:
             self._work.abandon()
             self._work = None
@@ -285,16 +300,15 @@ class ReportPanel(Panel):
     def _showStanding(self):
         """Show what may be done now, and whether the verdict still stands."""
         ui, running, obstacle, stale = self.ui, self._work is not None, self._obstacle(), self._staleness()
-        ui.evaluateButton.enabled = not running and not obstacle
+        ui.evaluateButton.enabled = not obstacle
+        ui.evaluateButton.setVisible(not running)
         for widget in (ui.progressBar, ui.cancelButton):
             widget.setVisible(running)
         ui.cancelButton.enabled = running
-        for widget in (ui.outdatedIcon, ui.outdatedLabel):
-            widget.setVisible(bool(stale))
-        ui.outdatedLabel.setText(stale)
-        if not running:
-            hint = obstacle and _("To evaluate: {obstacle}.").format(obstacle=obstacle)
-            self._say(self._message or hint)
+        self._showVerdict(stale)
+        hint = obstacle and _("To evaluate: {obstacle}.").format(obstacle=obstacle)
+        ui.messageLabel.setText(self._message or hint)
+        ui.messageLabel.setVisible(bool(self._message or hint))
         savable = self._record is not None and not stale and not running
         why = _("Evaluate again first: a saved report must be about what is drawn now.") if stale else ""
         for button in (ui.saveHtmlButton, ui.saveJsonButton, ui.saveCsvButton):
@@ -304,11 +318,19 @@ class ReportPanel(Panel):
         ui.openButton.enabled = self._report_path is not None
         self.standingChanged()
 
+    def _showVerdict(self, stale):
+        record, label = self._record, self.ui.verdictLabel
+        words = _("Not evaluated") if record is None else self._word(record.verdict)
+        label.setText(_("{verdict} (outdated)").format(verdict=words) if stale else words)
+        side = qt.QFontMetrics(label.font).height()
+        icon = qt.QStyle.SP_BrowserReload if stale else record and _ICONS[record.verdict]
+        self.ui.verdictIcon.setPixmap(qt.QPixmap() if record is None else self._icon(icon).pixmap(side, side))
+        self.ui.outdatedLabel.setText(stale)
+        self.ui.outdatedLabel.setVisible(bool(stale))
+
     def _say(self, text):
-        if self._work is None:
-            self._message = text
-        self.ui.messageLabel.setText(text)
-        self.ui.messageLabel.setVisible(bool(text))
+        self._message = text
+        self._showStanding()
 
     def _icon(self, pixmap):
         return slicer.app.style().standardIcon(pixmap)
@@ -320,10 +342,10 @@ class ReportPanel(Panel):
         """Show the record's verdict and rows, the case's reasons first."""
         record, table = self._record, self.ui.structuresTable
         self._rows = () if record is None else structure_rows(record)
-        self.ui.verdictLabel.setText(_("Not evaluated") if record is None else self._word(record.verdict))
-        side = qt.QFontMetrics(self.ui.verdictLabel.font).height()
-        self.ui.verdictIcon.setPixmap(qt.QPixmap() if record is None else self._icon(_ICONS[record.verdict]).pixmap(side, side))
+        for widget in (table, self.ui.reasonsText, self.ui.saveFrame):
+            widget.setVisible(record is not None)
         table.blockSignals(True)
+        table.setUpdatesEnabled(False)
         table.setRowCount(0 if record is None else 1 + len(self._rows))
         if record is not None:
             self._fillRow(0, _("Whole case"), record.verdict, [])
@@ -333,6 +355,10 @@ class ReportPanel(Panel):
                 ]  # fmt: skip
                 self._fillRow(number, row.title, row.verdict, values)
             table.setCurrentCell(0, 0)
+        # Once for all cells: a header that follows each of them takes a hundred times as long.
+        table.resizeColumnsToContents()
+        table.resizeRowsToContents()
+        table.setUpdatesEnabled(True)
         table.blockSignals(False)
         self._showRow(0)
 

@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 
 _TICKS = (0.0, 0.5, 1.0)
 # As many lines of text high, so that it grows with the font.
-_LINES = 6
+_LINES = 7
 
 
 class SlicePlot(qt.QWidget):

@@ -122,7 +122,7 @@ def test_the_direction_stands_in_the_heading_or_beside_each_title_where_scales_d
 def test_scales_that_differ_share_the_columns_of_their_numbers(open_panel):
     opened = open_panel(MOTION, NOISE)
     assert [opened.table.horizontalHeaderItem(n).text() for n in range(6)] == ["Rating", "0", "1", "2", "3", "N/A"]
-    assert opened.table.item(1, 0).text() == "Noise (0 to 3, 0 is best)"
+    assert opened.table.item(1, 0).text() == "Noise (0 is best)"
     assert {column for row, column in opened.panel._radios if row == 1} == {1, 4, 5}
 
 

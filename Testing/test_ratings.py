@@ -87,7 +87,9 @@ def test_ratings_that_nobody_gave_are_named_in_one_finding():
 
 def test_a_grade_passes_with_its_wording_and_direction():
     (finding, _) = findings(give_grade(MOTION, 3, "Dr A", "mainly at the diaphragm"))
-    assert finding.message == ("Motion: Dr A gave 3 (Moderate) on a scale of 1 to 5, 5 is best. Comment: mainly at the diaphragm")
+    assert finding.message == (
+        "Motion: Dr A gave 3 (Moderate) on a scale of 1 to 5, 5 is best. Comment: “mainly at the diaphragm”."
+    )
     assert finding.allowed == "3, 5 (1 to 5, 5 is best)"
 
 

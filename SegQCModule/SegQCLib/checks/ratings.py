@@ -37,7 +37,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
 def _finding(rating: Rating, answer: RatingGiven) -> Finding:
     usable = ", ".join(str(grade.value) for grade in rating.grades if grade.value not in rating.unusable)
     allowed = f"{usable} ({scale_text(rating)})"
-    comment = f" Comment: {answer.comment}" if answer.comment else ""
+    comment = f" Comment: “{answer.comment}”." if answer.comment else ""
     if not answers(rating, answer):
         given = "not assessable" if answer.grade is None else f"{answer.grade} ({answer.wording})"
         message = (

@@ -159,7 +159,7 @@ class ArtifactsPanel(Panel):
         for row, rating in enumerate(self._ratings):
             title = rating.title
             if scale is None:
-                title = _("{title} ({scale})").format(title=title, scale=scale_text(rating))
+                title = _("{title} ({best} is best)").format(title=title, best=best_first(rating)[0].value)
             table.setItem(row, _TITLE_COLUMN, qt.QTableWidgetItem(title))
             wordings = {grade.value: grade.wording for grade in rating.grades}
             for column, value in enumerate(self._values, start=1):

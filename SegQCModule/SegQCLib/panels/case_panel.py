@@ -120,6 +120,9 @@ class CasePanel(Panel):
         self._previous_shortcut.disconnect("activated()", self.onPrevious)
         self._finish_shortcut.disconnect("activated()", self.onFinish)
         for shortcut in self._shortcuts():
+            # Of two shortcuts with the same keys neither works, and deleting waits for the event loop.
+            shortcut.setEnabled(False)
+            shortcut.setParent(None)
             shortcut.deleteLater()
         self._connectParameters(None)
         super().cleanup()

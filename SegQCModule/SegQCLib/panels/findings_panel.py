@@ -17,7 +17,7 @@ from SegQCLib.mrml.edit_watch import ChangeKind
 from SegQCLib.mrml.evaluate_scene import case_reader
 from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_findings
 from SegQCLib.mrml.one_segment import SegmentationPart, segment_with_surroundings
-from SegQCLib.mrml.record_node import is_outdated, mark_outdated, read_record
+from SegQCLib.mrml.record_node import RECORD_ROLE, is_outdated, mark_outdated, read_record
 from SegQCLib.mrml.repair import plan_repair, write_repair
 from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.mrml.volume import volume_from_node, volume_geometry
@@ -34,7 +34,7 @@ _MOST_CHECKED_AGAIN = 5
 # After the last stroke: while a reader paints, nothing is checked.
 _RECHECK_MS = 500
 _TABLE_LINES, _DETAIL_LINES = 6, 4
-_SEGMENT, _WHAT, _SIZE = range(3)
+_SEGMENT, _WHAT, _MEASURED = range(3)
 _ICONS = {
     Status.FAIL: qt.QStyle.SP_MessageBoxCritical,
     Status.WARN: qt.QStyle.SP_MessageBoxWarning,
@@ -58,6 +58,7 @@ class FindingsPanel(Panel):
         self._edited = {}  # ids of all segments that were edited since the candidate was chosen
         self._edited_unknown = False
         self._done = ""  # what the last repair did
+        self._record_stamp = None
         self._own_edit = None  # id of the segment that a repair or its undo has just changed
         self._repaired = None  # id of the segment whose repair can be undone
         self._timer = qt.QTimer()
@@ -78,16 +79,17 @@ class FindingsPanel(Panel):
         ui.reasonEdit.connect("returnPressed()", self.onKeep)
         ui.reasonEdit.connect("textChanged(QString)", self.onReasonChanged)
         session.observeEdits(self.onEdit)
+        session.observeStandings(self.onStandings)
         self._showState()
 
     def _setUpTable(self):
         table = self.ui.findingsTable
         table.setColumnCount(3)
-        table.setHorizontalHeaderLabels([_("Segment"), _("What"), _("Size")])
+        table.setHorizontalHeaderLabels([_("Segment"), _("What"), _("Measured")])
         header = table.horizontalHeader()
         header.setSectionResizeMode(_SEGMENT, qt.QHeaderView.Stretch)
         header.setSectionResizeMode(_WHAT, qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(_SIZE, qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(_MEASURED, qt.QHeaderView.ResizeToContents)
         line = qt.QFontMetrics(self.ui.detailText.font).height()
         table.setMinimumHeight(_TABLE_LINES * line)
         self.ui.detailText.setMinimumHeight(_DETAIL_LINES * line)
@@ -124,14 +126,22 @@ class FindingsPanel(Panel):
             self._pending, self._edited, self._edited_unknown = {}, {}, False
             self._repaired = self._own_edit = None
             self._message = self._done = ""
-            self._readKept()
-            errors = self._errorsOfRecord()
-            self._errors = None if errors is None else self._marked(errors)
-            self._fill(-1)
+            self._record_stamp = None
+            self._takeRecord()
         self._showState()
 
     def enter(self):
         self.onCaseChanged()
+
+    def onStandings(self):
+        """Take over what an evaluation has found since, where nobody has looked yet."""
+        case = self.session.case
+        if self._errors is None and self._work is None and case is not None and case.candidate is not None:
+            node = case.candidate.GetNodeReference(RECORD_ROLE)
+            stamp = None if node is None else node.GetMTime()
+            if stamp != self._record_stamp:
+                self._record_stamp = stamp
+                self._takeRecord()
 
     def cleanup(self):
         self._stopWork()
@@ -150,6 +160,14 @@ class FindingsPanel(Panel):
         if case.candidate is None:
             return _("choose the candidate")
         return "" if self.session.protocol is not None else _("choose a usable protocol")
+
+    def _takeRecord(self):
+        """Start the list from the record, or without one."""
+        self._readKept()
+        errors = self._errorsOfRecord()
+        self._errors = None if errors is None else self._marked(errors)
+        self._fill(-1)
+        self._showState()
 
     def _errorsOfRecord(self):
         """Return the errors that the last evaluation found, or None where they are not those of what is drawn now."""
@@ -326,13 +344,13 @@ class FindingsPanel(Panel):
             what = words.get(finding.check, finding.check)
             if finding.kept is not None:
                 what = _("{what}, kept").format(what=what)
-            size = finding.measured or ("" if finding.size_mm3 is None else volume_text(finding.size_mm3))
-            for column, text in enumerate((self._segmentText(error), what, size)):
+            measured = finding.measured or ("" if finding.size_mm3 is None else volume_text(finding.size_mm3))
+            for column, text in enumerate((self._segmentText(error), what, measured)):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(finding.message)
                 if column == _SEGMENT:
                     item.setIcon(icons["kept" if finding.kept is not None else finding.status])
-                elif column == _SIZE:
+                elif column == _MEASURED:
                     item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
                 table.setItem(number, column, item)
         table.setCurrentCell(row, _SEGMENT)

@@ -93,10 +93,19 @@ def shown(volume):
     return volume.GetDisplayNode().GetWindow(), volume.GetDisplayNode().GetLevel()
 
 
+@pytest.fixture(scope="module")
+def host():
+    with a_host() as opened:
+        yield opened
+
+
 @pytest.fixture
-def gate():
-    with a_host() as host:
-        yield Gate(host)
+def gate(host):
+    gate = Gate(host)
+    yield gate
+    gate.ui.holdCheckBox.setChecked(False)
+    gate.slicer.mrmlScene.Clear(0)
+    gate.settle()
 
 
 def test_without_an_image_the_gate_waits(gate):
@@ -323,7 +332,9 @@ def test_files_of_the_database_that_cannot_be_read_are_told_and_the_grid_still_s
     assert gate.row("Slice spacing")[1] == "2 mm"
 
 
-def test_nothing_is_left_after_cleanup(gate):
+def test_nothing_is_left_after_cleanup(host):
+    """The last one: the module is gone afterwards."""
+    gate = Gate(host)
     volume = gate.choose(gate.add_volume())
     gate.host.click(gate.ui.holdCheckBox)
     gate.host.click(gate.ui.lookAwayButton)

@@ -161,6 +161,10 @@ class GatePanel(Panel):
             return
         self._abandon()
         self._stopHold()
+        if volume is not self._volume:
+            # Those of the former image are in its log.
+            self.ui.deviationsTable.setRowCount(0)
+            self.ui.deviationsTable.setVisible(False)
         self._follow(volume)
         self._protocol = self.session.protocol
         self._fillRules()

@@ -289,3 +289,47 @@ def test_a_real_segmentation_of_117_structures_is_saved_without_losing_a_voxel(t
     for one, other in zip(saved.segments, original.segments, strict=True):
         assert (one.name, one.terminology.same_structure(other.terminology)) == (other.name, True)
         assert saved.voxel_count(one) == original.voxel_count(other)
+
+
+def test_ratings_and_record_come_back_and_an_outdated_record_does_not(entry, tmp_path, scene):
+    from SegQCLib.case_files import save_work
+    from SegQCLib.mrml.json_node import write_json
+    from SegQCLib.mrml.open_case import OpenCase
+    from SegQCLib.mrml.ratings_node import RATINGS_ROLE
+    from SegQCLib.mrml.record_node import RECORD_ROLE, mark_outdated
+
+    entry = with_label_map(entry, "candidate", box_array(a_geometry().size, (0, 2), (0, 2), (0, 2)))
+    first = OpenCase(scene, opened(entry, tmp_path))
+    assert not first.is_unsaved
+    write_json(scene, first.nodes.volume, RATINGS_ROLE, "ratings", '{"motion": 1}')
+    write_json(scene, first.nodes.candidate, RECORD_ROLE, "record", '{"verdict": "ACCEPT"}')
+    assert first.is_unsaved
+    copy = first.copy()
+    save_work(copy.work)
+    first.mark_saved(copy)
+    assert not first.is_unsaved
+    again = OpenCase(scene, opened(entry, tmp_path))
+    assert again.nodes.volume.GetNodeReference(RATINGS_ROLE).GetText() == '{"motion": 1}'
+    assert again.nodes.candidate.GetNodeReference(RECORD_ROLE).GetText() == '{"verdict": "ACCEPT"}'
+    mark_outdated(again.nodes.candidate)
+    save_work(again.copy().work)
+    assert OpenCase(scene, opened(entry, tmp_path)).nodes.candidate.GetNodeReference(RECORD_ROLE) is None
+    assert (again.folder / "outdated.record.json").read_text() == '{"verdict": "ACCEPT"}'
+
+
+def test_a_draft_that_the_reader_brought_is_saved_with_the_case(entry, tmp_path, scene):
+    from SegQCLib.case_files import save_work
+    from SegQCLib.mrml.open_case import OpenCase
+    from SegQCLib.mrml.segmentation import add_segmentation
+
+    case = OpenCase(scene, opened(entry, tmp_path))
+    model = a_segmentation(a_geometry(), liver=((1, 3), (2, 4), (3, 5)))
+    draft = add_segmentation(scene, model, case.nodes.volume, "model 1.2")
+    draft.GetSegmentation().GetNthSegment(0).SetTag("DICOM.SegmentAlgorithmType", "AUTOMATIC")
+    candidate = add_segmentation(scene, model, case.nodes.volume, "copy of the draft")
+    case.choose(candidate, draft)
+    assert case.is_unsaved
+    save_work(case.copy().work)
+    again = opened(entry, tmp_path)
+    assert again.draft.segments[0].algorithm_type == "AUTOMATIC"
+    assert [again.draft.voxel_count(again.draft.segments[0]), again.candidate.voxel_count(again.candidate.segments[0])] == [8, 8]

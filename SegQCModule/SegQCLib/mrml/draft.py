@@ -63,12 +63,14 @@ def make_draft(node: vtkMRMLSegmentationNode, segmentation: Segmentation, volume
             "holds surfaces, not voxels, so nobody could say later whether it was edited.",
             "Make Binary labelmap the source representation (Segmentations module, Representations).",
         )
+    was_modifying = node.StartModify()
     for segment in segmentation.segments:
         own = node.GetSegmentation().GetSegment(segment.id)
         own.SetName(segment.name)
         if segment.terminology is not None:
             own.SetTerminology(terminology_text(segment.terminology))
         write_algorithm(own, segment)
+    node.EndModify(was_modifying)
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
     node.CreateDefaultDisplayNodes()
     _mark(node, segmentation)
@@ -85,8 +87,11 @@ def _mark(node: vtkMRMLSegmentationNode, segmentation: Segmentation) -> None:
 def show_segments(node: vtkMRMLSegmentationNode, segment_ids: tuple[str, ...]) -> None:
     """Show some segments of a draft only: a whole-body model draws a hundred that nobody asked for."""
     display_node = node.GetDisplayNode()
+    # Slicer's views draw once, not a hundred times.
+    was_modifying = display_node.StartModify()
     for segment_id in node.GetSegmentation().GetSegmentIDs():
         display_node.SetSegmentVisibility(segment_id, segment_id in segment_ids)
+    display_node.EndModify(was_modifying)
 
 
 def file_geometry(draft_node: vtkMRMLSegmentationNode) -> Geometry | None:

@@ -52,14 +52,17 @@ def add_segmentation(
 
     A segment without a colour gets the next one of Slicer's.
     """
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    node.CreateDefaultDisplayNodes()
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+    node = vtkMRMLSegmentationNode()
+    node.SetName(name)
     node.GetSegmentation().SetSourceRepresentationName(_LABELMAP)
     # Segments that share one image object are one layer in Slicer too.
     images = [_oriented_image(layer, segmentation.geometry) for layer in segmentation.layers]
     for segment in segmentation.segments:
         node.GetSegmentation().AddSegment(_vtk_segment(segment, images[segment.layer]), segment.id)
+    # Once it is in the scene, Slicer's window follows every segment that is added: 8 s for a hundred of them.
+    scene.AddNode(node)
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
     return node
 
 

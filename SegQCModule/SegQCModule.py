@@ -36,6 +36,10 @@ class SegQCModule(ScriptedLoadableModule):
             category="SegQC",
             sampleName="SegQC simulated CT",
             thumbnailFileName=self.resourcePath("Icons/SegQCSimulatedCT.png"),
+            # Made here, by the module itself: there is no address and no file.
+            uris="",
+            fileNames="",
+            nodeNames="SIMULATED CT of the upper abdomen",
             customDownloader=self.loadSimulatedCase,
         )
 

@@ -31,6 +31,7 @@ FINDING_TITLES = {
     "status": "Status",
     "message": "Finding",
     "segment": "Segment",
+    "kept": "Kept",
     "measured": "Measured",
     "allowed": "Allowed",
     "source": "Source of the limit",

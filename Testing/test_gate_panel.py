@@ -142,6 +142,40 @@ def test_failures_come_first_and_the_selected_row_says_why(gate):
     assert "window that the volume is shown with" in gate.select("Window/level")
 
 
+def test_rows_are_reached_by_key(gate):
+    gate.choose(gate.add_volume(replace(AS_ASKED, slice_thicknesses_mm=(8.0,))))
+    gate.host.key(gate.ui.checksTable, "Down")
+    assert gate.ui.detailText.plainText.startswith("Modality is CT.")
+
+
+def test_a_window_in_suv_is_refused_for_a_volume_in_bq(gate, tmp_path):
+    import json
+
+    from SegQCLib.resources import resource
+
+    protocol = json.loads(resource("Protocols/pet-ct-fdg-lesion.json").read_text(encoding="utf-8"))
+    suv = {"unit": "g/ml", "source": "study decision for this test"}
+    protocol["windows"] = [
+        {
+            "name": "SUV",
+            "structures": ["*"],
+            "window": {**suv, "minimum": 5, "maximum": 10},
+            "level": {**suv, "minimum": 2.5, "maximum": 5},
+            "apply_window": 7,
+            "apply_level": 3.5,
+        }
+    ]
+    path = tmp_path / "pet.json"
+    path.write_text(json.dumps(protocol), encoding="utf-8")
+    gate.session.case.protocol = str(path)
+    volume = gate.choose(gate.add_volume(replace(AS_ASKED, modality="PT", units="BQML"), WindowLevel(20000, 10000)))
+    gate.host.click(gate.ui.holdCheckBox)
+    assert "has voxel values in BQML" in gate.ui.windowLabel.text
+    gate.host.click(gate.ui.applyButton)
+    assert shown(volume) == (20000, 10000)
+    assert not gate.ui.lookAwayButton.enabled
+
+
 def test_the_table_follows_the_volume_its_window_and_the_protocol(gate):
     volume = gate.choose(gate.add_volume())
     gate.push(volume, 1500, -600)

@@ -207,10 +207,10 @@ def test_two_volumes_are_held_each_by_its_own_rule(scene, deviations, clock):
     assert [deviation.rule for deviation in deviations] == ["Soft tissue"]
 
 
-def test_another_rule_brings_its_own_window_and_that_is_no_deviation(scene, deviations, clock):
+def test_the_next_hold_brings_its_own_rules_window_and_that_is_no_deviation(scene, deviations, clock):
     node = a_node(scene, WindowLevel(400, 40))
-    hold = WindowHold(node, SOFT_TISSUE, deviations.append, clock)
-    hold.set_rule(LUNG)
+    WindowHold(node, SOFT_TISSUE, deviations.append, clock).stop()
+    hold = WindowHold(node, LUNG, deviations.append, clock)
     assert shown(node) == (1500, -600)
     push(node, 400, 40)
     assert shown(node) == (1500, -600)
@@ -226,6 +226,7 @@ def test_during_a_look_away_the_window_is_free_and_then_restored_and_told(scene,
     clock.now_s += 5
     push(node, 1500, -600)
     push(node, 1800, 400)
+    node.GetScalarVolumeDisplayNode().SetInterpolate(False)
     hold.tick()
     assert shown(node) == (1800, 400)
     assert hold.look_away_left_s == 15

@@ -138,6 +138,7 @@ class WindowHold:
         self._clock = clock
         self._restoring = False
         self._allowed: WindowLevel | None = None
+        self._seen: WindowLevel | None = None
         self._episode: WindowDeviation | None = None
         self._away_until_s: float | None = None
         self._display_node: vtkMRMLScalarVolumeDisplayNode | None = None
@@ -164,21 +165,6 @@ class WindowHold:
         """Seconds until the window is restored; 0 while the reader does not look away."""
         return 0.0 if self._away_until_s is None else max(0.0, self._away_until_s - self._clock())
 
-    def set_rule(self, rule: WindowRule) -> None:
-        """Hold another rule's window from now on: its own, if the present one is outside of its range.
-
-        The change is no deviation, and a look away ends with it.
-        """
-        if rule == self.rule:
-            return
-        if self.node is not None:
-            _require_unit(self.node, rule)
-        self.look_back()
-        self._end_episode()
-        self.rule = rule
-        self._allowed = None
-        self._adopt()
-
     def look_away(self, seconds: float) -> None:
         """Let the window leave the range for a while; called again, for as long from now on.
 
@@ -194,7 +180,8 @@ class WindowHold:
         now_s = self._clock()
         if self._away_until_s is None:
             self._end_episode()
-            self._episode = _first(self.rule, True, now_s, _shown(self._display_node), 0)
+            self._seen = _shown(self._display_node)
+            self._episode = _first(self.rule, True, now_s, self._seen, 0)
         self._away_until_s = now_s + seconds
 
     def look_back(self) -> None:
@@ -272,8 +259,10 @@ class WindowHold:
         shown = _shown(display_node)
         inside = allows(self.rule, shown)
         if self._away_until_s is not None:
-            now_s = self._clock()
-            self._episode = self._episode.with_push(shown, now_s - self._episode.start_s, 0 if inside else 1)
+            # Colours and interpolation are announced alike.
+            if shown != self._seen:
+                self._seen = shown
+                self._episode = self._episode.with_push(shown, self._clock() - self._episode.start_s, 0 if inside else 1)
             return
         if inside:
             if display_node.GetAutoWindowLevel():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import datetime, timedelta
 from functools import partial
@@ -64,6 +65,7 @@ class GatePanel(Panel):
         self._from_database: set[str] = set()
         self._confirmed: dict[tuple, str] = {}
         self._rule = None
+        self._window_fault = ""
         self._hold = None
         self._database = getattr(slicer, "dicomDatabase", None)
         self._settle = qt.QTimer()
@@ -239,7 +241,7 @@ class GatePanel(Panel):
         self._judge()
 
     def onSeriesUnreadable(self, error):
-        self._database_fault = str(error)
+        self._database_fault = _told(error)
         self._judge()
 
     def _judge(self):
@@ -261,7 +263,7 @@ class GatePanel(Panel):
         self._settle.start()
 
     def onNotJudged(self, error):
-        self._job, self._fault = None, str(error)
+        self._job, self._fault = None, _told(error)
         self._showEverything()
 
     def _abandon(self):
@@ -307,7 +309,7 @@ class GatePanel(Panel):
             return _("The files in the DICOM database cannot be read: {fault}").format(fault=self._database_fault)
         return {
             Origin.DATABASE: _("Header facts: DICOM database."),
-            Origin.SCENE: _("Header facts: kept with the scene; the DICOM database does not have this series."),
+            Origin.SCENE: _("Header facts: kept with the scene, not read from the DICOM database."),
             Origin.UNKNOWN: _("No DICOM header: what only a header says is not known. Spacing: voxel grid of the volume."),
         }[self._header()]
 
@@ -320,7 +322,8 @@ class GatePanel(Panel):
         style, not_known = slicer.app.style(), _("not known")
         for row, finding in enumerate(self._shown):
             title = self._titles.get(finding.check, finding.check)
-            texts = (title, finding.measured or not_known, finding.allowed or "", finding.source or "")
+            unmeasured = not_known if finding.status is Status.NOT_EVALUATED else ""
+            texts = (title, finding.measured or unmeasured, finding.allowed or "", finding.source or "")
             for column, text in enumerate(texts):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(text if column else finding.message)
@@ -400,7 +403,7 @@ class GatePanel(Panel):
         selector.blockSignals(blocked)
         for widget in (self.ui.windowSelectorLabel, selector):
             widget.setVisible(len(rules) > 1)
-        self._rule = self._chosenRule()
+        self._rule, self._window_fault = self._chosenRule(), ""
         self._showWindow()
 
     def _rules(self):
@@ -423,16 +426,17 @@ class GatePanel(Panel):
         rule = self._chosenRule()
         if rule == self._rule:
             return
-        self._rule = rule
-        if self._hold is not None:
-            self._stopHold()
-            self._startHold()
+        self._rule, self._window_fault = rule, ""
+        self._stopHold()
+        self._startHold()
         self._showWindow()
         self._settle.start()
 
     def _showWindow(self):
         rule, possible = self._rule, self._rule is not None and self._volume is not None
-        if rule is None:
+        if self._window_fault:
+            text = self._window_fault
+        elif rule is None:
             text = _("The protocol sets no window/level.") if self._protocol is not None else ""
         else:
             text = _("{name}: window {window}, level {level}; Apply sets {applied} {unit}.").format(
@@ -454,7 +458,8 @@ class GatePanel(Panel):
         try:
             apply_window(self._volume, self._rule)
         except BadDataError as error:
-            self.ui.windowLabel.setText(str(error))
+            self._window_fault = str(error)
+            self._showWindow()
 
     def onOrient(self, _checked=False):
         if self._image is None:
@@ -479,7 +484,8 @@ class GatePanel(Panel):
         try:
             self._hold = WindowHold(self._volume, self._rule, partial(self.onDeviation, self._rule.window.unit))
         except BadDataError as error:
-            self.ui.windowLabel.setText(str(error))
+            self._window_fault = str(error)
+            self._showWindow()
             return
         self._ticker.start()
         self._showLookAway()
@@ -553,6 +559,12 @@ class GatePanel(Panel):
 
 def _read_series(path, _progress):
     return read_series(path)
+
+
+def _told(error):
+    if not isinstance(error, BadDataError):
+        logging.error("SegQC could not read an image.", exc_info=error)
+    return str(error)
 
 
 def _find(image, protocol, rule, _progress):

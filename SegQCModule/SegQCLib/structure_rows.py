@@ -118,8 +118,11 @@ def _details(found: dict[str, Measurement], expected: ExpectedAgreement | None) 
     for metric in ("dice", "surface_dice_protocol", "hausdorff_95_mm", "relative_volume_difference"):
         measurement = found.get(metric)
         if measurement is not None:
-            why = measurement.definition if measurement.value is not None else measurement.reason
-            yield f"{metric_text(metric).long_name}: {_shown(measurement)} ({(why or 'undefined').rstrip('.')})."
+            # Libraries differ in what they measure between surfaces, not in what Dice and volumes are.
+            named = measurement.definition if metric in ("surface_dice_protocol", "hausdorff_95_mm") else ""
+            why = named if measurement.value is not None else measurement.reason or "undefined"
+            in_brackets = f" ({why.rstrip('.')})" if why else ""
+            yield f"{metric_text(metric).long_name}: {_shown(measurement)}{in_brackets}."
     for metric in ("volume_candidate_mm3", "volume_reference_mm3"):
         measurement = found.get(metric)
         if measurement is not None:

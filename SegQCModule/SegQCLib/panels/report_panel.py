@@ -43,7 +43,7 @@ _ICONS = {
 }
 _LARGE = 1.25
 _TELL_EVERY_S = 0.1
-_TABLE_LINES, _REASON_LINES = 6, 6
+_FEWEST_ROWS, _MOST_ROWS, _REASON_LINES = 4, 8, 5
 
 
 class ReportPanel(Panel):
@@ -88,7 +88,9 @@ class ReportPanel(Panel):
         line = qt.QFontMetrics(self.ui.reasonsText.font).height()
         self.ui.reasonsText.setMinimumHeight(_REASON_LINES // 2 * line)
         self.ui.reasonsText.setMaximumHeight(_REASON_LINES * line)
-        self.ui.structuresTable.setMinimumHeight(_TABLE_LINES * line)
+        # A row is a quarter taller than its text; one row more for the heading, one for the scroll bar.
+        self.ui.structuresTable.setMinimumHeight(round((_FEWEST_ROWS + 1) * 1.25 * line))
+        self.ui.structuresTable.setMaximumHeight(round((_MOST_ROWS + 2) * 1.25 * line))
 
     def _setUpTable(self):
         table = self.ui.structuresTable
@@ -181,26 +183,32 @@ class ReportPanel(Panel):
     def onEvaluated(self, outcome):
         # One after the other, so that the window answers in between; the record last: it says that there are results.
         prepared, record = outcome
-        self._unwritten = [write_findings, write_measurements, partial(self._writeRecord, prepared)]
-        self._writeNext(record)
+        scene, candidate = slicer.mrmlScene, self.session.case.candidate
+        self._unwritten = [
+            partial(write_findings, scene, record, candidate),
+            partial(write_measurements, scene, record, candidate),
+            partial(self._keepRecord, scene, record, candidate),
+        ]
+        self.onWriteNext(prepared, record)
 
-    def _writeNext(self, record):
-        # The list is emptied where another case is chosen meanwhile.
+    def onWriteNext(self, prepared, record):
         if self._unwritten:
-            self._unwritten.pop(0)(slicer.mrmlScene, record, self.session.case.candidate)
-            qt.QTimer.singleShot(0, partial(self._writeNext, record))
+            self._unwritten.pop(0)()
+            qt.QTimer.singleShot(0, partial(self.onWriteNext, prepared, record))
+        elif self._work is not None:
+            self._work = None
+            self._prepared, self._record = prepared, record
+            self._text = self.session.case.candidate.GetNodeReference(RECORD_ROLE).GetText()
+            self._message, self._report_path = "", None
+            self._fill()
+            self._showStanding()
 
-    def _writeRecord(self, prepared, scene, record, candidate):
-        node = write_record(scene, record, candidate)
+    def _keepRecord(self, scene, record, candidate):
+        write_record(scene, record, candidate)
         if self._edited:
             # It is about the voxels of the moment at which it began.
             mark_outdated(candidate)
-        self._work = None
-        self._prepared, self._record, self._text = prepared, record, node.GetText()
-        self._message, self._report_path = "", None
         self.session.write_event("evaluated", verdict=str(record.verdict), protocol=record.protocol.id, outdated=self._edited)
-        self._fill()
-        self._showStanding()
 
     def onCancel(self, _checked=False):
         if self._work is not None:
@@ -245,7 +253,11 @@ class ReportPanel(Panel):
         self._showStanding()
 
     def _stopWork(self):
-        self._unwritten = []
+        """Stop what runs; results that are there already are written to the end, if their segmentation still is."""
+        unwritten, self._unwritten = self._unwritten, []
+        for write in unwritten:
+            if write.args[-1].GetScene() is not None and not slicer.mrmlScene.IsClosing():
+                write()
         if self._work is not None:
             self._work.abandon()
             self._work = None
@@ -269,13 +281,13 @@ class ReportPanel(Panel):
         if case is None or case.candidate is None or record is None:
             return ""
         if is_outdated(case.candidate):
-            return _("Outdated: the candidate was edited after this verdict. Evaluate again.")
+            return _("The candidate was edited after this verdict: evaluate again.")
         if protocol is not None and record.protocol.sha256 != protocol.sha256:
-            return _("Outdated: this verdict is by {title}, version {version}. Evaluate again by the chosen protocol.").format(
+            return _("This verdict is by {title}, version {version}: evaluate again by the chosen protocol.").format(
                 title=record.protocol.title, version=record.protocol.version
             )
         if not self._recordNamesChosen("reference", case.reference):
-            return _("Outdated: another reference was chosen. Evaluate again.")
+            return _("Another reference was chosen after this verdict: evaluate again.")
         return ""
 
     def _recordNamesChosen(self, role, node):

@@ -207,7 +207,7 @@ def test_a_held_window_is_restored_listed_and_logged(gate):
     gate.push(volume, 1500, -600)
     assert shown(volume) == (400, 40)
     gate.host.click(gate.ui.holdCheckBox)
-    assert gate.deviations()[0][1:] == ["1500/-600 HU", "0.0 s"]
+    assert gate.deviations()[0][1:] == ["1500/-600 HU", "at once"]
     assert [kind for kind, _facts in gate.events] == ["window_hold", "window_deviation", "window_hold"]
     facts = gate.events[1][1]
     assert (facts["window"], facts["level"], facts["count"], facts["unit"]) == ([1500, 1500], [-600, -600], 1, "[hnsf'U]")

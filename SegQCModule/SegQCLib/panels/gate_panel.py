@@ -546,7 +546,8 @@ class GatePanel(Panel):
         table = self.ui.deviationsTable
         table.setVisible(True)
         table.insertRow(0)
-        duration = _("{seconds} s").format(seconds=f"{deviation.duration_s:.1f}")
+        seconds = f"{deviation.duration_s:.1f}"
+        duration = _("at once") if seconds == "0.0" else _("{seconds} s").format(seconds=seconds)
         texts = (f"{started:%H:%M:%S}", words.format(window=window, level=level, unit=unit_word), duration)
         hover = _("{rule}: {words}; {count} times outside the range").format(
             rule=deviation.rule, words=texts[1], count=deviation.count

@@ -78,6 +78,9 @@ class FindingsPanel(Panel):
         ui.keepButton.connect("clicked(bool)", self.onKeep)
         ui.reasonEdit.connect("returnPressed()", self.onKeep)
         ui.reasonEdit.connect("textChanged(QString)", self.onReasonChanged)
+        # Of the main window: findings are corrected in the Segment Editor, and the eyes are on the slices.
+        window = slicer.util.mainWindow() or self.widget
+        self._shortcuts = [self._shortcut(window, "Alt+Down", self.onNextKey), self._shortcut(window, "Alt+Up", self.onPreviousKey)]
         session.observeEdits(self.onEdit)
         session.observeStandings(self.onStandings)
         self._showState()
@@ -94,6 +97,11 @@ class FindingsPanel(Panel):
         table.setMinimumHeight(_TABLE_LINES * line)
         self.ui.detailText.setMinimumHeight(_DETAIL_LINES * line)
         self.ui.detailText.setMaximumHeight((_DETAIL_LINES + 1) * line)
+
+    def _shortcut(self, window, keys, slot):
+        shortcut = qt.QShortcut(qt.QKeySequence(keys), window)
+        shortcut.connect("activated()", slot)
+        return shortcut
 
     def title(self):
         return _("Findings")
@@ -147,6 +155,10 @@ class FindingsPanel(Panel):
         self._stopWork()
         self._timer.stop()
         self._timer.disconnect("timeout()", self.onRecheck)
+        for shortcut in self._shortcuts:
+            shortcut.setParent(None)
+            shortcut.deleteLater()
+        self._shortcuts = []
         self.session.unobserveEdits(self.onEdit)
         super().cleanup()
 
@@ -376,6 +388,18 @@ class FindingsPanel(Panel):
 
     def onNext(self, _checked=False):
         self._step(1)
+
+    def onPreviousKey(self):
+        if self._mayStep():
+            self._step(-1)
+
+    def onNextKey(self):
+        if self._mayStep():
+            self._step(1)
+
+    def _mayStep(self):
+        """Return whether the keys are this panel's now: in SegQC and in the Segment Editor, not in other modules."""
+        return slicer.util.mainWindow() is None or slicer.util.selectedModule() in ("SegQCModule", "SegmentEditor")
 
     def _step(self, direction):
         """Go to the next finding that is not kept."""

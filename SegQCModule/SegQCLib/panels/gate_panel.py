@@ -45,6 +45,14 @@ class GatePanel(Panel):
     """Show what the image checks say, apply and hold the protocol's window/level, and turn the slices to its plane.
 
     The hold goes on while another module is open: the reader draws in Slicer's Segment Editor.
+
+    Events that it writes, stored, never renamed:
+
+    - gate_confirmed: `volume`, `checks` (those that failed), `reason`. The reader goes on all the same.
+    - window_hold: `on`, `rule`.
+    - window_deviation: `rule`, `started`, `duration_s`, `count`, `window` and `level` (smallest and largest), `unit`
+      (UCUM). Each push outside of the range was undone at once.
+    - look_away: the same facts. The window was outside with leave, and was restored at the end.
     """
 
     UI = "GatePanel.ui"

@@ -29,6 +29,7 @@ DRAFT_ROLE = "SegQC.draft"
 
 # The image has to be seen through a map.
 _MAP_OPACITY = 0.5
+_TRANSPARENT_SHARE = 0.02
 _MAP_COLORS = "vtkMRMLColorTableNodeFileColdToHotRainbow.txt"
 
 _LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
@@ -154,8 +155,12 @@ def add_map(
     node.SetAndObserveTransformNodeID(draft_node.GetTransformNodeID())
     low, high = float(uncertainty_map.volume.array.min()), float(uncertainty_map.volume.array.max())
     show_with_window(node, WindowLevel(max(high - low, 1e-6), (low + high) / 2))
+    display_node = node.GetScalarVolumeDisplayNode()
     if scene.GetNodeByID(_MAP_COLORS) is not None:
-        node.GetDisplayNode().SetAndObserveColorNodeID(_MAP_COLORS)
+        display_node.SetAndObserveColorNodeID(_MAP_COLORS)
+    # Where a map says nothing, the image is seen as it is.
+    display_node.SetThreshold(low + _TRANSPARENT_SHARE * (high - low), high)
+    display_node.ApplyThresholdOn()
     node.SetAttribute(ROLE_ATTRIBUTE, UNCERTAINTY_MAP)
     node.SetAttribute(MEANING_ATTRIBUTE, uncertainty_map.meaning)
     draft_node.AddNodeReferenceID(MAPS_ROLE, node.GetID())

@@ -52,17 +52,17 @@ def add_segmentation(
 
     A segment without a colour gets the next one of Slicer's.
     """
-    node = vtkMRMLSegmentationNode()
-    node.SetName(name)
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
     node.GetSegmentation().SetSourceRepresentationName(_LABELMAP)
     # Segments that share one image object are one layer in Slicer too.
     images = [_oriented_image(layer, segmentation.geometry) for layer in segmentation.layers]
+    # Slicer's window follows at the end, not after every segment: 0.2 s instead of 8 s for a hundred of them.
+    was_modifying = node.StartModify()
     for segment in segmentation.segments:
         node.GetSegmentation().AddSegment(_vtk_segment(segment, images[segment.layer]), segment.id)
-    # Once it is in the scene, Slicer's window follows every segment that is added: 8 s for a hundred of them.
-    scene.AddNode(node)
-    node.CreateDefaultDisplayNodes()
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+    node.EndModify(was_modifying)
     return node
 
 

@@ -11,7 +11,7 @@ from slicer.util import VTKObservationMixin
 from SegQCLib.errors import BadDataError
 from SegQCLib.mrml.edit_watch import ChangeKind
 from SegQCLib.mrml.provenance_tags import read_provenance, write_provenance
-from SegQCLib.mrml.voxel_changes import layer_neighbours, paired_draft_segments, voxel_change
+from SegQCLib.mrml.voxel_changes import layer_neighbours, painted_voxels, paired_draft_segments, voxel_change
 from SegQCLib.readers.provenance import Provenance, ProvenanceWatch, provenance_from_draft
 
 # Strokes come in quick succession; numbers may follow a moment later.
@@ -38,6 +38,7 @@ class DraftFollower(VTKObservationMixin):
         self._on_met, self._on_counted = on_met, on_counted
         self._candidate = self._draft = None
         self._due: dict[str, None] = {}
+        self._perhaps_due: dict[str, None] = {}
         self._met: set[str] = set()
         self._untold: set[str] = set()
         self._may_write = False
@@ -52,8 +53,8 @@ class DraftFollower(VTKObservationMixin):
         self._timer.stop()
         self.removeObservers()
         self._candidate, self._draft = candidate, draft
-        self.watch, self._due, self._met, self._untold = ProvenanceWatch(), {}, set(), set()
-        self._may_write = False
+        self.watch, self._due, self._perhaps_due = ProvenanceWatch(), {}, {}
+        self._met, self._untold, self._may_write = set(), set(), False
         self.problem, self.effect = "", None
         if candidate is not None:
             self.addObserver(candidate, slicer.vtkSegmentation.SourceRepresentationModified, self.onSourceModified)
@@ -81,7 +82,8 @@ class DraftFollower(VTKObservationMixin):
             self.watch.edited(change.segment_ids, self.effect)
             if change.segment_ids is not None:
                 self._untold.update(change.segment_ids)
-                due = (*change.segment_ids, *layer_neighbours(self._candidate, change.segment_ids))
+                due = change.segment_ids
+                self._perhaps_due.update(dict.fromkeys(layer_neighbours(self._candidate, due)))
         else:
             self.watch.undone()
         self._count_later(due, _SETTLE_MS)
@@ -128,12 +130,16 @@ class DraftFollower(VTKObservationMixin):
             self.problem = ""
         except BadDataError as error:
             self.problem = str(error)
-            self._due.clear()
+            self._due, self._perhaps_due = {}, {}
             return
         if self._may_write:
             self.write_tags()
         self._on_met(met)
         self._on_counted(counted)
+        if not self._due and self._perhaps_due:
+            if painted_voxels(self._candidate) != sum(change.voxels for change in self.changes().values()):
+                self._due = self._perhaps_due
+            self._perhaps_due = {}
         if self._due:
             self._timer.start(_BETWEEN_TURNS_MS)
 

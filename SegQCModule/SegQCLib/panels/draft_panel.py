@@ -69,7 +69,7 @@ class DraftPanel(Panel):
         if self._job is not None:
             return Standing(Light.RUNNING, _("reading"))
         if self._message:
-            return Standing(Light.ATTENTION, _("something to read"))
+            return Standing(Light.ATTENTION, _("see the message"))
         if self._draft is not None:
             return Standing(Light.OPTIONAL, _("not imported yet"))
         if self._draft_node is None:
@@ -78,7 +78,9 @@ class DraftPanel(Panel):
             return Standing(Light.OPTIONAL, _("algorithm not given"))
         if self._edited:
             return Standing(Light.ATTENTION, _("edited after its import"))
-        return Standing(Light.DONE, self._algorithm_words or _("algorithm not named"))
+        if not self._algorithm_words:
+            return Standing(Light.ATTENTION, _("algorithm not named"))
+        return Standing(Light.DONE, self._algorithm_words)
 
     def cleanup(self):
         self._abandonJob()
@@ -129,7 +131,6 @@ class DraftPanel(Panel):
 
     def _pick(self, path):
         if path:
-            self.ui.pathEdit.setText(path)
             self.read(Path(path))
 
     def read(self, path):
@@ -137,6 +138,7 @@ class DraftPanel(Panel):
         if self._volume.GetImageData() is None:
             self._say(_("{name} has no voxels; choose another image.").format(name=self._volume.GetName()))
             return
+        self.ui.pathEdit.setText(str(path))
         geometry = volume_geometry(self._volume)
 
         def work(progress):
@@ -377,9 +379,9 @@ class DraftPanel(Panel):
         rows, findings = self.preview.rows, [finding.message for finding in self._draft.segmentation.findings]
         facts = {"kind": str(self._draft.kind), "count": len(rows), "known": sum(row.structure is not None for row in rows)}
         if self._protocol is None:
-            lines = [_("{kind}: {count} segments. Choose a protocol to name them by.").format(**facts)]
+            lines = [_("{kind}, segments: {count}. Choose a protocol to name them by.").format(**facts)]
         else:
-            lines = [_("{kind}: {count} segments, {known} of them structures of the protocol.").format(**facts)]
+            lines = [_("{kind}, segments: {count}, known to the protocol: {known}.").format(**facts)]
             twice = structures_named_twice(rows, self._protocol)
             if twice:
                 lines.append(_("Named more than once: {names}.").format(names=", ".join(twice)))
@@ -392,7 +394,7 @@ class DraftPanel(Panel):
 
     def _showDraft(self):
         node = self._draft_node
-        words = _("{name}: {count} segments by {algorithm}.").format(
+        words = _("{name} by {algorithm}, segments: {count}.").format(
             name=node.GetName(),
             count=node.GetSegmentation().GetNumberOfSegments(),
             algorithm=self._algorithm_words or _("an algorithm that is not named"),

@@ -101,6 +101,7 @@ class SegQCModuleLogic(ScriptedLoadableModuleLogic):
 
     def loadSimulatedCase(self):
         """Add the simulated case to the scene, choose its nodes and its protocol in the module, and return the choice."""
+        from SegQCLib.mrml.draft import add_candidate, add_draft
         from SegQCLib.mrml.segmentation import add_segmentation
         from SegQCLib.mrml.volume import add_volume
         from SegQCLib.panels.case_parameters import CaseParameters
@@ -111,13 +112,13 @@ class SegQCModuleLogic(ScriptedLoadableModuleLogic):
         volume_node = add_volume(slicer.mrmlScene, case.image, NAME)
         volume_node.CreateDefaultDisplayNodes()
         (reference,) = case.references
-        nodes = [
-            add_segmentation(slicer.mrmlScene, part, volume_node, part.name) for part in (case.candidate, reference, case.draft)
-        ]
-        for node in nodes[1:]:
+        reference_node = add_segmentation(slicer.mrmlScene, reference, volume_node, reference.name)
+        draft_node = add_draft(slicer.mrmlScene, case.draft, volume_node, case.draft.name)
+        candidate_node = add_candidate(slicer.mrmlScene, case.candidate, draft_node, volume_node, case.candidate.name)
+        for node in (reference_node, draft_node):
             node.SetDisplayVisibility(False)
         chosen.volume, chosen.protocol = volume_node, PROTOCOL_ID
-        chosen.candidate, chosen.reference, chosen.draft = nodes
+        chosen.candidate, chosen.reference, chosen.draft = candidate_node, reference_node, draft_node
         if slicer.app.layoutManager() is not None:
             slicer.util.setSliceViewerLayers(background=volume_node, fit=True)
         return chosen

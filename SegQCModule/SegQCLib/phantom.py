@@ -43,7 +43,7 @@ def phantom_case() -> Case:
     geometry = Geometry(_SIZE, _SPACING_MM, origin, axes)
     organs = {name: _ellipsoid(center, axes_mm) for name, (center, axes_mm, _) in _ORGANS.items()}
     reference = _segmentation("SIMULATED reference", geometry, organs)
-    draft = _segmentation(f"{MODEL} draft", geometry, _with_errors(organs), algorithm=f"{MODEL} {MODEL_VERSION}")
+    draft = _segmentation(f"{MODEL} draft", geometry, _with_errors(organs), by_model=True)
     candidate = replace(draft, name="SIMULATED candidate")
     return Case(_image(geometry, organs), candidate, (reference,), draft)
 
@@ -90,7 +90,7 @@ def _with_errors(organs: dict[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.b
     return drawn
 
 
-def _segmentation(name: str, geometry: Geometry, masks: dict[str, NDArray[np.bool_]], algorithm: str | None = None) -> Segmentation:
+def _segmentation(name: str, geometry: Geometry, masks: dict[str, NDArray[np.bool_]], by_model: bool = False) -> Segmentation:
     structures = {structure.name: structure for structure in load_protocol(PROTOCOL_ID).protocol.structures}
     layer = np.zeros(_SIZE, np.uint8)
     segments = []
@@ -102,8 +102,9 @@ def _segmentation(name: str, geometry: Geometry, masks: dict[str, NDArray[np.boo
                 name=structure,
                 label_value=value,
                 terminology=structures[structure].terminology,
-                algorithm_type="AUTOMATIC" if algorithm else "MANUAL",
-                algorithm_name=algorithm,
+                algorithm_type="AUTOMATIC" if by_model else "MANUAL",
+                algorithm_name=MODEL if by_model else None,
+                algorithm_version=MODEL_VERSION if by_model else None,
             )
         )
     return Segmentation(name, geometry, (layer,), tuple(segments))

@@ -20,6 +20,7 @@ from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
 
 READER_SETTING = "SegQC/Reader"
 RECORDS_FOLDER_SETTING = "SegQC/RecordsFolder"
+ROLES = ("volume", "candidate", "reference", "draft")
 
 
 class Session(VTKObservationMixin):
@@ -232,6 +233,10 @@ class Session(VTKObservationMixin):
             watch.stop()
         if node.IsA("vtkMRMLSegmentationNode"):
             remove_results(slicer.mrmlScene, node)
+        for role in ROLES if self.case is not None else ():
+            # A selector whose node is removed takes the next best one: the reference would become the candidate.
+            if getattr(self.case, role) is node:
+                setattr(self.case, role, None)
 
     def onNodeRemoved(self, _caller=None, _event=None) -> None:
         # Selectors tell only while the module is open.

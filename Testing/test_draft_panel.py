@@ -6,6 +6,7 @@ import time
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from phantoms import a_segmentation, a_volume, box_array
 from SegQCLib.geometry import sitk_image

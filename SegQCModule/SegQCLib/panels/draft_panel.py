@@ -371,6 +371,7 @@ class DraftPanel(Panel):
             self.ui.summaryLabel.text = self._summary()
             self.ui.importButton.text = _("Import as draft") if self._source_node is None else _("Make it the draft")
         self.ui.draftBox.visible = self._volume is not None and marked and self._draft is None
+        self.ui.anotherButton.visible = self._volume is not None and marked
         if marked:
             self._showDraft()
         self.standingChanged()
@@ -414,5 +415,5 @@ class DraftPanel(Panel):
         else:
             self.ui.candidateButton.toolTip = _("A copy to edit; the draft stays, and so does a candidate that was chosen before.")
         self.ui.addMapButton.enabled = self._job is None
-        self.ui.anotherButton.text = _("Keep this draft") if self._choosing_another else _("Take another draft...")
+        self.ui.anotherButton.text = _("Keep the present draft") if self._choosing_another else _("Take another draft...")
         self.maps.show(node)

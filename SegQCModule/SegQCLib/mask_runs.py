@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,24 @@ class MaskRuns:
         row, first, last = self.starts // i, self.starts % i, (self.stops - 1) % i
         parts = ((row // j, row // j), (row % j, row % j), (first, last))
         return tuple(slice(int(low.min()), int(high.max()) + 1) for low, high in parts)
+
+    def boxes(self) -> Iterator[Box]:
+        """Yield the box of each run."""
+        _, j, i = self.shape
+        for start, stop in zip(self.starts.tolist(), self.stops.tolist(), strict=True):
+            row, first = divmod(start, i)
+            yield slice(row // j, row // j + 1), slice(row % j, row % j + 1), slice(first, first + stop - start)
+
+    def distances_mm(self, box: Box, voxel_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the distance from the centres of each run's voxels to the nearest centre in a box of voxels, in mm."""
+        _, j, i = self.shape
+        row, first = self.starts // i, self.starts % i
+        ends = ((row // j, row // j), (row % j, row % j), (first, first + self.lengths - 1))
+        squares = np.zeros(len(self.starts))
+        for (low, high), part, size_mm in zip(ends, box, voxel_mm, strict=True):
+            apart = np.maximum(np.maximum(low - (part.stop - 1), part.start - high), 0)
+            squares += (apart * size_mm) ** 2
+        return np.sqrt(squares)
 
     def mask(self, box: Box) -> NDArray[np.bool_]:
         """Return the voxels as the part `box` of the array; all runs must lie in it."""

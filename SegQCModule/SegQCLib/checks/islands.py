@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from SegQCLib.case import Case
 from SegQCLib.checks.skipped_slices import Gap, find_gaps
@@ -128,13 +127,10 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
     islands = [int(n) for n in pieces.islands if pieces.sizes[n] * shape.voxel_mm3 not in limit and int(n) not in at_border]
     if not islands:
         return ShapeErrors((), 0)
-    body = shape.mask.copy()
-    body.ravel()[pieces.runs.select(~np.isin(pieces.numbers, pieces.parts)).indices()] = False
-    surface = body & ~_enclosed(body)
-    voxels = np.count_nonzero(body)
-    if voxels - np.count_nonzero(surface) < _SHEET * voxels:
-        islands = [n for n in islands if _distance_mm(surface, pieces.piece(n), shape.voxel_mm) > _CRUMB_MM]
-    shown = tuple(_error(shape, pieces.piece(n), surface) for n in islands[:MOST_FINDINGS])
+    body = pieces.runs.select(np.isin(pieces.numbers, pieces.parts))
+    if _is_sheet(shape, pieces, body):
+        islands = [n for n in islands if _distance_mm(body, pieces.piece(n), shape.voxel_mm) > _CRUMB_MM]
+    shown = tuple(_error(shape, pieces.piece(n), body) for n in islands[:MOST_FINDINGS])
     return ShapeErrors(shown, len(islands))
 
 
@@ -151,39 +147,39 @@ def _at_border(shape: SegmentShape, runs: MaskRuns) -> NDArray[np.bool_]:
     return found
 
 
-def _distance_mm(surface: NDArray[np.bool_], piece: MaskRuns, voxel_mm: NDArray[np.float64]) -> float:
-    """Return the distance between the voxels of a piece and the nearest ones of a surface, in mm."""
-    box, size = piece.box(), np.array(surface.shape)
-    low, high = np.array([part.start for part in box]), np.array([part.stop for part in box])
-    points = np.column_stack(np.unravel_index(piece.indices(), surface.shape)) * voxel_mm
-    reach_mm = 8 * float(voxel_mm.max())
-    # A surface has hundreds of thousands of voxels, and most islands lie a few away from it.
-    while True:
-        reach = np.ceil(reach_mm / voxel_mm).astype(int)
-        start, stop = np.maximum(low - reach, 0), np.minimum(high + reach, size)
-        near = np.argwhere(surface[tuple(map(slice, start, stop))])
-        whole = not start.any() and np.array_equal(stop, size)
-        if len(near):
-            distance_mm = float(cKDTree((near + start) * voxel_mm).query(points)[0].min())
-            if whole or distance_mm <= reach_mm:
-                return distance_mm
-        reach_mm = distance_mm if len(near) else 2 * reach_mm
+def _is_sheet(shape: SegmentShape, pieces: Pieces, body: MaskRuns) -> bool:
+    """Return whether less than a tenth of a body's voxels have six neighbours in it."""
+    mask = shape.mask.copy()
+    mask.ravel()[pieces.runs.select(~np.isin(pieces.numbers, pieces.parts)).indices()] = False
+    needed, enclosed = _SHEET * int(body.lengths.sum()), 0
+    # From the largest slice on: of most bodies, a few slices have enough.
+    for k in np.argsort(-body.areas(0)):
+        if not 0 < k < len(mask) - 1:
+            continue
+        inner = mask[k - 1, 1:-1, 1:-1] & mask[k + 1, 1:-1, 1:-1] & mask[k, 1:-1, 1:-1]
+        inner &= mask[k, :-2, 1:-1]
+        inner &= mask[k, 2:, 1:-1]
+        inner &= mask[k, 1:-1, :-2]
+        inner &= mask[k, 1:-1, 2:]
+        enclosed += int(np.count_nonzero(inner))
+        if enclosed >= needed:
+            return False
+    return True
 
 
-def _enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the voxels whose six neighbours all belong to a mask with an empty margin."""
-    enclosed = mask.copy()
-    inner = enclosed[1:-1, 1:-1, 1:-1]
-    for axis in range(3):
-        for side in (slice(None, -2), slice(2, None)):
-            inner &= mask[tuple(side if a == axis else slice(1, -1) for a in range(3))]
-    return enclosed
+def _distance_mm(body: MaskRuns, piece: MaskRuns, voxel_mm: NDArray[np.float64]) -> float:
+    """Return the distance between the nearest voxels of a body and of a piece apart from it, in mm."""
+    to_box = body.distances_mm(piece.box(), voxel_mm)
+    # No run is nearer than to the box around the piece, and none of interest farther than the nearest one to its first run.
+    reach = float(body.distances_mm(piece.select(np.arange(len(piece.starts)) == 0).box(), voxel_mm).min())
+    near = body.select(to_box <= reach)
+    return min(float(near.distances_mm(box, voxel_mm).min()) for box in piece.boxes())
 
 
-def _error(shape: SegmentShape, piece: MaskRuns, surface: NDArray[np.bool_]) -> ShapeError:
+def _error(shape: SegmentShape, piece: MaskRuns, body: MaskRuns) -> ShapeError:
     box, voxels = piece.box(), int(piece.lengths.sum())
     volume_mm3 = voxels * shape.voxel_mm3
-    size, distance_mm = size_text(voxels, volume_mm3), _distance_mm(surface, piece, shape.voxel_mm)
+    size, distance_mm = size_text(voxels, volume_mm3), _distance_mm(body, piece, shape.voxel_mm)
     message = f"{shape.segment.name} has an island of {size}, {distance_mm:.1f} mm from its body."
     return ShapeError(message, volume_text(volume_mm3), piece.mask(box), box)
 

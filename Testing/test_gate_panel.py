@@ -252,11 +252,11 @@ def test_the_window_is_that_of_the_selected_segment(gate):
     editor = gate.slicer.mrmlScene.AddNode(editor)
     editor.SetAndObserveSegmentationNode(candidate)
     editor.SetSelectedSegmentID(segmentation.GetSegmentIdBySegmentName("liver"))
-    gate.panel.onTick()
+    gate.panel.window.onTick()
     assert shown(volume) == (150, 90)
     assert gate.ui.windowLabel.text.startswith("Liver: window 150 HU")
     editor.SetSelectedSegmentID(segmentation.GetSegmentIdBySegmentName("spleen"))
-    gate.panel.onTick()
+    gate.panel.window.onTick()
     assert shown(volume) == (400, 40)
     gate.ui.windowSelector.setCurrentIndex(2)
     assert shown(volume) == (150, 90)
@@ -378,5 +378,5 @@ def test_nothing_is_left_after_cleanup(host):
     gate.push(volume, 1500, -600)
     assert shown(volume) == (1500, -600)
     panel, gate.panel, gate.ui, gate.module = gate.panel, None, None, None
-    assert (panel._settle.active, panel._ticker.active, panel._hold, panel.Observations) == (False, False, None, [])
+    assert (panel._settle.active, panel.window._ticker.active, panel.window._hold, panel.Observations) == (False, False, None, [])
     assert not [name for name in map(str, gate.host.held()) if "Gate" in name or "WindowHold" in name]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import qt
@@ -12,7 +11,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SegQCLib.case import Acquisition, WindowLevel
+from SegQCLib.case import Acquisition
 from SegQCLib.checks import why
 from SegQCLib.dicom.series import read_series
 from SegQCLib.errors import BadDataError
@@ -21,15 +20,13 @@ from SegQCLib.gate import Origin, gate_status, image_findings, origins_of, readi
 from SegQCLib.mrml.database_acquisition import keep_series_acquisition, series_file
 from SegQCLib.mrml.slice_views import orient_slices
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, volume_from_node
-from SegQCLib.mrml.window_hold import WindowHold, apply_window, rule_for_segment
 from SegQCLib.panels.background import Background
 from SegQCLib.panels.panel import Light, Panel, Standing
-from SegQCLib.words import UNIT_WORDS, worst_first
+from SegQCLib.panels.window_controls import WindowControls
+from SegQCLib.words import worst_first
 
-LOOK_AWAY_S = 30
 # Changes of the volume and of its window come in bursts.
 _SETTLE_MS = 300
-_TICK_MS = 250
 # Rows and lines that fit on a screen of 1080 lines beside the headings of the other steps.
 _CHECK_ROWS, _DETAIL_LINES, _DEVIATION_ROWS = 5, 5, 2
 
@@ -44,15 +41,8 @@ _ICONS = {
 class GatePanel(Panel):
     """Show what the image checks say, apply and hold the protocol's window/level, and turn the slices to its plane.
 
-    The hold goes on while another module is open: the reader draws in Slicer's Segment Editor.
-
-    Events that it writes, stored, never renamed:
-
-    - gate_confirmed: `volume`, `checks` (those that failed), `reason`. The reader goes on all the same.
-    - window_hold: `on`, `rule`.
-    - window_deviation: `rule`, `started`, `duration_s`, `count`, `window` and `level` (smallest and largest), `unit`
-      (UCUM). Each push outside of the range was undone at once.
-    - look_away: the same facts. The window was outside with leave, and was restored at the end.
+    Event that it writes, stored, never renamed: gate_confirmed, with `volume`, `checks` (those that failed) and `reason`.
+    The reader goes on all the same.
     """
 
     UI = "GatePanel.ui"
@@ -72,27 +62,28 @@ class GatePanel(Panel):
         self._tried_database: set[str] = set()
         self._from_database: set[str] = set()
         self._confirmed: dict[tuple, str] = {}
-        self._rule = None
-        self._window_fault = ""
-        self._hold = None
         self._database = getattr(slicer, "dicomDatabase", None)
         self._settle = qt.QTimer()
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
         self._settle.connect("timeout()", self.onSettled)
-        self._ticker = qt.QTimer()
-        self._ticker.setInterval(_TICK_MS)
-        self._ticker.connect("timeout()", self.onTick)
+        self.window = WindowControls(
+            session,
+            self._settle.start,
+            selector=self.ui.windowSelector,
+            selector_label=self.ui.windowSelectorLabel,
+            rule_label=self.ui.windowLabel,
+            apply_button=self.ui.applyButton,
+            hold_box=self.ui.holdCheckBox,
+            look_away_button=self.ui.lookAwayButton,
+            deviations=self.ui.deviationsTable,
+        )
         self._layOut()
         self.ui.checksTable.connect("itemSelectionChanged()", self.onCheckSelected)
         self.ui.reasonEdit.connect("textChanged(QString)", self.onReasonEdited)
         self.ui.reasonEdit.connect("returnPressed()", self.onGoOn)
         self.ui.goOnButton.connect("clicked(bool)", self.onGoOn)
-        self.ui.windowSelector.connect("currentIndexChanged(int)", self.onRuleChosen)
-        self.ui.applyButton.connect("clicked(bool)", self.onApply)
         self.ui.orientButton.connect("clicked(bool)", self.onOrient)
-        self.ui.holdCheckBox.connect("toggled(bool)", self.onHoldToggled)
-        self.ui.lookAwayButton.connect("clicked(bool)", self.onLookAway)
         if self._database is not None:
             self._database.connect("databaseChanged()", self.onDatabaseChanged)
             self._database.connect("opened()", self.onDatabaseChanged)
@@ -113,7 +104,6 @@ class GatePanel(Panel):
             header.setSectionResizeMode(qt.QHeaderView.Stretch)
             header.setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
         self.ui.deviationsTable.horizontalHeader().setSectionResizeMode(2, qt.QHeaderView.ResizeToContents)
-        self.ui.deviationsTable.setVisible(False)
         self.ui.detailText.setMinimumHeight((_DETAIL_LINES + 1) * line)
         self.ui.detailText.setMaximumHeight((_DETAIL_LINES + 1) * line)
 
@@ -144,15 +134,14 @@ class GatePanel(Panel):
     def enter(self):
         # The database may have been opened while Slicer did not tell: it is made when its module first needs it.
         self.onDatabaseChanged()
-        # Another segment was selected or renamed in the Segment Editor.
-        self._chooseRule()
+        # The reader comes back from the Segment Editor.
+        self.window.chooseRule()
 
     def cleanup(self):
         self._abandon()
-        self._stopHold()
+        self.window.cleanup()
         self._settle.stop()
         self._settle.disconnect("timeout()", self.onSettled)
-        self._ticker.disconnect("timeout()", self.onTick)
         if self._database is not None:
             self._database.disconnect("databaseChanged()", self.onDatabaseChanged)
             self._database.disconnect("opened()", self.onDatabaseChanged)
@@ -167,18 +156,12 @@ class GatePanel(Panel):
             self._from_database.clear()
             self._confirmed.clear()
         if volume is self._volume and self.session.protocol is self._protocol:
-            self._chooseRule()
+            self.window.chooseRule()
             return
         self._abandon()
-        self._stopHold()
-        if volume is not self._volume:
-            # Those of the former image are in its log.
-            self.ui.deviationsTable.setRowCount(0)
-            self.ui.deviationsTable.setVisible(False)
         self._follow(volume)
         self._protocol = self.session.protocol
-        self._fillRules()
-        self._startHold()
+        self.window.follow(volume, None if self._protocol is None else self._protocol.protocol)
         self._read()
 
     # What is watched
@@ -205,7 +188,7 @@ class GatePanel(Panel):
             self._read()
         elif self._image is not None and not self._fault:
             self._image = volume_from_node(self._volume)
-            self._setFindings(with_window_of(self._findings, self._image, self._protocol.protocol, self._rule))
+            self._setFindings(with_window_of(self._findings, self._image, self._protocol.protocol, self.window.rule))
 
     def _stateOfVolume(self):
         """Return what the findings depend on, the window not included."""
@@ -260,7 +243,7 @@ class GatePanel(Panel):
             self._job, self._fault = None, str(error)
             self._showEverything()
             return
-        work = partial(_find, self._image, self._protocol.protocol, self._rule)
+        work = partial(_find, self._image, self._protocol.protocol, self.window.rule)
         self._job = Background(work, self.onJudged, self.onNotJudged)
         self._showEverything()
 
@@ -292,7 +275,8 @@ class GatePanel(Panel):
         self._showFacts()
         self._showChecks()
         self._showConfirmation()
-        self._showWindow()
+        plane = None if self._protocol is None else self._protocol.protocol.plane
+        self.ui.orientButton.setEnabled(self._volume is not None and plane is not None)
         self.standingChanged()
 
     def _header(self):
@@ -398,76 +382,7 @@ class GatePanel(Panel):
         self._showConfirmation()
         self.standingChanged()
 
-    # Window/level
-
-    def _fillRules(self):
-        selector, rules = self.ui.windowSelector, self._rules()
-        blocked = selector.blockSignals(True)
-        selector.clear()
-        if len(rules) > 1:
-            selector.addItem(_("the selected segment"))
-        for rule in rules:
-            selector.addItem(rule.name)
-        selector.blockSignals(blocked)
-        for widget in (self.ui.windowSelectorLabel, selector):
-            widget.setVisible(len(rules) > 1)
-        self._rule, self._window_fault = self._chosenRule(), ""
-        self._showWindow()
-
-    def _rules(self):
-        return () if self._protocol is None else self._protocol.protocol.windows
-
-    def _chosenRule(self):
-        rules = self._rules()
-        index = self.ui.windowSelector.currentIndex
-        if len(rules) > 1 and index > 0:
-            return rules[index - 1]
-        if not rules:
-            return None
-        candidate = None if self.session.case is None else self.session.case.candidate
-        return rule_for_segment(self._protocol.protocol, candidate, self.session.selectedSegment())
-
-    def onRuleChosen(self, _index):
-        self._chooseRule()
-
-    def _chooseRule(self):
-        rule = self._chosenRule()
-        if rule == self._rule:
-            return
-        self._rule, self._window_fault = rule, ""
-        self._stopHold()
-        self._startHold()
-        self._showWindow()
-        self._settle.start()
-
-    def _showWindow(self):
-        rule, possible = self._rule, self._rule is not None and self._volume is not None
-        if self._window_fault:
-            text = self._window_fault
-        elif rule is None:
-            text = _("The protocol sets no window/level.") if self._protocol is not None else ""
-        else:
-            text = _("{name}: window {window}, level {level}; Apply sets {applied} {unit}.").format(
-                name=rule.name,
-                window=rule.window,
-                level=rule.level,
-                applied=WindowLevel(rule.apply_window, rule.apply_level),
-                unit=UNIT_WORDS.get(rule.window.unit, rule.window.unit),
-            )
-            self.ui.windowLabel.setToolTip(f"{rule.window.source}; {rule.level.source}")
-        self.ui.windowLabel.setText(text)
-        self.ui.applyButton.setEnabled(possible)
-        self.ui.holdCheckBox.setEnabled(self._protocol is not None and rule is not None)
-        plane = None if self._protocol is None else self._protocol.protocol.plane
-        self.ui.orientButton.setEnabled(self._volume is not None and plane is not None)
-        self._showLookAway()
-
-    def onApply(self, _checked=False):
-        try:
-            apply_window(self._volume, self._rule)
-        except BadDataError as error:
-            self._window_fault = str(error)
-            self._showWindow()
+    # Slices
 
     def onOrient(self, _checked=False):
         if self._image is None:
@@ -477,93 +392,6 @@ class GatePanel(Panel):
         if logic is not None:
             # The field of view of the former plane may show a corner only.
             logic.FitSliceToBackground(False, False)
-
-    def onHoldToggled(self, checked):
-        if checked:
-            self._startHold()
-        else:
-            self._stopHold()
-        self.session.write_event("window_hold", on=checked, rule="" if self._rule is None else self._rule.name)
-        self._showLookAway()
-
-    def _startHold(self):
-        if not self.ui.holdCheckBox.checked or self._volume is None or self._rule is None:
-            return
-        try:
-            self._hold = WindowHold(self._volume, self._rule, partial(self.onDeviation, self._rule.window.unit))
-        except BadDataError as error:
-            self._window_fault = str(error)
-            self._showWindow()
-            return
-        self._ticker.start()
-        self._showLookAway()
-
-    def _stopHold(self):
-        self._ticker.stop()
-        if self._hold is not None:
-            hold, self._hold = self._hold, None
-            hold.stop()
-        self._showLookAway()
-
-    def onTick(self):
-        if self._hold is None or not self._hold.active:
-            self._stopHold()
-            return
-        self._hold.tick()
-        # The reader goes on to another segment in the Segment Editor.
-        self._chooseRule()
-        self._showLookAway()
-
-    def onLookAway(self, _checked=False):
-        if self._hold is None:
-            return
-        if self._hold.looking_away:
-            self._hold.look_back()
-        else:
-            self._hold.look_away(LOOK_AWAY_S)
-        self._showLookAway()
-
-    def _showLookAway(self):
-        away = self._hold is not None and self._hold.looking_away
-        self.session.looking_away = away
-        button = self.ui.lookAwayButton
-        button.setEnabled(self._hold is not None)
-        if away:
-            text = _("Look back ({seconds} s left)").format(seconds=round(self._hold.look_away_left_s))
-        else:
-            text = _("Look away for {seconds} s").format(seconds=LOOK_AWAY_S)
-        if button.text != text:
-            button.setText(text)
-
-    def onDeviation(self, unit, deviation):
-        started = datetime.now().astimezone() - timedelta(seconds=time.monotonic() - deviation.start_s)
-        self.session.write_event(
-            "look_away" if deviation.looked_away else "window_deviation",
-            rule=deviation.rule,
-            started=started.isoformat(timespec="milliseconds"),
-            duration_s=round(deviation.duration_s, 3),
-            count=deviation.count,
-            window=[deviation.narrowest_window, deviation.widest_window],
-            level=[deviation.lowest_level, deviation.highest_level],
-            unit=unit,
-        )
-        unit_word = UNIT_WORDS.get(unit, unit)
-        window = _span(deviation.narrowest_window, deviation.widest_window)
-        level = _span(deviation.lowest_level, deviation.highest_level)
-        words = _("Away: {window}/{level} {unit}") if deviation.looked_away else _("{window}/{level} {unit}")
-        table = self.ui.deviationsTable
-        table.setVisible(True)
-        table.insertRow(0)
-        seconds = f"{deviation.duration_s:.1f}"
-        duration = _("at once") if seconds == "0.0" else _("{seconds} s").format(seconds=seconds)
-        texts = (f"{started:%H:%M:%S}", words.format(window=window, level=level, unit=unit_word), duration)
-        hover = _("{rule}: {words}; {count} times outside the range").format(
-            rule=deviation.rule, words=texts[1], count=deviation.count
-        )
-        for column, text in enumerate(texts):
-            item = qt.QTableWidgetItem(text)
-            item.setToolTip(hover)
-            table.setItem(0, column, item)
 
 
 def _read_series(path, _progress):
@@ -578,11 +406,6 @@ def _told(error):
 
 def _find(image, protocol, rule, _progress):
     return image_findings(image, protocol, rule)
-
-
-def _span(low, high):
-    low, high = (f"{value:.0f}" if abs(value) >= 10 else f"{value:.3g}" for value in (low, high))
-    return low if low == high else _("{low} to {high}").format(low=low, high=high)
 
 
 def _titles():

@@ -1,9 +1,14 @@
 """The test host is as narrow as Slicer: each refusal here was seen in a running Slicer (PythonQt)."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
 from slicer_host import a_host, needs_host
 
+MODULE = Path(__file__).parents[1] / "SegQCModule"
 pytestmark = needs_host
 
 
@@ -142,3 +147,46 @@ def test_nothing_stays_of_a_closed_host():
         assert "qt" in sys.modules
         assert slicer.mrmlScene is opened.scene
     assert before == (set(vars(slicer)), {name for name in sys.modules if name.startswith(("qt", "ctk", "slicer."))})
+
+
+def test_ctk_properties_are_assigned_where_slicer_has_no_setter(host):
+    import ctk
+    import slicer
+
+    button = ctk.ctkCollapsibleButton()
+    button.collapsed = True
+    button.setText("Findings")
+    with pytest.raises(AttributeError):
+        button.setCollapsed(True)
+    selector = slicer.qMRMLNodeComboBox()
+    selector.noneEnabled = True
+    with pytest.raises(AttributeError):
+        selector.setNoneEnabled(True)
+
+
+def test_what_only_qt_6_or_pyside_has_is_missing(host):
+    import qt
+
+    with pytest.raises(AttributeError, match="in Slicer"):
+        qt.QCheckBox().checkStateChanged  # noqa: B018
+    assert qt.QVBoxLayout().contentsMargins().left() >= 0
+
+
+def test_lists_from_qt_are_tuples_and_children_are_found_by_class_name(host):
+    import qt
+
+    parent = qt.QWidget()
+    button = qt.QPushButton("x", parent)
+    button.name = "evaluate"
+    assert parent.findChildren("QPushButton") == (button,)
+    assert parent.children() == (button,)
+    assert parent.evaluate is button
+
+
+def test_panels_do_not_ask_for_a_qt_class():
+    """In PythonQt no class is a subclass of another: isinstance(button, qt.QWidget) is False."""
+    for path in sorted((MODULE / "SegQCLib" / "panels").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+                asked = ast.unparse(node.args[1])
+                assert not re.search(r"\b(qt|ctk)\.|slicer\.q", asked), f"{path.name}, line {node.lineno}"

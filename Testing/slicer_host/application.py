@@ -14,7 +14,7 @@ from slicer_host import file_io, strict_qt
 from slicer_host.stand_in import signals, stand_in
 
 
-@stand_in
+@stand_in()
 class ModuleManager(QObject):
     moduleAboutToBeUnloaded = Signal(str)
     moduleLoaded = Signal(str)
@@ -40,7 +40,7 @@ class ModuleManager(QObject):
         return name in self._modules
 
 
-@stand_in
+@stand_in()
 class SlicerApplication(QtWidgets.QApplication):
     startupCompleted = Signal()
     mrmlSceneChanged = Signal(object)
@@ -82,9 +82,6 @@ class SlicerApplication(QtWidgets.QApplication):
 
     def userSettings(self):
         return self._host.settings_class()
-
-    def mainWindow(self):
-        return self._host.window
 
     def commandOptions(self):
         raise AttributeError("The test host has no command options.")

@@ -23,90 +23,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from slicer_host.collapsible_button import ctkCollapsibleButton
 from slicer_host.stand_in import setting, signals, stand_in
 
 
-@stand_in
-class ctkCollapsibleButton(QWidget):
-    """A heading that shows or hides what lies below it; the content is the widget's own layout."""
-
-    contentsCollapsed = Signal(bool)
-    clicked = Signal(bool)
-    toggled = Signal(bool)
-    SIGNALS = signals("contentsCollapsed(bool)", "clicked(bool)", "toggled(bool)")
-    text = setting(str, "text", "", "_show")
-    collapsed = setting(bool, "collapsed", False, "_fold")
-    collapsedHeight = setting(int, "collapsedHeight", 10, "_show")
-    flat = setting(bool, "flat", False, "_show")
-    checkable = setting(bool, "checkable", False)
-
-    def __init__(self, *parent):
-        if parent and isinstance(parent[0], str):
-            text, *parent = parent
-        else:
-            text = ""
-        QWidget.__init__(self, *parent)
-        heading = QToolButton(self)
-        heading.setToolButtonStyle(Qt.ToolButtonTextBesideIcon)
-        heading.setArrowType(Qt.DownArrow)
-        heading.setAutoRaise(True)
-        heading.setObjectName("qt_heading")
-        heading.connect("clicked(bool)", self._on_heading)
-        self._heading = heading
-        self._hidden_by_me = []
-        self.setSizePolicy(QSizePolicy.Preferred, QSizePolicy.Preferred)
-        if text:
-            self.text = text
-        self._show()
-
-    def _show(self):
-        self._heading.setText(self.text)
-        self._heading.setArrowType(Qt.RightArrow if self.collapsed else Qt.DownArrow)
-        height = QToolButton.sizeHint(self._heading).height()
-        self._heading.setGeometry(0, 0, QWidget.width(self), height)
-        QWidget.setContentsMargins(self, 0, height, 0, 0)
-        QWidget.updateGeometry(self)
-
-    def _on_heading(self, _checked):
-        self.collapsed = not self.collapsed
-        self.clicked.emit(not self.collapsed)
-
-    def _contents(self):
-        return [child for child in QWidget.children(self) if isinstance(child, QWidget) and child is not self._heading]
-
-    def _fold(self):
-        if self.collapsed:
-            self._hidden_by_me = [child for child in self._contents() if not QWidget.isHidden(child)]
-            for child in self._hidden_by_me:
-                QWidget.setVisible(child, False)
-            QWidget.setMaximumHeight(self, QToolButton.sizeHint(self._heading).height() + 4)
-        else:
-            QWidget.setMaximumHeight(self, 16777215)
-            for child in self._hidden_by_me:
-                QWidget.setVisible(child, True)
-            self._hidden_by_me = []
-        self._show()
-        self.contentsCollapsed.emit(self.collapsed)
-        self.toggled.emit(not self.collapsed)
-
-    def click(self):
-        self._heading.click()
-
-    def toggle(self):
-        self.collapsed = not self.collapsed
-
-    def resizeEvent(self, event):
-        self._show()
-        QWidget.resizeEvent(self, event)
-
-    def keyPressEvent(self, event):
-        if event.key() in (Qt.Key_Space, Qt.Key_Return, Qt.Key_Enter) and QWidget.hasFocus(self):
-            self._on_heading(False)
-        else:
-            QWidget.keyPressEvent(self, event)
-
-
-@stand_in
+@stand_in()
 class ctkCollapsibleGroupBox(QGroupBox):
     collapsed = setting(bool, "collapsed", False, "_fold")
 
@@ -125,45 +46,45 @@ class ctkCollapsibleGroupBox(QGroupBox):
                 QWidget.setVisible(child, not self.collapsed)
 
 
-@stand_in
+@stand_in()
 class ctkCheckBox(QCheckBox):
     pass
 
 
-@stand_in
+@stand_in()
 class ctkComboBox(QComboBox):
     defaultText = setting(str, "defaultText", "")
     forceDefault = setting(bool, "forceDefault", False)
 
 
-@stand_in
+@stand_in()
 class ctkCheckablePushButton(QPushButton):
     pass
 
 
-@stand_in
+@stand_in()
 class ctkPushButton(QPushButton):
     pass
 
 
-@stand_in
+@stand_in()
 class ctkMenuButton(QPushButton):
     pass
 
 
-@stand_in
+@stand_in()
 class ctkFittedTextBrowser(QTextBrowser):
     collapsed = setting(bool, "collapsed", False)
 
 
-@stand_in
+@stand_in("setDontShowAgain")
 class ctkMessageBox(QMessageBox):
     dontShowAgainVisible = setting(bool, "dontShowAgainVisible", False)
     dontShowAgain = setting(bool, "dontShowAgain", False)
     dontShowAgainSettingsKey = setting(str, "dontShowAgainSettingsKey", "")
 
 
-@stand_in
+@stand_in("setDecimals", "setValue")
 class ctkDoubleSpinBox(QWidget):
     """A spin box with the step of the value's decimals."""
 
@@ -210,11 +131,8 @@ class ctkDoubleSpinBox(QWidget):
     def _on_finished(self):
         self.editingFinished.emit()
 
-    def setRange(self, minimum, maximum):
-        self.minimum, self.maximum = minimum, maximum
 
-
-@stand_in
+@stand_in("setDecimals", "setSpinBoxVisible", "setValue")
 class ctkSliderWidget(QWidget):
     """A slider with a spin box."""
 
@@ -268,7 +186,7 @@ class ctkSliderWidget(QWidget):
         self.value = value
 
 
-@stand_in
+@stand_in("setDecimals", "setMaximumValue", "setMinimumValue")
 class ctkRangeWidget(QWidget):
     valuesChanged = Signal(float, float)
     SIGNALS = signals("valuesChanged(double,double)")
@@ -289,7 +207,7 @@ class ctkRangeWidget(QWidget):
         self.minimum, self.maximum = low, high
 
 
-@stand_in
+@stand_in("setCurrentPath")
 class ctkPathLineEdit(QWidget):
     """A line for a path with a button that opens a file dialogue."""
 
@@ -346,26 +264,35 @@ class ctkPathLineEdit(QWidget):
     def addCurrentPathToHistory(self):
         pass
 
-    def isValid(self):
-        return Path(self.currentPath).exists()
+    def comboBox(self):
+        return self._line
 
 
-@stand_in
-class ctkDirectoryButton(QPushButton):
+@stand_in()
+class ctkDirectoryButton(QWidget):
     directoryChanged = Signal(str)
     directorySelected = Signal(str)
     SIGNALS = signals("directoryChanged(QString)", "directorySelected(QString)")
     directory = setting(str, "directory", "", "_changed")
     caption = setting(str, "caption", "")
-    text = setting(str, "text", "")
+    text = setting(str, "text", "", "_show")
 
-    def __init__(self, *args):
-        QPushButton.__init__(self, *args)
-        QPushButton.setIcon(self, QPushButton.style(self).standardIcon(QStyle.SP_DirIcon))
-        self.connect("clicked(bool)", self._on_clicked)
+    def __init__(self, *parent):
+        QWidget.__init__(self, *parent)
+        self._button = QPushButton(self)
+        self._button.setIcon(self._button.style().standardIcon(QStyle.SP_DirIcon))
+        self._button.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.addWidget(self._button)
+        self.setFocusProxy(self._button)
+        self._button.connect("clicked(bool)", self._on_clicked)
+
+    def _show(self):
+        self._button.setText(self.text or Path(self.directory).name or self.directory)
 
     def _changed(self):
-        QPushButton.setText(self, self.directory)
+        self._show()
         self.directoryChanged.emit(self.directory)
 
     def _on_clicked(self, _checked):
@@ -380,28 +307,29 @@ class ctkDirectoryButton(QPushButton):
             self.directorySelected.emit(chosen)
 
 
-@stand_in
+@stand_in()
 class ctkExpandableWidget(QFrame):
     def __init__(self, *parent):
         QFrame.__init__(self, *parent)
         self._layout = QVBoxLayout(self)
 
 
-@stand_in
+@stand_in()
 class ctkColorPickerButton(QPushButton):
     pass
 
 
-@stand_in
+@stand_in()
 class ctkDoubleSlider(QWidget):
     valueChanged = Signal(float)
     SIGNALS = signals("valueChanged(double)")
     value = setting(float, "value", 0.0)
 
 
-@stand_in
+@stand_in()
 class ctkDoubleRangeSlider(QWidget):
     pass
 
 
+__all__ = ["WIDGETS", "ctkCollapsibleButton"]
 WIDGETS = {name: value for name, value in list(globals().items()) if name.startswith("ctk") and isinstance(value, type)}

@@ -8,7 +8,7 @@ from PySide6.QtCore import Property, QObject, Signal
 from slicer_host.stand_in import signals, stand_in
 
 
-@stand_in
+@stand_in()
 class ctkDICOMDatabase(QObject):
     """Closed and empty until `host.open_dicom(folder)`; then it answers as Slicer's does: text, "" where a tag is missing."""
 

@@ -11,7 +11,7 @@ WIDTH, HEIGHT = 1600, 1000
 PANEL_WIDTH = 500
 
 
-@stand_in
+@stand_in()
 class qSlicerModuleSelectorToolBar(QToolBar):
     moduleSelected = Signal(str)
     SIGNALS = signals("moduleSelected(QString)")
@@ -38,7 +38,7 @@ class qSlicerModuleSelectorToolBar(QToolBar):
         self.moduleSelected.emit(name)
 
 
-@stand_in
+@stand_in()
 class qSlicerMainWindow(QMainWindow):
     def __init__(self, *parent):
         QMainWindow.__init__(self, *parent)

@@ -70,7 +70,7 @@ def run_file(name, path):
     return module
 
 
-@stand_in
+@stand_in()
 class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
     """The widget of a scripted module, around the Python object that the module's ...Widget class makes."""
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QWidget
 from slicer_host.stand_in import Observations, setting, signals, stand_in
 
 
-@stand_in
+@stand_in()
 class qMRMLNodeComboBox(QWidget):
     currentNodeChanged = Signal(object)
     currentNodeIDChanged = Signal(str)

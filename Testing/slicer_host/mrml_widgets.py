@@ -2,7 +2,7 @@
 """Stand-ins for the qMRML widgets that show tables and segments."""
 
 import slicer
-from PySide6.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, Qt, Signal
+from PySide6.QtCore import Property, QAbstractTableModel, QItemSelection, QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -19,7 +19,7 @@ from slicer_host.mrml_node_selector import qMRMLNodeComboBox
 from slicer_host.stand_in import Observations, setting, signals, stand_in
 
 
-@stand_in
+@stand_in()
 class qMRMLWidget(QWidget):
     """A widget that passes its scene on to the children that its .ui file connects to mrmlSceneChanged(vtkMRMLScene*)."""
 
@@ -39,7 +39,7 @@ class qMRMLWidget(QWidget):
         return self._scene
 
 
-@stand_in
+@stand_in()
 class qSlicerWidget(qMRMLWidget):
     pass
 
@@ -76,7 +76,7 @@ class _TableModel(QAbstractTableModel):
         self.endResetModel()
 
 
-@stand_in
+@stand_in("setTransposed")
 class qMRMLTableView(QTableView):
     mrmlSceneChanged = Signal(object)
     SIGNALS = signals("mrmlSceneChanged(vtkMRMLScene*)")
@@ -132,7 +132,18 @@ class _SegmentRows:
         self._fill()
 
 
-@stand_in
+@stand_in(
+    "setColorColumnVisible",
+    "setFilterBarVisible",
+    "setHeaderVisible",
+    "setLayerColumnVisible",
+    "setOpacityColumnVisible",
+    "setReadOnly",
+    "setSelectionMode",
+    "setStatusColumnVisible",
+    "setUseTerminologySelector",
+    "setVisibilityColumnVisible",
+)
 class qMRMLSegmentsTableView(QWidget, _SegmentRows):
     selectionChanged = Signal(QItemSelection, QItemSelection)
     segmentAboutToBeModified = Signal(str)
@@ -147,7 +158,7 @@ class qMRMLSegmentsTableView(QWidget, _SegmentRows):
     filterBarVisible = setting(bool, "filterBarVisible", False)
     readOnly = setting(bool, "readOnly", False)
     useTerminologySelector = setting(bool, "useTerminologySelector", True)
-    isSelectionEnabled = setting(bool, "isSelectionEnabled", True)
+    segmentCount = Property(int, lambda self: len(self._segment_ids()))
 
     def __init__(self, *parent):
         QWidget.__init__(self, *parent)
@@ -211,15 +222,16 @@ class qMRMLSegmentsTableView(QWidget, _SegmentRows):
     def segmentationNode(self):
         return self._node
 
-    def segmentCount(self):
-        return len(self._segment_ids())
-
     def segmentIDForRow(self, row):
         ids = self._segment_ids()
         return ids[row] if 0 <= row < len(ids) else ""
 
     def selectedSegmentIDs(self):
         return self._chosen()
+
+    def rowForSegmentID(self, segment_id):
+        ids = list(self._segment_ids())
+        return ids.index(segment_id) if segment_id in ids else -1
 
     def setSelectedSegmentIDs(self, segment_ids):
         self._select(list(segment_ids))
@@ -231,7 +243,7 @@ class qMRMLSegmentsTableView(QWidget, _SegmentRows):
         return self._table
 
 
-@stand_in
+@stand_in()
 class qMRMLSegmentSelectorWidget(QWidget, _SegmentRows):
     currentNodeChanged = Signal(object)
     currentSegmentChanged = Signal(str)
@@ -304,27 +316,27 @@ class qMRMLSegmentSelectorWidget(QWidget, _SegmentRows):
         return [self.currentSegmentID()] if self.currentSegmentID() else []
 
 
-@stand_in
+@stand_in()
 class qMRMLSliderWidget(QSlider):
     pass
 
 
-@stand_in
+@stand_in()
 class qMRMLSpinBox(QWidget):
     pass
 
 
-@stand_in
+@stand_in()
 class qMRMLRangeWidget(QWidget):
     pass
 
 
-@stand_in
+@stand_in()
 class qMRMLSubjectHierarchyTreeView(QWidget):
     pass
 
 
-@stand_in
+@stand_in()
 class qMRMLSubjectHierarchyComboBox(QWidget):
     pass
 

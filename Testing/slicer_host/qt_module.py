@@ -7,7 +7,7 @@ from slicer_host.dialogs import DIALOGS
 from slicer_host.ui_loader import QUiLoader
 
 # In PySide6, and unknown to PythonQt.
-ABSENT = {"Slot", "Property", "QRegularExpressionMatch", "ClassInfo"}
+ABSENT = {"ClassInfo", "QAccessible", "QEnum", "QFlag"}
 
 
 class _Qt(types.ModuleType):

@@ -1,6 +1,7 @@
 # ruff: noqa: N801, N815 - the names are Slicer's
 """Stand-in for the Segment Editor's widget, on Slicer's real editor logic: what a module asks of it, and edits for tests."""
 
+import numpy as np
 import slicer
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -8,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from slicer_host.stand_in import setting, signals, stand_in
 
 
-@stand_in
+@stand_in("setMaximumNumberOfUndoStates", "setReadOnly")
 class qMRMLSegmentEditorWidget(QWidget):
     currentSegmentIDChanged = Signal(str)
     segmentationNodeChanged = Signal(object)
@@ -92,12 +93,6 @@ class qMRMLSegmentEditorWidget(QWidget):
     def redo(self):
         self._logic.Redo()
 
-    def enter(self):
-        pass
-
-    def exit(self):
-        pass
-
     def installKeyboardShortcuts(self, *_parent):
         pass
 
@@ -121,10 +116,8 @@ class qMRMLSegmentEditorWidget(QWidget):
         self._logic.ResetModifierLabelmapToDefault()
         modifier = self._logic.GetModifierLabelmap()
         low_i, _, low_j, _, low_k, _ = modifier.GetExtent()
-        from vtk.util.numpy_support import vtk_to_numpy
-
         size = modifier.GetDimensions()
-        array = vtk_to_numpy(modifier.GetPointData().GetScalars()).reshape(size[2], size[1], size[0])
+        array = np.asarray(modifier.GetPointData().GetScalars()).reshape(size[2], size[1], size[0])
         array[:] = 0
         for k, j, i in voxels:
             array[k - low_k, j - low_j, i - low_i] = 1
@@ -198,7 +191,7 @@ class SegmentEditorModule:
             self._python.close()
 
 
-@stand_in
+@stand_in()
 class _Representation(QWidget):
     def __init__(self, python):
         from PySide6.QtWidgets import QLabel, QVBoxLayout

@@ -1,12 +1,12 @@
 # ruff: noqa: N801 - the names are Slicer's
 """Two slice views, drawn by Slicer's own displayable managers into images, and the layout manager that knows them."""
 
+import numpy as np
 import slicer
 import vtk
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QImage, QPixmap
-from PySide6.QtWidgets import QWidget
-from vtk.util.numpy_support import vtk_to_numpy
+from PySide6.QtWidgets import QApplication, QWidget
 
 from slicer_host.stand_in import Observations, stand_in
 
@@ -81,7 +81,7 @@ class _Drawing:
         grab.Update()
         image = grab.GetOutput()
         columns, rows, _ = image.GetDimensions()
-        return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, 3)[::-1].copy()
+        return np.asarray(image.GetPointData().GetScalars()).reshape(rows, columns, 3)[::-1].copy()
 
     def close(self):
         self.managers.SetMRMLDisplayableNode(None)
@@ -89,7 +89,7 @@ class _Drawing:
         self.window.Finalize()
 
 
-@stand_in
+@stand_in()
 class qMRMLSliceView(QWidget):
     """The picture of a slice view; the wheel scrolls through the slices."""
 
@@ -114,7 +114,8 @@ class qMRMLSliceView(QWidget):
             self._observations.add(caller, event, "_draw_soon")
 
     def _draw_soon(self):
-        if not self._waiting.active:
+        # Where nobody looks, a picture is drawn when one is asked for.
+        if QApplication.platformName() != "offscreen" and not self._waiting.active:
             self._waiting.start()
 
     def _draw(self):
@@ -161,7 +162,7 @@ class qMRMLSliceView(QWidget):
         logic.SetSliceOffset(logic.GetSliceOffset() + (spacing if event.angleDelta().y() > 0 else -spacing))
 
 
-@stand_in
+@stand_in()
 class qMRMLSliceWidget(QWidget):
     def __init__(self, host, name, orientation, *parent):
         from PySide6.QtWidgets import QVBoxLayout

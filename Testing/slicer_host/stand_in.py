@@ -27,14 +27,20 @@ def signals(*signatures, **other_names):
     return {signature: signature.partition("(")[0] for signature in signatures} | other_names
 
 
-def stand_in(kind):
-    """Mark a class as a stand-in: as strict as a class of Qt, and with setX() for each property."""
-    kind.STANDS_IN = True
-    for name, value in list(vars(kind).items()):
-        setter = "set" + name[0].upper() + name[1:]
-        if isinstance(value, QtCore.Property) and value.fset is not None and setter not in vars(kind):
-            setattr(kind, setter, _setter(setter, value.fset))
-    return kind
+def stand_in(*slots):
+    """Return the decorator of a stand-in, which makes it as strict as a class of Qt.
+
+    `slots` are the setX that Slicer's class has; of CTK's and qMRML's properties most can be assigned only.
+    """
+
+    def mark(kind):
+        kind.STANDS_IN = True
+        for slot in slots:
+            name = slot[3].lower() + slot[4:]
+            setattr(kind, slot, _setter(slot, vars(kind)[name].fset))
+        return kind
+
+    return mark
 
 
 def _setter(name, write):

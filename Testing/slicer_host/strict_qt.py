@@ -18,11 +18,11 @@ os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x06")
 import shiboken6
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
-from slicer_host import counting, focus_proxy
+from slicer_host import counting, focus_proxy, pythonqt_names
 
 MODULES = (QtWidgets, QtGui, QtCore, QtUiTools)
 slot_errors = []  # text of every exception that a slot raised; Slicer prints them and goes on
-_setters = {}
+_getters = {}
 _connections = {}
 _reading_dynamic = set()
 _ui_loads = []
@@ -39,6 +39,11 @@ def _qt_classes():
     return list(seen)
 
 
+def as_pythonqt_returns(value):
+    """Return lists as tuples: PythonQt's lists cannot be changed either."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 class StrictMethod:
     """A method of a Qt object that takes positional arguments only."""
 
@@ -50,7 +55,7 @@ class StrictMethod:
     def __call__(self, *args, **keywords):
         if keywords:
             raise ValueError(f"{self._name}() was called with {', '.join(keywords)}=: PythonQt takes positional arguments only.")
-        return self._bound(*args)
+        return as_pythonqt_returns(self._bound(*args))
 
     def __eq__(self, other):
         return isinstance(other, StrictMethod) and (self.__self__ is other.__self__) and self._name == other._name
@@ -100,8 +105,12 @@ def _read_property(self, name, meta):
         for base in type(self).__mro__:
             found = base.__dict__.get(getter)
             if type(found).__name__ == "method_descriptor":
-                return found(self)
-    return meta.property(meta.indexOfProperty(name)).read(self)
+                return as_pythonqt_returns(found(self))
+    return as_pythonqt_returns(meta.property(meta.indexOfProperty(name)).read(self))
+
+
+def _plain_getter(kind):
+    return next((_getters[base] for base in kind.__mro__ if base in _getters), object.__getattribute__)
 
 
 def _get(self, name):
@@ -114,7 +123,7 @@ def _get(self, name):
         return own[name]
     found, owner = python_class_attribute(kind, name)
     if isinstance(found, QtCore.Property):
-        return found.fget(self)
+        return as_pythonqt_returns(found.fget(self))
     if owner is not None:
         value = object.__getattribute__(self, name)
         if inspect.isfunction(found) and getattr(owner, "STANDS_IN", False) and not (name.startswith("_") or is_virtual(name)):
@@ -124,8 +133,10 @@ def _get(self, name):
         return value
     if name == "name":
         return QtCore.QObject.objectName(self)
+    if name in pythonqt_names.ABSENT:
+        raise AttributeError(f"{class_name(self)} has no attribute {name!r} in Slicer (Qt 5 and PythonQt).")
     meta = QtCore.QObject.metaObject(self)
-    if meta.indexOfProperty(name) >= 0:
+    if meta.indexOfProperty(name) >= 0 and name not in pythonqt_names.METHODS:
         return _read_property(self, name, meta)
     if name == "connect":
         return lambda *args: connect(self, *args)
@@ -137,12 +148,14 @@ def _get(self, name):
         return lambda: shiboken6.delete(self)
     if name in ("setFocusProxy", "focusProxy"):
         return StrictMethod(self, functools.partial(getattr(focus_proxy, _REPLACED[name]), self), name)
+    if name in ("findChild", "findChildren"):
+        return StrictMethod(self, functools.partial(_find_children, self, name), name)
     if name in ("installEventFilter", "removeEventFilter"):
         return StrictMethod(self, functools.partial(_event_filter, self, name), name)
     if name in ("exec", "exec_") and hasattr(kind, "exec"):
         return StrictMethod(self, object.__getattribute__(self, "exec"), name)
     try:
-        value = object.__getattribute__(self, name)
+        value = _plain_getter(kind)(self, name)
     except AttributeError:
         return _dynamic_property_or_child(self, name)
     if isinstance(value, QtCore.SignalInstance):
@@ -166,6 +179,9 @@ def _dynamic_property_or_child(self, name):
             return QtCore.QObject.property(self, name)
         finally:
             _reading_dynamic.discard(key)
+    for child in QtCore.QObject.children(self):
+        if QtCore.QObject.objectName(child) == name:
+            return child
     raise AttributeError(f"{class_name(self)} has no attribute {name!r} (as in Slicer's PythonQt).")
 
 
@@ -180,11 +196,19 @@ def loading_ui():
 
 
 def class_name(self):
-    """Return the Qt class name; a class written in Python has the name of its stand-in or of its Qt base."""
-    for base in type(self).__mro__:
-        if getattr(base, "STANDS_IN", False) or base.__module__.startswith("PySide6"):
-            return base.__name__
-    return QtCore.QObject.metaObject(self).className()
+    """Return the class name as Qt knows it; a class written in Python has its own."""
+    kind = type(self)
+    return QtCore.QObject.metaObject(self).className() if kind.__module__.startswith("PySide6") else kind.__name__
+
+
+def _find_children(self, name, kind=QtCore.QObject, *more):
+    """findChild(ren) with a class, or the name of one, as in PythonQt."""
+    if isinstance(kind, str):
+        every = QtCore.QObject.findChildren(self, QtCore.QObject)
+        found = [child for child in every if kind in [base.__name__ for base in type(child).__mro__] or class_name(child) == kind]
+        found = [child for child in found if not more or QtCore.QObject.objectName(child) == more[0]]
+        return tuple(found) if name == "findChildren" else next(iter(found), None)
+    return getattr(QtCore.QObject, name)(self, kind, *more)
 
 
 def _set(self, name, value):
@@ -343,5 +367,9 @@ def make_strict():
         if "__init__" in kind.__dict__:
             _strict_constructor(kind)
         kind.__setattr__ = _set
+        # Not inherited by every class: QMenu has its own, which chooses between a static exec() and the menu's.
+        if "__getattribute__" in kind.__dict__ and kind is not QtCore.QObject and not issubclass(kind, QtCore.QIODevice):
+            _getters[kind] = kind.__getattribute__
+            kind.__getattribute__ = _get
     QtCore.QObject.__getattribute__ = _get
     QtCore.QObject.STRICT = True

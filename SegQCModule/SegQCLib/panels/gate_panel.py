@@ -132,8 +132,6 @@ class GatePanel(Panel):
         return Standing(Light.DONE, _("passed"))
 
     def enter(self):
-        # The database may have been opened while Slicer did not tell: it is made when its module first needs it.
-        self.onDatabaseChanged()
         # The reader comes back from the Segment Editor.
         self.window.chooseRule()
 

@@ -123,11 +123,11 @@ class SlicePlot(qt.QWidget):
 
     def mousePressEvent(self, event):
         if self.slices:
-            self.choose(self.slice_at(event.pos().x()))
+            self.choose(self.slice_at(_x_of(event)))
 
     def mouseMoveEvent(self, event):
         if self.slices:
-            self._hovered = self.slice_at(event.pos().x())
+            self._hovered = self.slice_at(_x_of(event))
             self.update()
 
     def leaveEvent(self, _event):
@@ -146,3 +146,8 @@ class SlicePlot(qt.QWidget):
         else:
             # Tab, and the shortcuts of others.
             event.ignore()
+
+
+def _x_of(event):
+    # Qt 6 has given the place a new name; Slicer 5.12 is the last with Qt 5.
+    return event.position().x() if hasattr(event, "position") else event.localPos().x()

@@ -1,0 +1,252 @@
+"""The QC report panel in the test host, on the simulated case."""
+
+import csv
+import json
+import time
+
+import pytest
+
+from phantoms import a_segmentation
+from slicer_host import a_host, needs_host
+
+pytestmark = needs_host
+
+
+@pytest.fixture
+def host():
+    with a_host() as opened:
+        yield opened
+
+
+@pytest.fixture
+def widget(host):
+    return host.open("SegQCModule")
+
+
+@pytest.fixture
+def panel(widget):
+    from SegQCLib.panels.report_panel import ReportPanel
+
+    return next(panel for panel in widget.column.panels if isinstance(panel, ReportPanel))
+
+
+@pytest.fixture
+def case(widget, panel, host):
+    """The simulated case, chosen in the module, with the panel open."""
+    chosen = widget.logic.loadSimulatedCase()
+    widget.column.open(widget.column.panels.index(panel))
+    host.process_events()
+    return chosen
+
+
+def wait(host, panel, limit_s=60):
+    end = time.monotonic() + limit_s
+    while panel._work is not None:
+        assert time.monotonic() < end, panel.ui.progressBar.text
+        host.process_events()
+
+
+def evaluate(host, panel):
+    panel.ui.evaluateButton.click()
+    wait(host, panel)
+
+
+def edit(host, node):
+    """Take the first slice that the first segment has away, as a tool of the Segment Editor does."""
+    import slicer
+
+    volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+    segment_id = node.GetSegmentation().GetNthSegmentID(0)
+    array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, volume)
+    array[array.any(axis=(1, 2)).argmax()] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segment_id, volume)
+    host.process_events()
+
+
+def shown_rows(panel):
+    table = panel.ui.structuresTable
+    return [
+        [table.item(row, column).text() if table.item(row, column) else "" for column in range(3)] for row in range(table.rowCount)
+    ]
+
+
+def test_before_a_case_is_chosen_it_says_what_to_choose(panel):
+    assert panel.standing().words == "choose the image"
+    assert not panel.ui.evaluateButton.enabled
+    assert "choose the image" in panel.ui.messageLabel.text
+
+
+def test_evaluation_shows_verdict_and_structures_worst_first_and_keeps_the_record(host, panel, case):
+    from SegQCLib.mrml.record_node import read_record
+
+    assert panel.standing().words == "not evaluated"
+    evaluate(host, panel)
+    rows = shown_rows(panel)
+    # The simulated draft has a moved kidney and a slice of the spleen left out; kidney and aorta are exact.
+    assert rows[0][:2] == ["Whole case", "Review"]
+    assert [row[0] for row in rows[1:3]] == ["kidney_right", "spleen"]
+    assert {row[0]: row[2] for row in rows}["aorta"] == "1.000"
+    assert panel.ui.verdictLabel.text == panel.standing().words == "Review"
+    record = read_record(case.candidate)
+    assert record.verdict == "REVIEW"
+    assert panel.ui.reasonsText.toPlainText().startswith(record.reasons[0])
+    assert case.candidate.GetNodeReference("SegQC.Measurements").GetNumberOfRows() > 0
+
+
+def test_the_selected_row_tells_its_reasons_and_measures(host, panel, case):
+    evaluate(host, panel)
+    panel.ui.structuresTable.setCurrentCell(1, 0)
+    text = panel.ui.reasonsText.toPlainText()
+    assert text.startswith(panel._rows[0].reasons[0])
+    assert "95th percentile Hausdorff distance: 4.0 mm" in text  # moved by two voxels of 2 mm
+    assert "not predicted" in text
+
+
+def test_the_plot_takes_all_slice_views_to_the_slice(host, panel, case):
+    import slicer
+
+    evaluate(host, panel)
+    panel.ui.structuresTable.setCurrentCell(1, 0)
+    assert panel.ui.plotLabel.text == "kidney_right: Dice per slice, compared with the reference"
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode")
+    node.SetOrientationToAxial()
+    panel._plot.choose(0)
+    # The offset of an axial slice is its place along superior, in mm.
+    assert node.GetSliceOffset() == pytest.approx(panel._agreement.locations_lps_mm[0][2])
+
+
+def test_an_edit_outdates_the_verdict_until_the_next_evaluation(host, panel, case):
+    evaluate(host, panel)
+    edit(host, case.candidate)
+    assert panel.standing().words == "outdated (Review)"
+    assert panel.standing().is_open
+    assert panel.ui.verdictLabel.text == "Review (outdated)"
+    assert "edited after this verdict" in panel.ui.outdatedLabel.text
+    assert not panel.ui.saveJsonButton.enabled
+    evaluate(host, panel)
+    assert panel.standing().words == "Review"
+    assert panel.ui.saveJsonButton.enabled
+
+
+def test_an_edit_during_the_evaluation_outdates_its_verdict(host, panel, case):
+    panel.ui.evaluateButton.click()
+    edit(host, case.candidate)
+    wait(host, panel)
+    assert panel.standing().words == "outdated (Review)"
+
+
+def test_another_reference_or_protocol_outdates_the_verdict(host, widget, panel, case):
+    evaluate(host, panel)
+    reference, protocol = case.reference, case.protocol
+    case.reference = None
+    host.process_events()
+    assert "Another reference" in panel.ui.outdatedLabel.text
+    case.reference = reference
+    case.protocol = "ct-lung-nodule"
+    host.process_events()
+    assert panel.standing().words == "outdated (Review)"
+    case.protocol = protocol
+    host.process_events()
+    assert panel.standing().words == "Review"
+
+
+def test_cancelling_leaves_the_earlier_record(host, panel, case):
+    evaluate(host, panel)
+    node = case.candidate.GetNodeReference("SegQC.Record")
+    earlier = node.GetText()
+    panel.ui.evaluateButton.click()
+    panel.ui.cancelButton.click()
+    wait(host, panel)
+    assert panel.ui.messageLabel.text == "Stopped. Nothing was changed."
+    assert node.GetText() == earlier
+    assert panel.standing().words == "Review"
+
+
+def test_the_scene_may_close_and_the_candidate_go_while_it_runs(host, panel, case):
+    import slicer
+
+    panel.ui.evaluateButton.click()
+    slicer.mrmlScene.RemoveNode(case.candidate)
+    host.process_events()
+    assert panel.standing().words == "choose the candidate"
+    assert panel._work is None
+    case.candidate = slicer.mrmlScene.GetFirstNodeByName("SIMULATED reference")
+    case.reference = None
+    host.process_events()
+    panel.ui.evaluateButton.click()
+    slicer.mrmlScene.Clear()
+    host.process_events()
+    assert panel.standing().words == "choose the image"
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTextNode") == 0
+
+
+def test_a_case_that_cannot_be_read_says_why_in_the_panel(host, panel, case):
+    import slicer
+
+    case.candidate.SetAndObserveTransformNodeID(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode").GetID())
+    evaluate(host, panel)
+    assert "not under the same transform" in panel.ui.messageLabel.text
+    assert panel.standing().words == "not evaluated"
+
+
+def test_report_record_and_table_are_saved_where_the_reader_says(host, panel, case, tmp_path):
+    evaluate(host, panel)
+    host.answers.extend([str(tmp_path / "r.html"), str(tmp_path / "r.json"), str(tmp_path / "r")])
+    panel.ui.saveHtmlButton.click()
+    wait(host, panel)
+    panel.ui.saveJsonButton.click()
+    panel.ui.saveCsvButton.click()
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "kidney_right" in page
+    assert "data:image/png;base64," in page
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["verdict"] == "REVIEW"
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.reader(file))) == 1 + len(panel._record.measurements)
+    panel.ui.openButton.click()
+    assert any("r.html" in text for _, text in host.displays)
+
+
+def test_a_folder_that_is_not_there_is_said_in_the_panel(host, panel, case, tmp_path):
+    evaluate(host, panel)
+    panel.saveText(tmp_path / "missing" / "r.json", "{}")
+    assert "could not be written to" in panel.ui.messageLabel.text
+
+
+def test_everything_comes_back_from_an_mrb_with_the_plot(host, widget, panel, case, tmp_path):
+    import slicer
+
+    evaluate(host, panel)
+    before = shown_rows(panel)
+    assert slicer.util.saveScene(str(tmp_path / "case.mrb"))
+    slicer.mrmlScene.Clear()
+    host.process_events()
+    assert shown_rows(panel) == []
+    slicer.util.loadScene(str(tmp_path / "case.mrb"))
+    host.process_events()
+    assert shown_rows(panel) == before
+    assert panel.standing().words == "Review"
+    panel.ui.structuresTable.setCurrentCell(1, 0)
+    wait(host, panel)
+    assert panel.ui.plotLabel.text == "kidney_right: Dice per slice, compared with the reference"
+
+
+def test_without_a_reference_the_slices_are_compared_with_the_draft_and_else_not_at_all(host, panel, case):
+    case.reference = None
+    evaluate(host, panel)
+    panel.ui.structuresTable.setCurrentCell(1, 0)
+    assert panel.ui.plotLabel.text.endswith("compared with the draft")
+    case.draft = None
+    evaluate(host, panel)
+    panel.ui.structuresTable.setCurrentCell(1, 0)
+    assert panel.ui.plotLabel.text == "There is no reference and no draft to compare slices with."
+
+
+def test_a_protocol_s_structures_that_the_case_lacks_leave_only_the_whole_case(host, widget, panel, case):
+    import slicer
+
+    from SegQCLib.mrml.segmentation import add_segmentation
+
+    case.candidate = add_segmentation(slicer.mrmlScene, a_segmentation(thing=None), case.volume, "nothing")
+    case.reference = case.draft = None
+    evaluate(host, panel)
+    assert [row[0] for row in shown_rows(panel)] == ["Whole case"]

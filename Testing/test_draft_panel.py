@@ -177,6 +177,19 @@ def test_a_loaded_segmentation_becomes_the_draft(opened):
     assert opened.panel.standing().words == "LiverNet"
 
 
+def test_a_draft_chosen_in_the_case_step_is_looked_through_at_once(opened):
+    from SegQCLib.mrml.segmentation import add_segmentation
+
+    node = add_segmentation(opened.scene, a_segmentation(liver=((1, 4), (2, 9), (3, 8))), opened.volume, "chosen")
+    opened.session.case.draft = node
+    opened.wait()
+    assert "which algorithm made chosen" in opened.ui.messageLabel.text
+    assert opened.shown_rows() == [("1: liver", "liver", "Liver")]
+    opened.click(opened.ui.importButton)
+    assert opened.session.case.draft is node
+    assert opened.panel.standing().words == "algorithm not named"
+
+
 def test_the_candidate_itself_cannot_become_the_draft(opened):
     from SegQCLib.mrml.segmentation import add_segmentation
 

@@ -11,6 +11,7 @@ from SegQCLib.geometry import AxisOrder, Geometry, reorder_axes
 from SegQCLib.importers.draft_algorithm import DraftAlgorithm, made_by
 from SegQCLib.importers.uncertainty_map import UncertaintyMap
 from SegQCLib.part_of_grid import on_whole_grid
+from SegQCLib.voxel_hash import voxels_sha256
 
 slicer = pytest.importorskip("slicer", reason="the MRML layer needs slicer-core")
 
@@ -54,8 +55,13 @@ def volume_node(scene):
     return add_volume(scene, a_volume(), "CT")
 
 
+def draft_in(scene, volume_node, draft=None):
+    draft = draft or a_draft()
+    return add_draft(scene, draft, volume_node, "draft", voxels_sha256(draft))
+
+
 def was_edited(node, volume_node):
-    return draft_module.was_edited(node, segmentation_from_node(node, volume_node))
+    return draft_module.was_edited(node, voxels_sha256(segmentation_from_node(node, volume_node)))
 
 
 def edit(node, segment_id="s0"):
@@ -66,7 +72,7 @@ def edit(node, segment_id="s0"):
 
 def test_a_draft_says_who_made_it_and_is_shown_as_an_outline(scene, volume_node):
     draft = a_draft()
-    node = add_draft(scene, draft, volume_node, "draft")
+    node = draft_in(scene, volume_node, draft)
     assert is_draft(node)
     assert not is_draft(None)
     assert segmentation_from_node(node, volume_node).segments[0] == replace(
@@ -77,7 +83,7 @@ def test_a_draft_says_who_made_it_and_is_shown_as_an_outline(scene, volume_node)
 
 
 def test_a_draft_knows_whether_its_voxels_were_edited(scene, volume_node):
-    node = add_draft(scene, a_draft(), volume_node, "draft")
+    node = draft_in(scene, volume_node)
     node.GetSegmentation().GetSegment("s0").SetName("another name")
     node.GetSegmentation().GetSegment("s0").SetColor(1, 0, 0)
     assert not was_edited(node, volume_node)
@@ -86,13 +92,13 @@ def test_a_draft_knows_whether_its_voxels_were_edited(scene, volume_node):
 
 
 def test_a_segment_that_was_taken_out_of_the_draft_is_an_edit(scene, volume_node):
-    node = add_draft(scene, a_draft(), volume_node, "draft")
+    node = draft_in(scene, volume_node)
     node.GetSegmentation().RemoveSegment("s2")
     assert was_edited(node, volume_node)
 
 
 def test_a_draft_that_was_saved_and_opened_is_the_same_draft(scene, volume_node, tmp_path):
-    node = add_draft(scene, a_draft(), volume_node, "draft")
+    node = draft_in(scene, volume_node)
     add_map(scene, UncertaintyMap(a_volume(), "Share, 0 to 1"), node, "entropy")
     save_scene(scene, tmp_path / "case.mrb")
     reopened_scene = load_scene(tmp_path / "case.mrb")
@@ -106,7 +112,7 @@ def test_a_draft_that_was_saved_and_opened_is_the_same_draft(scene, volume_node,
 
 
 def test_segments_that_nobody_asked_for_are_hidden(scene, volume_node):
-    node = add_draft(scene, a_draft(), volume_node, "draft")
+    node = draft_in(scene, volume_node)
     show_segments(node, ("s1",))
     assert [node.GetDisplayNode().GetSegmentVisibility(f"s{n}") for n in range(3)] == [False, True, False]
 
@@ -116,7 +122,7 @@ def test_a_loaded_segmentation_becomes_the_draft_and_keeps_its_voxels(scene, vol
     before = segmentation_from_node(node, volume_node)
     made = made_by(before, ALGORITHM)
     renamed = replace(made, segments=(replace(made.segments[0], name="spleen"), *made.segments[1:]))
-    make_draft(node, renamed, volume_node)
+    make_draft(node, renamed, volume_node, voxels_sha256(renamed))
     after = segmentation_from_node(node, volume_node)
     assert is_draft(node)
     assert [segment.name for segment in after.segments] == ["spleen", "tumour", "absent"]
@@ -130,11 +136,11 @@ def test_surfaces_cannot_become_a_draft(scene, volume_node):
     node.CreateClosedSurfaceRepresentation()
     node.GetSegmentation().SetSourceRepresentationName("Closed surface")
     with pytest.raises(BadDataError, match="surfaces, not voxels"):
-        make_draft(node, a_segmentation(liver=BOXES["liver"]), volume_node)
+        make_draft(node, a_segmentation(liver=BOXES["liver"]), volume_node, "")
 
 
 def test_the_candidate_is_a_copy_and_the_draft_stays_as_it_was(scene, volume_node):
-    draft_node = add_draft(scene, a_draft(), volume_node, "draft")
+    draft_node = draft_in(scene, volume_node)
     part = chosen_segments(segmentation_from_node(draft_node, volume_node), ("s0", "s2"))
     node = add_candidate(scene, part, draft_node, volume_node, "candidate")
     candidate = segmentation_from_node(node, volume_node)
@@ -161,7 +167,7 @@ def test_segments_are_chosen_with_their_own_voxels_only():
 
 
 def test_a_map_is_in_no_slice_view_but_can_be_chosen(scene, volume_node):
-    draft_node = add_draft(scene, a_draft(), volume_node, "draft")
+    draft_node = draft_in(scene, volume_node)
     composite = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     map_node = add_map(scene, UncertaintyMap(a_volume(), "Entropy, bit"), draft_node, "entropy")
     assert composite.GetBackgroundVolumeID() is None
@@ -196,7 +202,7 @@ def test_voxels_that_do_not_coincide_have_no_place(part):
 
 
 def test_a_map_lies_over_the_image_only_while_it_is_shown(scene, volume_node):
-    draft_node = add_draft(scene, a_draft(), volume_node, "draft")
+    draft_node = draft_in(scene, volume_node)
     composite = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     map_node = add_map(scene, UncertaintyMap(a_volume(), "Entropy, bit"), draft_node, "entropy")
     assert shown_map(scene, draft_node) is None
@@ -208,7 +214,7 @@ def test_a_map_lies_over_the_image_only_while_it_is_shown(scene, volume_node):
 
 
 def test_each_reader_has_a_first_read(scene, volume_node):
-    draft_node = add_draft(scene, a_draft(), volume_node, "draft")
+    draft_node = draft_in(scene, volume_node)
     assert first_read_by(draft_node) == ()
     for reader in ("Dr. Émile", "B", "B"):
         finish_first_read(draft_node, reader)

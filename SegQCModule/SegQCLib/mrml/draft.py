@@ -14,7 +14,6 @@ from SegQCLib.importers.uncertainty_map import UncertaintyMap
 from SegQCLib.mrml.segmentation import add_segmentation, write_algorithm
 from SegQCLib.mrml.terminology import terminology_text
 from SegQCLib.mrml.volume import add_volume, show_with_window
-from SegQCLib.voxel_hash import voxels_sha256
 
 # Node attributes. They say what a node is for after the scene was saved and opened again.
 ROLE_ATTRIBUTE = "SegQC.Role"
@@ -36,20 +35,33 @@ _LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
 
 
 def add_draft(
-    scene: vtkMRMLScene, segmentation: Segmentation, volume_node: vtkMRMLScalarVolumeNode, name: str
+    scene: vtkMRMLScene, segmentation: Segmentation, volume_node: vtkMRMLScalarVolumeNode, name: str, sha256: str
 ) -> vtkMRMLSegmentationNode:
-    """Add a draft to a scene: with the volume's reference geometry, and as an outline that leaves the image free."""
+    """Add a draft to a scene: with the volume's reference geometry, and as an outline that leaves the image free.
+
+    Parameters
+    ----------
+    scene : vtkMRMLScene
+    segmentation : Segmentation
+        On the volume's grid.
+    volume_node : vtkMRMLScalarVolumeNode
+    name : str
+    sha256 : str
+        `voxels_sha256` of the segmentation: it takes a second for a whole body, and is computed in a thread.
+    """
     node = add_segmentation(scene, segmentation, volume_node, name)
     # Slicer keeps the true places of uneven slices in a transform above the volume.
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     stored = segmentation if segmentation.stored is None else segmentation.stored
     node.SetAttribute(FILE_GRID_ATTRIBUTE, to_json(stored.geometry))
-    _mark(node, segmentation)
+    _mark(node, sha256)
     return node
 
 
-def make_draft(node: vtkMRMLSegmentationNode, segmentation: Segmentation, volume_node: vtkMRMLScalarVolumeNode) -> None:
-    """Make a segmentation that is already in the scene the draft.
+def make_draft(
+    node: vtkMRMLSegmentationNode, segmentation: Segmentation, volume_node: vtkMRMLScalarVolumeNode, sha256: str
+) -> None:
+    """Make a segmentation that is already in the scene the draft; parameters as in `add_draft`.
 
     Its segments get the names, codes and algorithm of `segmentation`, which was read from it; their voxels stay.
 
@@ -74,15 +86,15 @@ def make_draft(node: vtkMRMLSegmentationNode, segmentation: Segmentation, volume
     node.EndModify(was_modifying)
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
     node.CreateDefaultDisplayNodes()
-    _mark(node, segmentation)
+    _mark(node, sha256)
 
 
-def _mark(node: vtkMRMLSegmentationNode, segmentation: Segmentation) -> None:
+def _mark(node: vtkMRMLSegmentationNode, sha256: str) -> None:
     display_node = node.GetDisplayNode()
     display_node.SetVisibility2DFill(False)
     display_node.SetVisibility2DOutline(True)
     node.SetAttribute(ROLE_ATTRIBUTE, DRAFT)
-    node.SetAttribute(VOXELS_ATTRIBUTE, voxels_sha256(segmentation))
+    node.SetAttribute(VOXELS_ATTRIBUTE, sha256)
 
 
 def show_segments(node: vtkMRMLSegmentationNode, segment_ids: tuple[str, ...]) -> None:
@@ -108,16 +120,16 @@ def is_draft(node: vtkMRMLSegmentationNode | None) -> bool:
     return node is not None and node.GetAttribute(ROLE_ATTRIBUTE) == DRAFT
 
 
-def was_edited(draft_node: vtkMRMLSegmentationNode, segmentation: Segmentation) -> bool:
+def was_edited(draft_node: vtkMRMLSegmentationNode, sha256: str) -> bool:
     """Return whether a draft's voxels are not those that were imported.
 
     Parameters
     ----------
     draft_node : vtkMRMLSegmentationNode
-    segmentation : Segmentation
-        What `mrml.segmentation.segmentation_from_node` gives of it now.
+    sha256 : str
+        `voxels_sha256` of what `mrml.segmentation.segmentation_from_node` gives of it now.
     """
-    return voxels_sha256(segmentation) != draft_node.GetAttribute(VOXELS_ATTRIBUTE)
+    return sha256 != draft_node.GetAttribute(VOXELS_ATTRIBUTE)
 
 
 def add_candidate(

@@ -22,6 +22,7 @@ from SegQCLib.panels.background import Background
 from SegQCLib.panels.draft_maps import DraftMaps
 from SegQCLib.panels.draft_preview_table import DraftPreviewTable
 from SegQCLib.panels.panel import Light, Panel, Standing
+from SegQCLib.voxel_hash import voxels_sha256
 
 _MOST_FINDINGS = 2
 
@@ -35,9 +36,9 @@ class DraftPanel(Panel):
         Panel.__init__(self, session, resource_path)
         self._job = self._check = self._watch = None
         self._draft: Draft | None = None
-        self._new_maps = []
+        self._new_maps, self._sha256 = [], ""
         self._source_node = None
-        self._volume = self._protocol = self._draft_node = None
+        self._volume = self._protocol = self._draft_node = self._looked_through = None
         self._algorithm_words = self._message = ""
         self._edited = self._choosing_another = False
         self.preview = DraftPreviewTable(self.ui.previewTable, self.ui.detailLabel, self.ui.structureSelector, self.show)
@@ -98,7 +99,7 @@ class DraftPanel(Panel):
         volume, draft_node = (None, None) if case is None else (case.volume, case.draft)
         protocol = None if self.session.protocol is None else self.session.protocol.protocol
         if volume is not self._volume:
-            self._volume = volume
+            self._volume, self._looked_through = volume, None
             # What was read lies on the grid of the image that was chosen before.
             self._abandonJob()
             self._forgetPreview()
@@ -109,6 +110,12 @@ class DraftPanel(Panel):
             self._choosing_another = False
             self._followDraft(draft_node)
             self._checkDraft()
+            self._looked_through = None
+        unmarked = draft_node is not None and not is_draft(draft_node)
+        if unmarked and volume is not None and self._looked_through is not draft_node:
+            # Chosen in the Case step, or it came with the worklist.
+            self._looked_through = draft_node
+            self._readLoaded(draft_node)
         self.show()
 
     # A draft is found by what the reader picks.
@@ -148,7 +155,8 @@ class DraftPanel(Panel):
             for number, map_path in enumerate(draft.maps):
                 progress(f"Reading {map_path.name}", number / len(draft.maps))
                 maps.append((map_path.name, read_map(map_path, stored.geometry)))
-            return draft, maps
+            progress("Looking through the segments", 0.9)
+            return draft, maps, voxels_sha256(draft.segmentation)
 
         self._forgetPreview()
         self.start(work, self.onRead)
@@ -160,13 +168,14 @@ class DraftPanel(Panel):
         self._forgetPreview()
         if node is None:
             self.show()
-        elif node in (self.session.case.candidate, self.session.case.reference):
-            words = _("{name} is the candidate or the reference of this case; a draft is another segmentation.")
-            self._say(words.format(name=node.GetName()))
         else:
             self._readLoaded(node)
 
     def _readLoaded(self, node):
+        if node in (self.session.case.candidate, self.session.case.reference):
+            words = _("{name} is the candidate or the reference of this case; a draft is another segmentation.")
+            self._say(words.format(name=node.GetName()))
+            return
         try:
             # Out of the scene here, the rest in the thread.
             make = segmentation_reader(node, self._volume)
@@ -177,7 +186,7 @@ class DraftPanel(Panel):
         def work(progress):
             progress("Reading the segmentation", 0.0)
             segmentation = make()
-            return Draft(DraftKind.LOADED, segmentation, common_algorithm(segmentation)), []
+            return Draft(DraftKind.LOADED, segmentation, common_algorithm(segmentation)), [], voxels_sha256(segmentation)
 
         self._source_node = node
         self.start(work, self.onRead)
@@ -230,7 +239,7 @@ class DraftPanel(Panel):
     # From the preview into the scene.
 
     def onRead(self, outcome):
-        self._draft, self._new_maps = outcome
+        self._draft, self._new_maps, self._sha256 = outcome
         algorithm = self._draft.algorithm
         self.ui.nameEdit.setText(algorithm.name or "")
         self.ui.versionEdit.setText(algorithm.version or "")
@@ -249,9 +258,9 @@ class DraftPanel(Panel):
         try:
             if node is None:
                 name = slicer.mrmlScene.GenerateUniqueName(_("{case} draft").format(case=self.session.case_name))
-                node = add_draft(slicer.mrmlScene, segmentation, self._volume, name)
+                node = add_draft(slicer.mrmlScene, segmentation, self._volume, name, self._sha256)
             else:
-                make_draft(node, segmentation, self._volume)
+                make_draft(node, segmentation, self._volume, self._sha256)
         except BadDataError as error:
             self._say(str(error))
             return
@@ -338,15 +347,19 @@ class DraftPanel(Panel):
         except BadDataError as error:
             self._say(str(error))
             return
-        self._check = Background(lambda _progress: make(), self.onDraftRead, self.onFailed)
+        self._check = Background(lambda _progress: voxels_sha256(make()), self.onDraftChecked, self.onCheckFailed)
 
-    def onDraftRead(self, segmentation):
+    def onDraftChecked(self, sha256):
         self._check = None
-        edited = was_edited(self._draft_node, segmentation)
+        edited = was_edited(self._draft_node, sha256)
         if edited != self._edited:
             self._edited = edited
             self.session.write_event("draft_edited" if edited else "draft_restored")
             self.show()
+
+    def onCheckFailed(self, error):
+        self._check = None
+        self.onFailed(error)
 
     # What is seen.
 
@@ -356,8 +369,8 @@ class DraftPanel(Panel):
         message = self._message
         if self._volume is None:
             message = _("Choose an image first: a draft is drawn on it.")
-        elif not message and self._draft_node is not None and not marked and self._draft is None:
-            message = _("Nothing says yet which algorithm made {name}: choose it below, and make it the draft.").format(
+        elif not message and self._draft_node is not None and not marked:
+            message = _("Nothing says yet which algorithm made {name}: look it through, and make it the draft.").format(
                 name=self._draft_node.GetName()
             )
         self.ui.messageLabel.text = message

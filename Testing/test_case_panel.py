@@ -226,6 +226,20 @@ def test_closing_the_scene_keeps_unsaved_work_and_resume_brings_it_back(worklist
         assert not (reader_folder(worklist.parent / "records", "one", "Anna") / AUTOSAVE).exists()
 
 
+def test_another_image_in_the_module_ends_the_case_and_keeps_its_work(worklist):
+    with a_host() as host:
+        panel = open_worklist(host, worklist)
+        click(host, panel, "nextButton")
+        draw(panel, 3)
+        other = host.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT of somebody else")
+        panel.session.case.volume = other
+        host.process_events()
+        assert panel.session.worklist_case is None
+        assert panel.session.case.volume is other
+        assert panel.session.case.candidate is None
+        assert saved_voxels(worklist, "one", AUTOSAVE) == 3
+
+
 def test_closing_the_module_keeps_unsaved_work(worklist):
     with a_host() as host:
         panel = open_worklist(host, worklist)

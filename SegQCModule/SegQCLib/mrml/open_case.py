@@ -59,7 +59,7 @@ class OpenCase:
     @property
     def is_unsaved(self) -> bool:
         """Whether there is work that is not in the reader's saved files."""
-        return self._is_there and self._stamp() != self._saved
+        return self._scene.IsNodePresent(self.nodes.candidate) and self._stamp() != self._saved
 
     @property
     def is_unkept(self) -> bool:
@@ -97,10 +97,6 @@ class OpenCase:
         """Remove the case's nodes, the chosen candidate and draft among them."""
         remove_case(self._scene, self.nodes)
         remove_case(self._scene, self._added)
-
-    @property
-    def _is_there(self) -> bool:
-        return all(self._scene.IsNodePresent(node) for node in (self.nodes.volume, self.nodes.candidate))
 
     def _stamp(self) -> tuple[Hashable, Hashable, Hashable]:
         texts = tuple(sorted((name, text or "") for name, text in texts_of(self.nodes).items()))

@@ -135,7 +135,12 @@ class CasePanel(Panel):
             self._keepNow()
             self._open = None
         self._connectParameters(case)
-        if self._open is not None and case is not None:
+        if self._open is not None and case.volume is not self._open.nodes.volume:
+            # A scene was loaded or the image deleted: what is chosen now must not be saved as this case.
+            self._message = ""
+            self._keepNow()
+            self._leaveCase()
+        elif self._open is not None:
             self._open.choose(case.candidate, case.draft)
         self._follow()
         self.show()
@@ -403,7 +408,7 @@ class CasePanel(Panel):
             slicer.util.resetSliceViews()
         self._autosave_timer.start()
         self._message = "\n".join([self._originWords(opened.origin), *opened.unread]).strip()
-        self.session.write_event("case opened", case=opened.entry.case, candidate=opened.origin.value)
+        self.session.write_event("case_opened", case=opened.entry.case, candidate=opened.origin.value)
         self.session.announce()
 
     def _originWords(self, origin):
@@ -447,7 +452,7 @@ class CasePanel(Panel):
     def _onDone(self, progress):
         self._progress = progress
         entry = self._open.opened.entry
-        self.session.write_event("case finished", case=entry.case)
+        self.session.write_event("case_finished", case=entry.case)
         number = self._worklist.number(entry.case)
         after = [*self._worklist.cases[number + 1 :], *self._worklist.cases[:number]]
         left = next((other for other in after if progress.state(other.case) is not CaseState.DONE), None)
@@ -476,7 +481,7 @@ class CasePanel(Panel):
 
     def _onWorkSaved(self, copy, then, _nothing):
         self._open.mark_saved(copy)
-        self.session.write_event("case saved", case=self._open.opened.entry.case)
+        self.session.write_event("case_saved", case=self._open.opened.entry.case)
         self._saveThen(then)
 
     def onAutosave(self):

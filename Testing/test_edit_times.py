@@ -150,6 +150,14 @@ def test_waiting_begins_beyond_one_and_a_half_seconds_of_silence(late_s, wait_s)
     assert watched.times.total().wait == wait_s
 
 
+def test_a_computer_that_slept_kept_nobody_waiting():
+    watched = Watched()
+    watched.active(10.0)
+    watched.clock.now_s += 8 * 3600.0
+    assert watched.times.tick() == 0.0
+    assert watched.times.total() == Seconds(active=10.0, idle=8 * 3600.0)
+
+
 def test_nobody_waits_in_a_pause_or_in_another_program():
     watched = Watched()
     watched.times.pause("telephone")

@@ -15,7 +15,7 @@ vtk = pytest.importorskip("vtk")
 from SegQCLib.mrml.scene import new_scene  # noqa: E402
 from SegQCLib.mrml.segmentation import add_segmentation  # noqa: E402
 from SegQCLib.mrml.volume import add_volume  # noqa: E402
-from SegQCLib.mrml.voxel_changes import layer_neighbours, paired_draft_segments, voxel_change  # noqa: E402
+from SegQCLib.mrml.voxel_changes import layer_neighbours, painted_voxels, paired_draft_segments, voxel_change  # noqa: E402
 
 LIVER_BOX = ((1, 4), (2, 9), (3, 8))
 LIVER_VOXELS = 3 * 7 * 5
@@ -67,6 +67,7 @@ def test_neighbours_are_the_other_segments_of_the_same_layer():
     segments = (Segment("a", "liver", 3), Segment("b", "spleen", 7), Segment("c", "tumour", 1, 1))
     candidate = Segmentation("reader", a_geometry(), (layer, box_array(a_geometry().size, *LIVER_BOX)), segments)
     candidate_node, _draft_node = nodes(candidate, a_segmentation(liver=None))
+    assert painted_voxels(candidate_node) == 3 * LIVER_VOXELS
     assert layer_neighbours(candidate_node, ["a"]) == ("b",)
     assert layer_neighbours(candidate_node, ["a", "c"]) == ("b",)
     assert layer_neighbours(candidate_node, ["c", "removed"]) == ()

@@ -26,6 +26,10 @@ class Opened:
 
         from SegQCLib.mrml.segmentation import add_segmentation
         from SegQCLib.mrml.volume import add_volume
+        from SegQCLib.panels import steps
+
+        # Alone: what another panel keeps after cleanup would keep this one.
+        steps.STEPS = tuple(panel for panel in steps.STEPS if panel.UI == "EditingPanel.ui")
 
         self.host, self.slicer = host, slicer
         widget = host.open("SegQCModule")
@@ -59,6 +63,24 @@ class Opened:
         editor.setSegmentationNode(self.session.case.candidate)
         editor.setActiveEffectByName(effect)
         self.host.paint(self.session.case.candidate, segment_id, voxels, **options)
+        self.settle()
+
+    def overwrite(self, box):
+        """Paint the liver in a box (k, j, i) as Slicer's brush does, which takes voxels from the neighbours."""
+        from vtk.util.numpy_support import vtk_to_numpy
+
+        editor = self.slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(self.session.case.candidate)
+        editor.setSourceVolumeNode(self.volume)
+        editor.setActiveEffectByName("Paint")
+        logic = self.slicer.vtkSlicerSegmentEditorLogic()
+        logic.SetMRMLScene(self.slicer.mrmlScene)
+        logic.SetSegmentEditorNode(editor.mrmlSegmentEditorNode())
+        logic.UpdateReferenceGeometryImage()
+        logic.ResetModifierLabelmapToDefault()
+        brush = logic.GetModifierLabelmap()
+        vtk_to_numpy(brush.GetPointData().GetScalars()).reshape(brush.GetDimensions()[::-1])[box] = 1
+        logic.ModifySegmentByLabelmap(self.session.case.candidate, LIVER, brush, logic.ModificationModeAdd, False, False)
         self.settle()
 
     def log(self, on=True):
@@ -117,7 +139,7 @@ def test_the_button_makes_a_coded_candidate_opens_the_editor_on_it_and_the_toolb
     host.key(host.window, "Ctrl+Shift+B")
     assert opened.slicer.util.selectedModule() == "SegQCModule"
     assert not toolbar.visible
-    assert opened.panel.standing().words == f"0 of {len(structures)} segments drawn"
+    assert opened.panel.standing().words == f"0 of {len(structures)} drawn, 0 edited"
 
 
 def test_strokes_change_voxels_and_origin_in_the_table_and_the_tags(host, tmp_path):
@@ -134,6 +156,18 @@ def test_strokes_change_voxels_and_origin_in_the_table_and_the_tags(host, tmp_pa
     opened.slicer.modules.segmenteditor.widgetRepresentation().self().editor.undo()
     opened.settle()
     assert opened.rows(table)[0] == ["liver", "0", "0", "AUTOMATIC"]
+
+
+def test_a_stroke_over_a_neighbour_in_the_same_layer_takes_its_voxels(host, tmp_path):
+    """Slicer announces the painted segment only."""
+    opened = Opened(host, tmp_path)
+    opened.session.case.candidate.GetSegmentation().CollapseBinaryLabelmaps()
+    opened.settle()
+    # Two rows of the spleen, and one row beside it.
+    opened.overwrite((slice(6, 7), slice(7, 10), slice(3, 8)))
+    assert opened.session.case.candidate.GetSegmentation().GetNumberOfLayers() == 1
+    assert opened.rows(opened.ui.segmentsTable) == [["liver", "15", "0", "SEMIAUTOMATIC"], ["spleen", "0", "10", "SEMIAUTOMATIC"]]
+    assert opened.panel.standing().words == "2 of 2 drawn, 2 edited"
 
 
 def test_undo_can_be_redone_after_the_voxels_were_counted(host, tmp_path):
@@ -190,6 +224,35 @@ def test_the_log_counts_keys_and_says_not_which(host, tmp_path):
     activity = [event.facts for event in log.events if event.kind == "activity"]
     assert any(facts.get("key", 0) >= 1 for facts in activity)
     assert all(set(facts) <= {"mouse", "wheel", "key", "tablet"} for facts in activity)
+
+
+def test_a_log_waits_for_the_reader_s_name(host, tmp_path):
+    opened = Opened(host, tmp_path)
+    opened.session.reader = ""
+    opened.log()
+    assert opened.ui.logLabel.text.startswith("Nothing is logged yet: enter your name")
+    assert opened.logs() == []
+    opened.session.reader = "Dr A"
+    host.process_events()
+    assert [log.header.reader for log in opened.logs()] == ["Dr A"]
+
+
+def test_time_in_another_program_is_idle(host, tmp_path):
+    from PySide6.QtCore import QEvent
+    from PySide6.QtWidgets import QApplication
+
+    opened = Opened(host, tmp_path)
+    opened.log()
+    QApplication.sendEvent(QApplication.instance(), QEvent(QEvent.ApplicationDeactivate))
+    opened.settle(1.2)
+    assert opened.ui.clockLabel.text.endswith("Idle now.")
+    QApplication.sendEvent(QApplication.instance(), QEvent(QEvent.ApplicationActivate))
+    opened.settle(1.2)
+    assert opened.ui.clockLabel.text.endswith("Active now.")
+    opened.log(False)
+    (log,) = opened.logs()
+    assert [event.facts["in_front"] for event in log.events if event.kind == "focus"] == [False, True]
+    assert times_of(log).total().idle > 0.5
 
 
 def test_a_pause_has_its_reason_and_an_edit_ends_it(host, tmp_path):
@@ -253,11 +316,7 @@ def test_another_reader_or_scene_begins_another_log_and_the_switch_is_kept(host,
 
 
 def test_after_cleanup_no_timer_filter_observer_or_toolbar_is_left(host, tmp_path):
-    from SegQCLib.panels import steps
-
     before = host.held()
-    # Alone: what another panel keeps would keep this one.
-    steps.STEPS = tuple(panel for panel in steps.STEPS if panel.UI == "EditingPanel.ui")
     opened = Opened(host, tmp_path)
     opened.log()
     opened.paint(ONE_MORE_ROW)

@@ -79,7 +79,8 @@ class EditingPanel(Panel):
         drawn = sum(change.voxels > 0 for change in changes.values())
         if self._log_fault or self._follower.problem:
             return Standing(Light.ATTENTION, _("logging has stopped") if self._log_fault else _("voxels cannot be counted"))
-        words = _("{drawn} of {count} segments drawn").format(drawn=drawn, count=len(changes))
+        edited = sum(provenance.edited for provenance in self._follower.provenances().values())
+        words = _("{drawn} of {count} drawn, {edited} edited").format(drawn=drawn, count=len(changes), edited=edited)
         if self._recorder is not None:
             paused = self._recorder.times.state is ReaderState.PAUSED
             words = _("{words}, paused").format(words=words) if paused else _("{words}, logged").format(words=words)
@@ -179,7 +180,8 @@ class EditingPanel(Panel):
         if paused != self._shown_paused:
             self._shown_paused = paused
             self.standingChanged()
-        self._showTimes()
+        if self._entered:
+            self._showTimes()
         self._showToolbar()
 
     def _folder(self):
@@ -189,7 +191,8 @@ class EditingPanel(Panel):
         """Begin, end or change the log with the switch, the case, the reader and the protocol."""
         session, case = self.session, self.session.case
         wanted = None
-        if self.ui.logCheckBox.checked and not self._log_fault and case is not None and case.volume and case.candidate:
+        ready = case is not None and case.volume is not None and case.candidate is not None and bool(session.reader)
+        if ready and self.ui.logCheckBox.checked and not self._log_fault:
             sha256 = None if session.protocol is None else session.protocol.sha256
             wanted = (session.case_name, session.reader, case.candidate.GetID(), sha256, str(session.records_folder))
         if wanted == self._logged:
@@ -238,6 +241,10 @@ class EditingPanel(Panel):
     def _logWords(self):
         if self._log_fault:
             return self._log_fault
+        if self.ui.logCheckBox.checked and not self.session.reader:
+            return _("Nothing is logged yet: enter your name in the first step, because a log says whose it is.")
+        if self.ui.logCheckBox.checked and self._recorder is None:
+            return _("Nothing is logged yet: there is no candidate to edit.")
         return _(
             "Logged are edits (which segment, which effect), the number of mouse, wheel, key and pen events, pauses, and when"
             " another program is in front: not which keys, and no images. The log stays on this computer."

@@ -9,6 +9,8 @@ from enum import StrEnum
 IDLE_AFTER_S = 30.0
 # Ticks are due once a second. Nothing at all for longer than this: the program was held up.
 LONGEST_SILENCE_S = 1.5
+# Longer than this nobody waits: the computer slept. On Windows the monotonic clock goes on meanwhile.
+LONGEST_WAIT_S = 600.0
 
 
 class Activity(StrEnum):
@@ -171,7 +173,7 @@ class EditTimes:
             self._add(self._context, Seconds(paused=elapsed))
         elif not self._in_front:
             self._add(self._context, Seconds(idle=elapsed))
-        elif elapsed > LONGEST_SILENCE_S:
+        elif LONGEST_SILENCE_S < elapsed <= LONGEST_WAIT_S:
             self._add(self._context, Seconds(wait=elapsed))
             return elapsed
         elif self._is_idle:

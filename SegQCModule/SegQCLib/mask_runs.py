@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,13 @@ class MaskRuns:
     def lengths(self) -> NDArray[np.int64]:
         return self.stops - self.starts
 
+    @cached_property
+    def ends(self) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+        """First and last index of each run along k, j and i."""
+        row, first = np.divmod(self.starts, self.shape[2])
+        k, j = np.divmod(row, self.shape[1])
+        return (k, k), (j, j), (first, first + self.lengths - 1)
+
     def select(self, wanted: NDArray[np.bool_]) -> MaskRuns:
         return MaskRuns(self.shape, self.starts[wanted], self.stops[wanted])
 
@@ -44,21 +52,16 @@ class MaskRuns:
 
     def areas(self, axis: int) -> NDArray[np.int64]:
         """Return the number of voxels in each plane across `axis`."""
-        k, j, i = self.shape
-        if axis == 2:
-            steps = np.bincount(self.starts % i, minlength=i + 1)
-            steps = steps - np.bincount((self.stops - 1) % i + 1, minlength=i + 1)
-            return np.cumsum(steps)[:i]
-        row = self.starts // i
-        plane = row // j if axis == 0 else row % j
-        return np.bincount(plane, self.lengths, minlength=k if axis == 0 else j).astype(np.int64)
+        first, last = self.ends[axis]
+        planes = self.shape[axis]
+        if axis < 2:
+            return np.bincount(first, self.lengths, minlength=planes).astype(np.int64)
+        steps = np.bincount(first, minlength=planes + 1) - np.bincount(last + 1, minlength=planes + 1)
+        return np.cumsum(steps)[:planes]
 
     def box(self) -> Box:
         """Return the bounding box; there must be at least one run."""
-        _, j, i = self.shape
-        row, first, last = self.starts // i, self.starts % i, (self.stops - 1) % i
-        parts = ((row // j, row // j), (row % j, row % j), (first, last))
-        return tuple(slice(int(low.min()), int(high.max()) + 1) for low, high in parts)
+        return tuple(slice(int(low.min()), int(high.max()) + 1) for low, high in self.ends)
 
     def boxes(self) -> Iterator[Box]:
         """Yield the box of each run."""
@@ -69,11 +72,8 @@ class MaskRuns:
 
     def distances_mm(self, box: Box, voxel_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the distance from the centres of each run's voxels to the nearest centre in a box of voxels, in mm."""
-        _, j, i = self.shape
-        row, first = self.starts // i, self.starts % i
-        ends = ((row // j, row // j), (row % j, row % j), (first, first + self.lengths - 1))
         squares = np.zeros(len(self.starts))
-        for (low, high), part, size_mm in zip(ends, box, voxel_mm, strict=True):
+        for (low, high), part, size_mm in zip(self.ends, box, voxel_mm, strict=True):
             apart = np.maximum(np.maximum(low - (part.stop - 1), part.start - high), 0)
             squares += (apart * size_mm) ** 2
         return np.sqrt(squares)

@@ -136,10 +136,8 @@ def _find(shape: SegmentShape, limit: Range) -> ShapeErrors:
 
 def _at_border(shape: SegmentShape, runs: MaskRuns) -> NDArray[np.bool_]:
     """Return which runs reach the border of the image on any side."""
-    _, j, i = runs.shape
-    ends = ((runs.starts // i // j,) * 2, (runs.starts // i % j,) * 2, (runs.starts % i, (runs.stops - 1) % i))
     found = np.zeros(len(runs.starts), bool)
-    for axis, (first, last) in enumerate(ends):
+    for axis, (first, last) in enumerate(runs.ends):
         if shape.planes_to_border(axis, last=False) == 0:
             found |= first == 1
         if shape.planes_to_border(axis, last=True) == 0:

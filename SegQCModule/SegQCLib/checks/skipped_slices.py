@@ -68,8 +68,10 @@ def _gaps(planes: NDArray[np.bool_], axis: int) -> Iterator[Gap]:
         if thinner >= _BODY_PLANES and gap.planes > thinner:
             continue
         if axis > 0:
+            if gap.planes > _CROSS_PLANES:
+                continue
             parts = np.count_nonzero(planes[: before + 1]), np.count_nonzero(planes[after:])
-            if gap.planes > _CROSS_PLANES or min(parts) < _CROSS_PART * sum(parts):
+            if min(parts) < _CROSS_PART * sum(parts):
                 continue
         if _continues(planes, before, after):
             yield gap

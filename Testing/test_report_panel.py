@@ -12,15 +12,29 @@ from slicer_host import a_host, needs_host
 pytestmark = needs_host
 
 
+@pytest.fixture(scope="module")
+def opened():
+    """One host for all: opening eight panels takes longer than a test."""
+    with a_host() as host:
+        host.open("SegQCModule")
+        yield host
+
+
 @pytest.fixture
-def host():
-    with a_host() as opened:
-        yield opened
+def host(opened):
+    import slicer
+
+    slicer.mrmlScene.Clear()
+    opened.displays.clear()
+    opened.process_events()
+    return opened
 
 
 @pytest.fixture
 def widget(host):
-    return host.open("SegQCModule")
+    import slicer
+
+    return slicer.modules.SegQCModuleWidget
 
 
 @pytest.fixture

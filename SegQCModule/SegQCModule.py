@@ -106,6 +106,7 @@ class SegQCModuleLogic(ScriptedLoadableModuleLogic):
         from SegQCLib.mrml.volume import add_volume
         from SegQCLib.panels.case_parameters import CaseParameters
         from SegQCLib.phantom import NAME, PROTOCOL_ID, phantom_case
+        from SegQCLib.voxel_hash import voxels_sha256
 
         case = phantom_case()
         chosen = CaseParameters(self.getParameterNode())
@@ -113,7 +114,7 @@ class SegQCModuleLogic(ScriptedLoadableModuleLogic):
         volume_node.CreateDefaultDisplayNodes()
         (reference,) = case.references
         reference_node = add_segmentation(slicer.mrmlScene, reference, volume_node, reference.name)
-        draft_node = add_draft(slicer.mrmlScene, case.draft, volume_node, case.draft.name)
+        draft_node = add_draft(slicer.mrmlScene, case.draft, volume_node, case.draft.name, voxels_sha256(case.draft))
         candidate_node = add_candidate(slicer.mrmlScene, case.candidate, draft_node, volume_node, case.candidate.name)
         for node in (reference_node, draft_node):
             node.SetDisplayVisibility(False)

@@ -1,0 +1,230 @@
+"""A case's whole way through SegQC's panels, in Slicer, on the simulated case. Nothing is downloaded.
+
+With SEGQC_PICTURES=folder a picture of Slicer's window is saved after each step.
+"""
+
+import os
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import qt
+import slicer
+import vtk
+from vtk.util.numpy_support import vtk_to_numpy
+
+LONGEST_S = 120
+SETTINGS = ("SegQC/Reader", "SegQC/RecordsFolder", "SegQC/LogEditing", "SegQC/IdleAfterSeconds")
+
+
+class SegQCWholePathTest(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+        for name in SETTINGS:
+            self.addCleanup(qt.QSettings().setValue, name, qt.QSettings().value(name))
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        if slicer.util.mainWindow() is not None:
+            slicer.util.selectModule("SegQCModule")
+        self.widget = slicer.modules.segqcmodule.widgetRepresentation().self()
+        self.widget.enter()
+        self.addCleanup(self.widget.exit)
+        self.session = self.widget.session
+        self.session.reader = "Reader 1"
+        self.session.records_folder = self.folder / "records"
+
+    def test_a_case_from_the_protocol_to_the_report_and_back_from_a_bundle(self):
+        self.case_is_chosen()
+        self.gate_holds_the_window()
+        self.artifacts_are_rated()
+        self.candidate_is_started_from_the_draft()
+        self.edits_are_followed_and_logged()
+        self.findings_are_repaired_and_kept()
+        record = self.report_is_made()
+        self.everything_comes_back_from_a_bundle(record)
+
+    def case_is_chosen(self):
+        from SegQCModule import SegQCModuleLogic
+
+        case = SegQCModuleLogic().loadSimulatedCase()
+        slicer.mrmlScene.RemoveNode(case.candidate)
+        self.assertIsNone(self.session.case.candidate)
+        self.assertEqual(self.session.protocol.protocol.id, "ct-abdomen-portal-venous")
+        self.picture("case", "CasePanel")
+
+    def gate_holds_the_window(self):
+        gate = self.panel("GatePanel")
+        self.wait(lambda: gate.ui.checksTable.rowCount > 10)
+        rule = self.session.protocol.protocol.windows[0]
+        display = self.session.case.volume.GetScalarVolumeDisplayNode()
+        gate.ui.applyButton.click()
+        self.assertEqual((display.GetWindow(), display.GetLevel()), (rule.apply_window, rule.apply_level))
+        gate.ui.holdCheckBox.setChecked(True)
+        display.SetWindowLevel(2000, 500)
+        self.assertIn(display.GetWindow(), rule.window)
+        self.assertIn(display.GetLevel(), rule.level)
+        self.wait(lambda: gate.ui.deviationsTable.rowCount == 1)
+        gate.ui.lookAwayButton.click()
+        display.SetWindowLevel(2000, 500)
+        self.assertEqual(display.GetWindow(), 2000)
+        self.assertTrue(self.session.looking_away)
+        gate.ui.lookAwayButton.click()
+        self.assertIn(display.GetWindow(), rule.window)
+        self.assertFalse(self.session.looking_away)
+        gate.ui.orientButton.click()
+        self.picture("gate", "GatePanel")
+
+    def artifacts_are_rated(self):
+        artifacts = self.panel("ArtifactsPanel")
+        ratings = self.session.protocol.protocol.ratings
+        for row in range(len(ratings)):
+            artifacts.ui.ratingsTable.setCurrentCell(row, 0)
+            artifacts.onDigit(4 if row else 5)
+        self.assertIn(f"{len(ratings)} of {len(ratings)}", artifacts.standing().words)
+        self.picture("artifacts", "ArtifactsPanel")
+
+    def candidate_is_started_from_the_draft(self):
+        draft = self.panel("DraftPanel")
+        self.assertTrue(draft.ui.candidateButton.enabled)
+        draft.ui.candidateButton.click()
+        self.wait(lambda: self.session.case.candidate is not None)
+        self.assertIsNot(self.session.case.candidate, self.session.case.draft)
+        self.assertEqual(self.algorithm_type("liver"), "AUTOMATIC")
+        self.picture("draft", "DraftPanel")
+
+    def edits_are_followed_and_logged(self):
+        from SegQCLib.readers.edit_log import read_log
+
+        editing = self.panel("EditingPanel")
+        editing.ui.logCheckBox.setChecked(True)
+        self.wait(lambda: editing.ui.segmentsTable.rowCount == 5)
+        self.paint("liver", ((20, 22), (74, 84), (86, 96)))
+        self.wait(lambda: self.algorithm_type("liver") == "SEMIAUTOMATIC")
+        self.assertEqual(self.algorithm_type("spleen"), "AUTOMATIC")
+        self.picture("editing", "EditingPanel")
+        editing.ui.logCheckBox.setChecked(False)
+        (path,) = (self.folder / "records").rglob("*.jsonl")
+        kinds = [event.kind for event in read_log(path).events]
+        self.assertIn("edit", kinds)
+
+    def findings_are_repaired_and_kept(self):
+        findings = self.panel("FindingsPanel")
+        findings.ui.lookButton.click()
+        self.wait(lambda: findings.ui.findingsTable.rowCount >= 3)
+        self.picture("findings", "FindingsPanel")
+        before = findings.ui.findingsTable.rowCount
+        self.select_finding(findings, "island")
+        findings.ui.repairButton.click()
+        self.wait(lambda: findings.ui.findingsTable.rowCount == before - 1)
+        findings.ui.undoButton.click()
+        self.wait(lambda: findings.ui.findingsTable.rowCount == before)
+        self.select_finding(findings, "island")
+        findings.ui.repairButton.click()
+        self.wait(lambda: findings.ui.findingsTable.rowCount == before - 1)
+        self.select_finding(findings, "hole")
+        findings.ui.reasonEdit.setText("Necrosis, left out on purpose")
+        findings.ui.keepButton.click()
+        self.assertIn("1 kept", findings.standing().words)
+        self.picture("findings-repaired", "FindingsPanel")
+
+    def report_is_made(self):
+        from SegQCLib.mrml.record_node import read_record
+
+        report = self.panel("ReportPanel")
+        report.ui.evaluateButton.click()
+        self.wait(lambda: read_record(self.session.case.candidate) is not None and not report.ui.cancelButton.visible)
+        record = read_record(self.session.case.candidate)
+        self.assertEqual(len(record.ratings), len(self.session.protocol.protocol.ratings))
+        self.assertEqual([f.check for f in record.findings if f.kept], ["holes"])
+        self.picture("report", "ReportPanel")
+        self.paint("liver", ((22, 23), (78, 80), (90, 97)))
+        self.wait(lambda: "outdated" in report.standing().words)
+        report.ui.evaluateButton.click()
+        self.wait(lambda: read_record(self.session.case.candidate) != record)
+        return read_record(self.session.case.candidate)
+
+    def everything_comes_back_from_a_bundle(self, record):
+        from SegQCLib.mrml.ratings_node import read_ratings
+        from SegQCLib.mrml.record_node import is_outdated, read_record
+
+        ratings = read_ratings(self.session.case.volume)
+        path = str(self.folder / "case.mrb")
+        slicer.util.saveScene(path)
+        slicer.mrmlScene.Clear()
+        self.assertIsNone(self.session.case.candidate)
+        slicer.util.loadScene(path)
+        self.wait(lambda: self.session.case.candidate is not None)
+        self.assertEqual(read_record(self.session.case.candidate), record)
+        self.assertFalse(is_outdated(self.session.case.candidate))
+        self.assertEqual(read_ratings(self.session.case.volume), ratings)
+        self.assertEqual(self.algorithm_type("liver"), "SEMIAUTOMATIC")
+        self.picture("bundle", "ReportPanel")
+
+    # What a reader does
+
+    def panel(self, name):
+        return next(panel for panel in self.widget.column.panels if type(panel).__name__ == name)
+
+    def select_finding(self, findings, word):
+        table = findings.ui.findingsTable
+        for row in range(table.rowCount):
+            if any(word in table.item(row, column).text().lower() for column in range(table.columnCount)):
+                table.setCurrentCell(row, 0)
+                return
+        self.fail(f"No finding says {word!r}.")
+
+    def paint(self, segment_id, box):
+        """Add the voxels of a half-open box (k, j, i) to a segment, as one stroke of the Segment Editor does."""
+        editor_node = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
+        if editor_node is None:
+            editor_node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+            editor_node.SetSingletonTag("SegmentEditor")
+            editor_node.UnRegister(None)
+            editor_node = slicer.mrmlScene.AddNode(editor_node)
+        editor_node.SetAndObserveSegmentationNode(self.session.case.candidate)
+        editor_node.SetAndObserveSourceVolumeNode(self.session.case.volume)
+        editor_node.SetSelectedSegmentID(segment_id)
+        logic = slicer.vtkSlicerSegmentEditorLogic()
+        logic.SetMRMLScene(slicer.mrmlScene)
+        logic.SetSegmentEditorNode(editor_node)
+        logic.SetSourceRepresentationToBinaryLabelMap()
+        logic.UpdateReferenceGeometryImage()
+        logic.ResetModifierLabelmapToDefault()
+        image = logic.GetModifierLabelmap()
+        voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+        voxels[tuple(slice(*edges) for edges in box)] = 1
+        logic.ModifySegmentByLabelmap(
+            self.session.case.candidate, segment_id, image, logic.ModificationModeAdd, False, False
+        )
+        logic.SetSegmentEditorNode(None)
+        self.wait(lambda: True)
+
+    def algorithm_type(self, segment_id):
+        text = vtk.reference("")
+        self.session.case.candidate.GetSegmentation().GetSegment(segment_id).GetTag("DICOM.SegmentAlgorithmType", text)
+        return str(text)
+
+    def wait(self, finished):
+        """Let Slicer go on until something is so."""
+        end = time.monotonic() + LONGEST_S
+        slicer.app.processEvents()
+        while not finished():
+            self.assertLess(time.monotonic(), end, "Waited in vain.")
+            slicer.app.processEvents()
+
+    def picture(self, name, panel):
+        number = self.widget.column.panels.index(self.panel(panel))
+        self.widget.column.open(number)
+        slicer.app.processEvents()
+        folder = os.environ.get("SEGQC_PICTURES")
+        if folder and slicer.util.mainWindow() is not None:
+            for _ in range(20):
+                slicer.app.processEvents()
+                time.sleep(0.02)
+            slicer.util.mainWindow().grab().save(str(Path(folder) / f"{name}.png"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -5,6 +5,7 @@ import pydicom
 import pytest
 
 from dicom_series import write_series
+from SegQCLib.dicom.series import read_series, read_series_headers
 from SegQCLib.errors import BadDataError
 from SegQCLib.images import read_image
 
@@ -216,3 +217,11 @@ def test_a_series_without_optional_headers_says_nothing_about_them(shared_data):
     assert acquisition.convolution_kernel == ()
     assert acquisition.window_levels == ()
     assert acquisition.contrast_agent is None
+
+
+def test_headers_alone_say_the_same_as_the_whole_series(tmp_path):
+    paths = write_series(tmp_path, [0, 2, 6, 8])
+    whole, headers = read_series(tmp_path), read_series_headers(paths[2])
+    assert headers.array is None
+    assert (headers.geometry, headers.acquisition) == (whole.geometry, whole.acquisition)
+    assert np.array_equal(headers.slice_origins_lps_mm, whole.slice_origins_lps_mm)

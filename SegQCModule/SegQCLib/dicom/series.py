@@ -45,7 +45,30 @@ def read_series(path: Path) -> Volume:
         object, or pixel data that cannot be decoded.
     """
     folder = path if path.is_dir() else path.parent
-    slices, ignored = _image_headers(folder)
+    series, ordered, ignored = _read_headers(path)
+    return replace(
+        series,
+        array=_pixels(ordered),
+        source=FileSource(str(path), sha256_of_files((s.path for s in ordered), folder)),
+        findings=_findings(ignored if path.is_dir() else []),
+    )
+
+
+def read_series_headers(path: Path) -> Volume:
+    """Return the grid and the header facts of a series as `read_series` does, without its voxel values (`array` is None).
+
+    Raises
+    ------
+    BadDataError
+        As `read_series`, but for pixel data, which is not read.
+    """
+    series, _ordered, _ignored = _read_headers(path)
+    return series
+
+
+def _read_headers(path: Path) -> tuple[Volume, list[_Slice], list[str]]:
+    """Return the series without voxel values, its slices by position, and the names of the folder's other files."""
+    slices, ignored = _image_headers(path if path.is_dir() else path.parent)
     if path.is_file():
         slices = _series_of(path, slices)
     elif not slices:
@@ -56,20 +79,14 @@ def read_series(path: Path) -> Volume:
     ordered, positions, duplicates = _sorted_by_position(path, slices)
     geometry, tilt_deg = _grid(ordered, positions)
     origins = np.array([_vector(s.header.ImagePositionPatient) for s in ordered])
-    return Volume(
-        array=_pixels(ordered),
-        geometry=geometry,
-        acquisition=replace(
-            _acquisition([s.header for s in ordered]),
-            slice_positions_mm=tuple(float(round(position, 4)) for position in positions),
-            duplicate_positions_mm=tuple(round(position, 4) for position in duplicates),
-            slice_displacement_mm=slice_displacement_mm(geometry, origins),
-            stack_tilt_deg=tilt_deg,
-        ),
-        source=FileSource(str(path), sha256_of_files((s.path for s in ordered), folder)),
-        findings=_findings(ignored if path.is_dir() else []),
-        slice_origins_lps_mm=origins,
+    acquisition = replace(
+        _acquisition([s.header for s in ordered]),
+        slice_positions_mm=tuple(float(round(position, 4)) for position in positions),
+        duplicate_positions_mm=tuple(round(position, 4) for position in duplicates),
+        slice_displacement_mm=slice_displacement_mm(geometry, origins),
+        stack_tilt_deg=tilt_deg,
     )
+    return Volume(None, geometry, acquisition, slice_origins_lps_mm=origins), ordered, ignored
 
 
 def _header_without_preamble(path: Path, start: bytes) -> Dataset | None:

@@ -10,7 +10,7 @@ import numpy as np
 from slicer import vtkMRMLScalarVolumeNode
 
 from SegQCLib.case import Volume
-from SegQCLib.dicom.series import read_series
+from SegQCLib.dicom.series import read_series_headers
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reorder_axes
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, keep_acquisition, volume_geometry
@@ -32,7 +32,7 @@ def series_file(node: vtkMRMLScalarVolumeNode, database) -> Path | None:
 
 
 def keep_series_acquisition(node: vtkMRMLScalarVolumeNode, series: Volume) -> None:
-    """Keep the header facts of the series, as `read_series` gives it, with the node that was loaded from it."""
+    """Keep the header facts of the series, as `read_series_headers` gives it, with the node that was loaded from it."""
     keep_acquisition(node, _for_grid(series, volume_geometry(node)))
 
 
@@ -50,7 +50,7 @@ def keep_database_acquisition(node: vtkMRMLScalarVolumeNode, database) -> None:
     if path is None:
         return
     try:
-        series = read_series(path)
+        series = read_series_headers(path)
     except BadDataError:
         logging.warning("SegQC evaluates %s without its DICOM headers.", node.GetName(), exc_info=True)
         return

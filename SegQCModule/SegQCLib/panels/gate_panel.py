@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 
 from SegQCLib.case import Acquisition
 from SegQCLib.checks import why
-from SegQCLib.dicom.series import read_series
+from SegQCLib.dicom.series import read_series_headers
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.gate import Origin, gate_status, image_findings, origins_of, reading_plane, with_window_of
@@ -393,7 +393,7 @@ class GatePanel(Panel):
 
 
 def _read_series(path, _progress):
-    return read_series(path)
+    return read_series_headers(path)
 
 
 def _told(error):

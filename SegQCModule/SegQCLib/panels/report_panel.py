@@ -12,7 +12,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SegQCLib.dicom.series import read_series
+from SegQCLib.dicom.series import read_series_headers
 from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import evaluate_prepared
 from SegQCLib.file_name import file_name
@@ -512,7 +512,7 @@ class ReportPanel(Panel):
 
 def _read_headers(path, progress):
     progress("Reading the DICOM headers", 0.0)
-    return read_series(path)
+    return read_series_headers(path)
 
 
 def _prepared(protocol, make, progress):

@@ -22,9 +22,11 @@ from slicer_host import OBSTACLE, a_host  # noqa: E402 - after the platform is c
 if OBSTACLE is not None:
     sys.exit(f"{OBSTACLE}: pip install --editable '.[test]' brings the Python packages.")
 with a_host(allow_errors=True) as host:
-    if not asked.empty:
-        host.load_sample_case()
-    host.open("SegQCModule")
+    nodes = None if asked.empty else host.load_sample_case()
+    widget = host.open("SegQCModule")
+    if nodes is not None:
+        widget.session.case.volume, widget.session.case.candidate = nodes
+        host.process_events()
     if asked.screenshot is not None:
         host.screenshot(asked.screenshot)
     else:

@@ -128,7 +128,7 @@ class qMRMLSegmentEditorWidget(QWidget):
             if add
             else slicer.vtkSlicerSegmentEditorLogic.ModificationModeRemove
         )
-        self._logic.ModifySegmentByLabelmap(segmentation, self.currentSegmentID(), modifier, mode, False, True)
+        self._logic.ModifySegmentByLabelmap(segmentation, self.currentSegmentID(), modifier, mode, False, False)
 
 
 class SegmentEditorWidget:

@@ -139,6 +139,17 @@ def test_work_kept_automatically_is_taken_up_only_until_it_is_saved(entry, tmp_p
     assert opened(entry, tmp_path).origin is CandidateOrigin.SAVED
 
 
+def test_work_kept_while_an_older_state_is_being_saved_stays(tmp_path, monkeypatch):
+    from SegQCLib import case_files
+
+    def keep_meanwhile(path):
+        autosave_candidate(tmp_path, a_drawing(4), None)
+
+    monkeypatch.setattr(case_files, "_keep_version", keep_meanwhile)
+    save_candidate(tmp_path, a_drawing(3), None)
+    assert voxels_of(tmp_path / AUTOSAVE) == 4
+
+
 def test_damaged_work_is_passed_over_and_named(entry, tmp_path):
     folder = reader_folder(tmp_path / "records", "p1", "Anna")
     save_candidate(folder, a_drawing(3), None)

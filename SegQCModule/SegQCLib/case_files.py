@@ -278,7 +278,7 @@ def _write_texts(folder: Path, texts: Mapping[str, str | None]) -> None:
 
 
 def save_candidate(folder: Path, segmentation: NrrdSegmentation, image_sha256: str | None) -> Path:
-    """Save the candidate in the reader's folder and return its path; the work kept automatically is then no longer needed.
+    """Save the candidate in the reader's folder and return its path; work kept automatically before is then no longer needed.
 
     The file before is moved to `versions`, of which the newest ten stay. Whatever happens on the way, a complete
     candidate.seg.nrrd, the earlier or the new one, is there at every moment.
@@ -288,10 +288,17 @@ def save_candidate(folder: Path, segmentation: NrrdSegmentation, image_sha256: s
     BadDataError
         If the folder cannot be written to or the disk is full; what was there before is unchanged.
     """
-    path = folder / CANDIDATE
+    path, kept = folder / CANDIDATE, folder / AUTOSAVE
+    kept_before = _changed_ns(kept)
     _write(path, segmentation, image_sha256, _keep_version)
-    (folder / AUTOSAVE).unlink(missing_ok=True)
+    # The program may have been closed, and newer work kept, while this was written.
+    if _changed_ns(kept) == kept_before:
+        kept.unlink(missing_ok=True)
     return path
+
+
+def _changed_ns(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.is_file() else None
 
 
 def autosave_candidate(folder: Path, segmentation: NrrdSegmentation, image_sha256: str | None) -> Path:

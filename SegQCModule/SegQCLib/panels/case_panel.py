@@ -395,15 +395,24 @@ class CasePanel(Panel):
         self._saveThen(partial(self._showCase, *loaded))
 
     def _showCase(self, opened, progress):
-        self._leaveCase()
-        self._progress = progress
-        self._open = OpenCase(slicer.mrmlScene, opened)
-        nodes, case = self._open.nodes, self.session.case
+        case = self.session.case
+        if case is None:
+            return
+        try:
+            shown = OpenCase(slicer.mrmlScene, opened)
+        except BadDataError as error:
+            self._onFailed(error)
+            return
+        # The case before stays until its successor is there.
+        left, self._open, self._progress = self._open, shown, progress
+        nodes = shown.nodes
         self.session.worklist_case = opened.entry.case
         with slicer.util.NodeModify(case.parameterNode):
             case.volume, case.candidate, case.reference, case.draft = nodes.volume, nodes.candidate, nodes.reference, nodes.draft
             if opened.entry.protocol is not None:
                 case.protocol = opened.entry.protocol
+        if left is not None:
+            left.remove()
         if slicer.app.layoutManager() is not None:
             slicer.util.resetSliceViews()
         self._autosave_timer.start()
@@ -451,6 +460,8 @@ class CasePanel(Panel):
 
     def _onDone(self, progress):
         self._progress = progress
+        if self._open is None:
+            return
         entry = self._open.opened.entry
         self.session.write_event("case_finished", case=entry.case)
         number = self._worklist.number(entry.case)
@@ -480,6 +491,9 @@ class CasePanel(Panel):
             return None
 
     def _onWorkSaved(self, copy, then, _nothing):
+        if self._open is None:
+            # The scene was closed meanwhile.
+            return
         self._open.mark_saved(copy)
         self.session.write_event("case_saved", case=self._open.opened.entry.case)
         self._saveThen(then)

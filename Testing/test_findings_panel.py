@@ -196,9 +196,19 @@ def test_a_repair_says_what_it_will_do_and_what_it_did_and_changes_only_its_plac
     np.testing.assert_array_equal(findings.mask(LIVER), expected)
     np.testing.assert_array_equal(findings.mask(SPLEEN), spleen)
     assert findings.of("liver") == [("Hole", "6 mm³"), ("Island", "2 mm³")]
-    assert findings.ui.repairLabel.text.startswith("Repaired liver: 2 voxels removed; 0.80 ml before, 0.80 ml now.")
+    assert findings.ui.repairLabel.text == "Repaired liver: 2 voxels removed; 0.80 ml before, 0.80 ml now."
     (facts,) = findings.facts("finding_repaired")
     assert (facts["segment"], facts["repair"], facts["removed_voxels"], facts["added_voxels"]) == ("liver", "remove_islands", 2, 0)
+
+
+def test_after_a_repair_none_is_selected_and_the_next_one_is_that_after_it(findings):
+    findings.look()
+    findings.select("liver", "Hole", "6 mm³")
+    findings.host.click(findings.ui.repairButton)
+    assert findings.current() is None
+    assert not findings.ui.repairButton.enabled
+    findings.host.key(findings.table, "Alt+Down")
+    assert findings.current() == ("liver", "Island", "4 mm³")
 
 
 def test_a_repair_is_undone_until_something_else_is_edited(findings):
@@ -209,9 +219,8 @@ def test_a_repair_is_undone_until_something_else_is_edited(findings):
     assert findings.of("liver") == [("Island", "4 mm³"), ("Island", "2 mm³")]
     findings.host.click(findings.ui.undoButton)
     np.testing.assert_array_equal(findings.mask(LIVER), before)
-    assert ("Hole", "6 mm³") in findings.of("liver")
+    assert findings.current() == ("liver", "Hole", "6 mm³")
     assert not findings.ui.undoButton.enabled
-    findings.select("liver", "Hole", "6 mm³")
     findings.host.click(findings.ui.repairButton)
     assert findings.ui.undoButton.enabled
     findings.host.paint(findings.candidate, SPLEEN, [(3, 6, 24)])

@@ -60,7 +60,8 @@ class FindingsPanel(Panel):
         self._done = ""  # what the last repair did
         self._record_stamp = None
         self._own_edit = None  # id of the segment that a repair or its undo has just changed
-        self._repaired = None  # id of the segment whose repair can be undone
+        self._repaired = None  # the finding whose repair can be undone
+        self._place = 0  # row from which the next finding counts while none is selected
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self.onRecheck)
@@ -134,6 +135,7 @@ class FindingsPanel(Panel):
             self._pending, self._edited, self._edited_unknown = {}, {}, False
             self._repaired = self._own_edit = None
             self._message = self._done = ""
+            self._place = 0
             self._record_stamp = None
             self._takeRecord()
         self._showState()
@@ -228,7 +230,7 @@ class FindingsPanel(Panel):
         self.session.write_event(
             "technical_look", errors=len(errors), failures=sum(error.finding.status is Status.FAIL for error in errors)
         )
-        self._fill(self._rowOf(shown, -1))
+        self._fill(self._rowOf(shown))
         self._showState()
 
     def onFailed(self, error):
@@ -300,8 +302,8 @@ class FindingsPanel(Panel):
         self._timer.setInterval(delay_ms)
         self._timer.start()
 
-    def _checkAgain(self, segment_id):
-        """Replace the errors of one segment by those that it has now."""
+    def _checkAgain(self, segment_id, shown=None):
+        """Replace the errors of one segment by those that it has now; `shown` (else the present one) stays selected."""
         case = self.session.case
         try:
             image = volume_from_node(case.volume)
@@ -313,10 +315,13 @@ class FindingsPanel(Panel):
             # Resampling a whole image would make the window wait.
             self.onLook()
             return
-        shown, row = self._currentError(), self.ui.findingsTable.currentRow()
+        shown = shown or self._currentError()
+        if shown is not None and self.ui.findingsTable.currentRow() >= 0:
+            self._place = self.ui.findingsTable.currentRow()
         again = look_again(self._errors, Case(image, part), segment_id, self.session.protocol.protocol)
         self._errors = self._marked(again)
-        self._fill(self._rowOf(shown, min(row, len(self._errors) - 1)))
+        # Where it is gone, none is selected: Repair must not act on a finding that the reader has not seen.
+        self._fill(self._rowOf(shown))
         self.session.write_event(
             "segment_checked_again",
             segment_id=segment_id,
@@ -334,14 +339,14 @@ class FindingsPanel(Panel):
         row = self.ui.findingsTable.currentRow()
         return self._errors[row] if self._errors is not None and 0 <= row < len(self._errors) else None
 
-    def _rowOf(self, error, otherwise):
-        """Return the row of the same finding in the present list."""
+    def _rowOf(self, error):
+        """Return the row of the same finding in the present list, -1 if it is not there."""
         if error is not None:
             for row, other in enumerate(self._errors):
                 same = (other.finding.check, other.segment_ids) == (error.finding.check, error.segment_ids)
                 if same and other.finding.location_lps_mm == error.finding.location_lps_mm:
                     return row
-        return otherwise
+        return -1
 
     def _fill(self, row):
         """Show the list with a row selected (-1: none); the slices stay where they are."""
@@ -403,7 +408,8 @@ class FindingsPanel(Panel):
 
     def _step(self, direction):
         """Go to the next finding that is not kept."""
-        row = self.ui.findingsTable.currentRow() + direction
+        row = self.ui.findingsTable.currentRow()
+        row = row + direction if row >= 0 else self._place - (direction < 0)
         while 0 <= row < len(self._errors or ()):
             if self._errors[row].finding.kept is None:
                 self.ui.findingsTable.setCurrentCell(row, _SEGMENT)
@@ -450,7 +456,7 @@ class FindingsPanel(Panel):
         proposed = _repair_words(error) if error is not None and error.finding.repair is not None else ""
         self.ui.repairButton.enabled = bool(proposed) and error.finding.kept is None
         self.ui.repairButton.setToolTip(proposed or _("There is no automatic repair of this finding."))
-        text = "\n".join(line for line in (self._done, proposed) if line)
+        text = proposed or self._done
         self.ui.repairLabel.setText(text)
         self.ui.repairLabel.setVisible(bool(text))
         self.ui.undoButton.enabled = self._repaired is not None
@@ -490,7 +496,7 @@ class FindingsPanel(Panel):
             self._done = str(fault)
             self._showRow()
             return
-        self._repaired = None if editor is None else segment_id
+        self._repaired = None if editor is None else error
         self._done = _change_words(finding.segment, planned)
         self.session.write_event(
             "finding_repaired",
@@ -508,14 +514,15 @@ class FindingsPanel(Panel):
 
     def onUndo(self, _checked=False):
         """Undo the repair, as the Segment Editor does."""
-        editor, segment_id = self._editor(), self._repaired
-        if editor is None or segment_id is None:
+        editor, repaired = self._editor(), self._repaired
+        if editor is None or repaired is None:
             return
+        segment_id = repaired.segment_ids[0]
         self._repaired, self._own_edit = None, segment_id
         editor.undo()
         self._done = _("The repair was undone.")
         self.session.write_event("repair_undone", segment_id=segment_id)
-        self._checkAgain(segment_id)
+        self._checkAgain(segment_id, repaired)
 
     def _editor(self):
         """Return the Segment Editor on the candidate, or None where Slicer runs without it."""

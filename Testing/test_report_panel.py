@@ -135,11 +135,22 @@ def test_an_edit_outdates_the_verdict_until_the_next_evaluation(host, panel, cas
     assert panel.standing().words == "outdated (Review)"
     assert panel.standing().is_open
     assert panel.ui.verdictLabel.text == "Review (outdated)"
-    assert "edited after this verdict" in panel.ui.outdatedLabel.text
+    assert "evaluate again" in panel.ui.outdatedLabel.text
     assert not panel.ui.saveJsonButton.enabled
     evaluate(host, panel)
     assert panel.standing().words == "Review"
     assert panel.ui.saveJsonButton.enabled
+
+
+def test_what_another_panel_notes_of_the_record_is_shown_at_once(host, panel, case):
+    from SegQCLib.mrml.record_node import mark_outdated
+
+    evaluate(host, panel)
+    mark_outdated(case.candidate)
+    assert panel.ui.verdictLabel.text == "Review (outdated)"
+    case.candidate = None
+    host.process_events()
+    assert (panel.ui.verdictLabel.text, panel.standing().words) == ("Not evaluated", "choose the candidate")
 
 
 def test_an_edit_during_the_evaluation_outdates_its_verdict(host, panel, case):

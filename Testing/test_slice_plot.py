@@ -53,7 +53,7 @@ def test_arrow_keys_go_from_slice_to_slice_and_stop_at_the_ends(plot, chosen):
 
 def test_the_chosen_slice_is_told_with_its_number_and_its_value(plot):
     plot.choose(3)
-    assert plot.words() == "Slice k = 9: Dice 0.25"
+    assert plot.words() == "Slice k = 9: Dice 0.250"
 
 
 def test_a_click_chooses_the_nearest_slice(plot, chosen):

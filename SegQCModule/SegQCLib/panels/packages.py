@@ -33,7 +33,7 @@ def _ask_and_install(requirement: str) -> None:
         from slicer import packaging
     except ImportError:
         # Slicer 5.10 installs without asking.
-        question = _("The HTML report needs the Python package {package}. Download and install it?").format(package=requirement)
+        question = _("SegQC needs the Python package {package} for this. Download and install it?").format(package=requirement)
         if slicer.util.confirmOkCancelDisplay(question):
             slicer.util.pip_install(requirement)
     else:

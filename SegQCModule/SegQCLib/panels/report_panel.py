@@ -10,6 +10,7 @@ from subprocess import CalledProcessError
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from SegQCLib.dicom.series import read_series_headers
@@ -64,6 +65,7 @@ class ReportPanel(Panel):
         self._rows = ()
         self._agreement = None
         self._report_path = None
+        self._shown_staleness = ""
         self._unwritten = []  # what is still to be written of the last evaluation
         self._plot = SlicePlot(self.onSliceChosen)
         self.ui.plotFrame.layout().addWidget(self._plot)
@@ -147,9 +149,13 @@ class ReportPanel(Panel):
 
     def onEdit(self, _change):
         self._edited = True
-        if self._work is None:
+        self.onRecordModified()
+
+    def onRecordModified(self, _caller=None, _event=None):
+        """Follow what is noted of the record: an edit outdates it, and so does a rating that is changed."""
+        if self._work is None and self._staleness() != self._shown_staleness:
             self._message = ""
-        self._showStanding()
+            self._showStanding()
 
     def onEvaluate(self, _checked=False):
         """Evaluate what is chosen, in the background; headers that the scene does not hold yet are read first."""
@@ -198,8 +204,8 @@ class ReportPanel(Panel):
         elif self._work is not None:
             self._work = None
             self._prepared, self._record = prepared, record
-            self._text = self.session.case.candidate.GetNodeReference(RECORD_ROLE).GetText()
             self._message, self._report_path = "", None
+            self._text = self._followRecord().GetText()
             self._fill()
             self._showStanding()
 
@@ -281,7 +287,7 @@ class ReportPanel(Panel):
         if case is None or case.candidate is None or record is None:
             return ""
         if is_outdated(case.candidate):
-            return _("The candidate was edited after this verdict: evaluate again.")
+            return _("The candidate was edited, or rated otherwise, after this verdict: evaluate again.")
         if protocol is not None and record.protocol.sha256 != protocol.sha256:
             return _("This verdict is by {title}, version {version}: evaluate again by the chosen protocol.").format(
                 title=record.protocol.title, version=record.protocol.version
@@ -296,22 +302,32 @@ class ReportPanel(Panel):
 
     def showRecord(self):
         """Show the record that the scene holds for the chosen candidate."""
-        candidate = None if self.session.case is None else self.session.case.candidate
-        node = candidate and candidate.GetNodeReference(RECORD_ROLE)
+        node = self._followRecord()
         text = node.GetText() if node else ""
         if text != self._text:
             self._text, self._prepared = text, None
             try:
-                self._record = read_record(candidate) if node else None
+                self._record = read_record(self.session.case.candidate) if node else None
             except BadDataError as error:
                 self._record = None
                 self._message = str(error)
             self._fill()
         self._showStanding()
 
+    def _followRecord(self):
+        """Return the candidate's record node, which is watched from now on, or None."""
+        candidate = None if self.session.case is None else self.session.case.candidate
+        node = candidate and candidate.GetNodeReference(RECORD_ROLE)
+        if node is None or not self.hasObserver(node, vtk.vtkCommand.ModifiedEvent, self.onRecordModified):
+            self.removeObservers(self.onRecordModified)
+            if node is not None:
+                self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onRecordModified)
+        return node
+
     def _showStanding(self):
         """Show what may be done now, and whether the verdict still stands."""
         ui, running, obstacle, stale = self.ui, self._work is not None, self._obstacle(), self._staleness()
+        self._shown_staleness = stale
         ui.evaluateButton.enabled = not obstacle
         ui.evaluateButton.setVisible(not running)
         for widget in (ui.progressBar, ui.cancelButton):
@@ -321,7 +337,7 @@ class ReportPanel(Panel):
         hint = obstacle and _("To evaluate: {obstacle}.").format(obstacle=obstacle)
         ui.messageLabel.setText(self._message or hint)
         ui.messageLabel.setVisible(bool(self._message or hint))
-        savable = self._record is not None and not stale and not running
+        savable = self._record is not None and not (stale or running or obstacle)
         why = _("Evaluate again first: a saved report must be about what is drawn now.") if stale else ""
         for button in (ui.saveHtmlButton, ui.saveJsonButton, ui.saveCsvButton):
             button.enabled = savable
@@ -433,7 +449,7 @@ class ReportPanel(Panel):
         if row.slices_role is None:
             return _("There is no reference and no draft to compare slices with.")
         if self._prepared is None:
-            if self._staleness() or not self._recordNamesChosen(DRAFT_ROLE, self.session.case.draft):
+            if self._obstacle() or self._staleness() or not self._recordNamesChosen(DRAFT_ROLE, self.session.case.draft):
                 return _("Evaluate again to see the Dice of each slice.")
             if self._work is None:
                 self._startOnCase(partial(_prepared, self.session.protocol), self.onCaseRead)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import qt
 from slicer.i18n import tr as _
 
+from SegQCLib.number_texts import ratio
+
 _TICKS = (0.0, 0.5, 1.0)
 # As many lines of text high, so that it grows with the font.
 _LINES = 7
@@ -44,7 +46,7 @@ class SlicePlot(qt.QWidget):
         n = self._chosen if self._hovered is None else self._hovered
         if n is None:
             return ""
-        return _("Slice k = {k}: Dice {dice}").format(k=self.slices[n], dice=f"{self.values[n]:.2f}")
+        return _("Slice k = {k}: Dice {dice}").format(k=self.slices[n], dice=ratio(self.values[n]))
 
     def choose(self, n):
         """Choose a slice, counted in `slices`; out of range is the nearest."""

@@ -246,6 +246,9 @@ def test_a_log_tells_the_provenance_of_every_segment():
     ]
     steps = [
         (EventKind.STARTED, {}),
+        (EventKind.CANDIDATE, {"name": "another"}),
+        (EventKind.SEGMENTS, {"segments": [segment("liver", algorithm_type="MANUAL", algorithm_name=None)]}),
+        (EventKind.CANDIDATE, {"name": "candidate"}),
         (EventKind.SEGMENTS, {"segments": began}),
         (EventKind.VOXELS, voxels("liver", AS_DRAFTED)),
         (EventKind.EDIT, {"segments": [segment("liver")], "effect": "Erase", "looking_away": False}),

@@ -51,6 +51,8 @@ class DraftFollower(VTKObservationMixin):
         if candidate is self._candidate and draft is self._draft:
             return
         self._timer.stop()
+        if self._candidate is not None:
+            self.write_tags()
         self.removeObservers()
         self._candidate, self._draft = candidate, draft
         self.watch, self._due, self._perhaps_due = ProvenanceWatch(), {}, {}
@@ -59,6 +61,11 @@ class DraftFollower(VTKObservationMixin):
         if candidate is not None:
             self.addObserver(candidate, slicer.vtkSegmentation.SourceRepresentationModified, self.onSourceModified)
             self._count_later(candidate.GetSegmentation().GetSegmentIDs(), 0)
+
+    @property
+    def candidate(self):
+        """The segmentation that is followed, or None."""
+        return self._candidate
 
     def cleanup(self):
         self.follow(None, None)

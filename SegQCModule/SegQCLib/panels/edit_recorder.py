@@ -19,7 +19,7 @@ _TICK_MS = 1000
 
 
 class EditRecorder:
-    """Measure and log the reader's work on a candidate until `stop`, also while another module is open.
+    """Measure and log the reader's work on a case until `stop`, also while another module is open.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class EditRecorder:
         self.session = session
         self.problem = ""
         self._on_tick = on_tick
-        self._candidate = session.case.candidate
+        self._candidate = None
         self.times = EditTimes(time.monotonic, idle_after_s)
         identity = None
         if session.protocol is not None:
@@ -66,6 +66,13 @@ class EditRecorder:
         self._events.stop()
         self.log.append(EventKind.STOPPED)
         self.log.close()
+
+    def setCandidate(self, candidate):
+        """Note which segmentation is edited from now on, a node or None; the same one again changes nothing."""
+        if candidate is not self._candidate:
+            self._count()
+            self._candidate = candidate
+            self.log.append(EventKind.CANDIDATE, {"name": None if candidate is None else candidate.GetName()})
 
     def write(self, kind, facts):
         """Write an event of any panel."""
@@ -149,12 +156,12 @@ class EditRecorder:
 
     def _present_context(self):
         editor = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
-        if editor is None or editor.GetSegmentationNode() is not self._candidate:
+        if self._candidate is None or editor is None or editor.GetSegmentationNode() is not self._candidate:
             return Context(None, None)
         return Context(editor.GetSelectedSegmentID() or None, editor.GetActiveEffectName() or None)
 
     def _named(self, segment_id):
-        segment = self._candidate.GetSegmentation().GetSegment(segment_id)
+        segment = None if self._candidate is None else self._candidate.GetSegmentation().GetSegment(segment_id)
         return {"id": segment_id, "name": None if segment is None else segment.GetName()}
 
 

@@ -98,8 +98,8 @@ class EditingPanel(Panel):
         case = self.session.case
         candidate, draft = (None, None) if case is None else (case.candidate, case.draft)
         # The candidate itself is no draft.
-        self._follower.follow(candidate, None if draft is candidate else draft)
         self._followLog()
+        self._follower.follow(candidate, None if draft is candidate else draft)
         self._show()
 
     def onOpenEditor(self, _checked=False):
@@ -191,11 +191,13 @@ class EditingPanel(Panel):
         """Begin, end or change the log with the switch, the case, the reader and the protocol."""
         session, case = self.session, self.session.case
         wanted = None
-        ready = case is not None and case.volume is not None and case.candidate is not None and bool(session.reader)
+        ready = case is not None and case.volume is not None and bool(session.reader)
         if ready and self.ui.logCheckBox.checked and not self._log_fault:
             sha256 = None if session.protocol is None else session.protocol.sha256
-            wanted = (session.case_name, session.reader, case.candidate.GetID(), sha256, str(session.records_folder))
+            wanted = (session.case_name, session.reader, case.volume.GetID(), sha256, str(session.records_folder))
         if wanted == self._logged:
+            if self._recorder is not None:
+                self._recorder.setCandidate(case.candidate)
             return
         self._stopLogging()
         if wanted is None:
@@ -207,8 +209,10 @@ class EditingPanel(Panel):
             return
         self._logged, self._shown_paused = wanted, False
         session.event_writer = self._recorder.write
-        self._recorder.met(self._follower.provenances())
-        self._recorder.counted(self._follower.changes())
+        self._recorder.setCandidate(case.candidate)
+        if self._follower.candidate is case.candidate:
+            self._recorder.met(self._follower.provenances())
+            self._recorder.counted(self._follower.changes())
 
     def _stopLogging(self):
         if self._recorder is None:
@@ -244,7 +248,7 @@ class EditingPanel(Panel):
         if self.ui.logCheckBox.checked and not self.session.reader:
             return _("Nothing is logged yet: enter your name in the first step, because a log says whose it is.")
         if self.ui.logCheckBox.checked and self._recorder is None:
-            return _("Nothing is logged yet: there is no candidate to edit.")
+            return _("Nothing is logged yet: choose an image in the first step.")
         return _(
             "Logged are edits (which segment, which effect), the number of mouse, wheel, key and pen events, pauses, and when"
             " another program is in front: not which keys, and no images. The log stays on this computer."

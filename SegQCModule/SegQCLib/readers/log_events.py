@@ -17,8 +17,9 @@ class EventKind(StrEnum):
     - focus: `in_front`, whether the program is the one in front.
     - paused: `reason`. resumed: nothing.
     - waited: `seconds` until now in which the program did not answer.
-    - segments: `segments`, each with `algorithm_type` and `algorithm_name` (or null): how the candidate stands when
-      the log begins, and what is added later.
+    - candidate: `name` of the segmentation that is edited from now on (or null).
+    - segments: `segments`, each with `algorithm_type` and `algorithm_name` (or null): how the candidate's stood when
+      they were first met.
     - edit: `segments` (null: it can be any), `effect` (null: none was chosen), `looking_away` (true: the reader looked
       outside of the protocol's window).
     - undo_or_structure: `segments` (null: it can be any), `looking_away`. Undo, redo, segments added or removed.
@@ -34,6 +35,7 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     WAITED = "waited"
+    CANDIDATE = "candidate"
     SEGMENTS = "segments"
     EDIT = "edit"
     UNDO_OR_STRUCTURE = "undo_or_structure"

@@ -168,11 +168,13 @@ class ProvenanceWatch:
 
 
 def provenance_of(events: Iterable[LogEvent]) -> dict[str, Provenance]:
-    """Return the provenance of each segment, by id, at the end of a log's events."""
+    """Return the provenance of each segment of the last candidate, by id, at the end of a log's events."""
     watch = ProvenanceWatch()
     for event in events:
         segments: list[Mapping[str, Any]] | None = event.facts.get("segments")
-        if event.kind == EventKind.SEGMENTS:
+        if event.kind == EventKind.CANDIDATE:
+            watch = ProvenanceWatch()
+        elif event.kind == EventKind.SEGMENTS:
             for segment in segments:
                 watch.begin(segment["id"], provenance_from_tags(segment["algorithm_type"], segment["algorithm_name"]))
         elif event.kind == EventKind.EDIT:

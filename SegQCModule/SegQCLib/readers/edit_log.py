@@ -294,7 +294,7 @@ def _wall_clock() -> str:
 
 
 def _sentence(path: Path, error: OSError) -> str:
-    return f"Logging has stopped: {path} cannot be written to ({error.strerror}). What was logged until then is kept."
+    return f"Logging has stopped: {path} cannot be written to ({error.strerror}). The segmentation is not affected."
 
 
 def _in_a_file_name(text: str) -> str:

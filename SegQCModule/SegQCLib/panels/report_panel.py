@@ -44,7 +44,7 @@ _ICONS = {
 }
 _LARGE = 1.25
 _TELL_EVERY_S = 0.1
-_FEWEST_ROWS, _MOST_ROWS, _REASON_LINES = 4, 8, 5
+_FEWEST_ROWS, _MOST_ROWS, _REASON_LINES = 4, 7, 4
 
 
 class ReportPanel(Panel):

@@ -217,6 +217,22 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path, kept):
         read_segmentation(path)
 
 
+@pytest.mark.parametrize(("old", "new"), [(b"-27.5", b"-2?.5"), (b"0.8\\0.7", b"0.8\\x.7")])
+def test_damage_inside_is_named_whatever_pydicom_says(tmp_path, old, new):
+    path, _ = a_seg(tmp_path, box((0, 6), (2, 9), (3, 8)), [description(1, "x")])
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(BadDataError, match="cannot be understood"):
+        read_segmentation(path)
+
+
+def test_a_type_of_algorithm_that_dicom_does_not_know_is_none(tmp_path):
+    path, _ = a_seg(tmp_path, box((0, 6), (2, 9), (3, 8)), [description(1, "x")])
+    path.write_bytes(path.read_bytes().replace(b"AUTOMATIC", b"AUTOMAGIC"))
+    assert read_segmentation(path).segments[0].algorithm_type is None
+
+
 def test_another_dicom_object_is_named_with_the_way_out(tmp_path):
     (file, *_) = write_series(tmp_path, [0.0, 1.0])
     with pytest.raises(BadDataError, match=r"another DICOM object \(CT Image Storage\).*seg\.nrrd"):

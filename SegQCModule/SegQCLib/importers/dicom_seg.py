@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ _NO_PLACE = "A segmentation of a slide or a radiograph cannot be used here; give
 # Whole-body series have about 2,000; frames further apart than that are of different scans, or their positions are damaged.
 _MOST_SLICES = 20_000
 
+_DAMAGE = (
+    ValueError, TypeError, AttributeError, LookupError, OSError, EOFError, RuntimeError, NotImplementedError, ImportError,
+    StopIteration, ArithmeticError, struct.error,
+)  # fmt: skip
+
 # Frames of one slice have positions that differ by rounding of decimal text.
 _SAME_SLICE_MM = 1e-3
 
@@ -57,6 +63,16 @@ def read(header: FileHeader, _table: LabelTable | None, name: str) -> Segmentati
         If the file is cut short, another DICOM object, compressed in a way that the installed pydicom
         does not undo, or its frames lie nowhere in the patient (slide microscopy, radiographs).
     """
+    from pydicom.errors import BytesLengthException
+
+    try:
+        return _segmentation(header, name)
+    except (*_DAMAGE, BytesLengthException) as error:
+        # pydicom looks at an element when it is asked for, so damage shows anywhere.
+        raise BadDataError(header.path, f"holds something that cannot be understood ({error}).", _COPY_AGAIN) from error
+
+
+def _segmentation(header: FileHeader, name: str) -> Segmentation:
     dataset = _dataset(header.path)
     kind = str(dataset.get("SegmentationType", ""))
     items = [item for item in dataset.SegmentSequence if not _is_background(item, dataset)]
@@ -80,12 +96,8 @@ def read(header: FileHeader, _table: LabelTable | None, name: str) -> Segmentati
 def _dataset(path: Path) -> Dataset:
     import pydicom
 
-    try:
-        dataset = pydicom.dcmread(path, force=True)
-        # Sequences of undefined length are parsed here, not when they are first looked at.
-        kind, segments = str(dataset.get("SOPClassUID", "")), dataset.get("SegmentSequence")
-    except (EOFError, OSError, ValueError, KeyError, NotImplementedError, TypeError, AttributeError) as error:
-        raise BadDataError(path, f"is a DICOM file that cannot be read to its end ({error}).", _COPY_AGAIN) from error
+    dataset = pydicom.dcmread(path, force=True)
+    kind, segments = str(dataset.get("SOPClassUID", "")), dataset.get("SegmentSequence")
     if kind not in (_SEGMENTATION, _LABEL_MAP_SEGMENTATION):
         found = pydicom.uid.UID(kind).name if kind else f"{dataset.get('Modality', '')} without SOP Class UID (0008,0016)".strip()
         raise BadDataError(
@@ -297,7 +309,7 @@ class _Pixels:
 def _decoded(dataset: Dataset, path: Path) -> NDArray:
     try:
         return dataset.pixel_array
-    except (RuntimeError, NotImplementedError, ValueError, AttributeError, ImportError, OSError, EOFError) as error:
+    except _DAMAGE as error:
         syntax, reason = dataset.file_meta.TransferSyntaxUID, " ".join(str(error).split())
         raise BadDataError(
             path,

@@ -11,6 +11,8 @@ from SegQCLib.case import Code, Segment, Terminology
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+_ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
+
 # DICOM points to ICC's white, D50, but what writes SEG files (dcmtk for dcmqi and Slicer, highdicom) takes sRGB's own, D65:
 # only with that does a colour come back as it was chosen.
 _D65_WHITE = np.array([0.95047, 1.0, 1.08883])
@@ -26,7 +28,7 @@ def segment_from_item(item: Dataset, layer: int) -> Segment:
     ----------
     DICOM PS3.3 C.8.20.4 (Segment Description Macro), 10.16 (Algorithm Identification Macro).
     """
-    number = int(item.SegmentNumber)
+    number, algorithm_type = int(item.SegmentNumber), _text(item, "SegmentAlgorithmType")
     algorithm = _first(item, "SegmentationAlgorithmIdentificationSequence")
     return Segment(
         id=f"segment_{number}",
@@ -35,7 +37,7 @@ def segment_from_item(item: Dataset, layer: int) -> Segment:
         layer=layer,
         terminology=_terminology(item),
         color=_color(item),
-        algorithm_type=_text(item, "SegmentAlgorithmType"),
+        algorithm_type=algorithm_type if algorithm_type in _ALGORITHM_TYPES else None,
         algorithm_name=_text(item, "SegmentAlgorithmName") or _text(algorithm, "AlgorithmName"),
         algorithm_version=_text(algorithm, "AlgorithmVersion"),
         algorithm_parameters=_text(algorithm, "AlgorithmParameters"),

@@ -82,7 +82,7 @@ class Findings:
     def settle(self):
         """Wait for the check that follows an edit."""
         self.host.process_events()
-        self.wait(lambda: not self.panel._timer.active and self.panel._work is None)
+        self.wait(lambda: not self.panel._timer.active and self.panel._work is None and self.panel._check is None)
 
     def rows(self):
         return [tuple(self.table.item(row, column).text() for column in range(3)) for row in range(self.table.rowCount)]
@@ -190,6 +190,7 @@ def test_a_repair_says_what_it_will_do_and_what_it_did_and_changes_only_its_plac
     assert findings.ui.repairLabel.text == "Repair removes this island: 2 voxels, 4 mm³."
     before, spleen = findings.mask(LIVER), findings.mask(SPLEEN)
     findings.host.click(findings.ui.repairButton)
+    findings.settle()
     expected = before.copy()
     for voxel in ISLAND:
         expected[voxel] = False
@@ -205,6 +206,7 @@ def test_after_a_repair_none_is_selected_and_the_next_one_is_that_after_it(findi
     findings.look()
     findings.select("liver", "Hole", "6 mm³")
     findings.host.click(findings.ui.repairButton)
+    findings.settle()
     assert findings.current() is None
     assert not findings.ui.repairButton.enabled
     findings.host.key(findings.table, "Alt+Down")
@@ -216,12 +218,15 @@ def test_a_repair_is_undone_until_something_else_is_edited(findings):
     before = findings.mask(LIVER)
     findings.select("liver", "Hole", "6 mm³")
     findings.host.click(findings.ui.repairButton)
+    findings.settle()
     assert findings.of("liver") == [("Island", "4 mm³"), ("Island", "2 mm³")]
     findings.host.click(findings.ui.undoButton)
+    findings.settle()
     np.testing.assert_array_equal(findings.mask(LIVER), before)
     assert findings.current() == ("liver", "Hole", "6 mm³")
     assert not findings.ui.undoButton.enabled
     findings.host.click(findings.ui.repairButton)
+    findings.settle()
     assert findings.ui.undoButton.enabled
     findings.host.paint(findings.candidate, SPLEEN, [(3, 6, 24)])
     findings.settle()

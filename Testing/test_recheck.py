@@ -11,7 +11,7 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
 from SegQCLib.protocol import load_protocol
-from SegQCLib.recheck import PAIR_CHECKS, SEGMENT_CHECKS, SHAPE_CHECKS, TECHNICAL_CHECKS, errors_among, errors_of, look, look_again
+from SegQCLib.recheck import PAIR_CHECKS, SEGMENT_CHECKS, SHAPE_CHECKS, TECHNICAL_CHECKS, errors_among, errors_of, look, replaced
 
 PROTOCOL = load_protocol("ct-abdomen-portal-venous").protocol
 OF_ONE_SEGMENT = {check.ID for check in (*SHAPE_CHECKS, *SEGMENT_CHECKS)}
@@ -89,7 +89,7 @@ def test_an_edit_of_one_segment_leaves_the_errors_of_the_others(real_case):
     liver = next(segment for segment in after.candidate.segments if segment.name == "liver")
     errors = look(before, PROTOCOL)
     assert "holes" in {error.finding.check for error in errors if liver.id in error.segment_ids}
-    repaired = look_again(errors, after, liver.id, PROTOCOL)
+    repaired = replaced(errors, liver.id, errors_of(after, liver.id, PROTOCOL))
     alone = {error.finding for error in repaired if error.segment_ids == (liver.id,) and not error.edited_since}
     assert alone == of_segment(run_checks(after, PROTOCOL), "liver")
     others = [error for error in errors if liver.id not in error.segment_ids and error.finding.check in OF_ONE_SEGMENT | OF_PAIRS]
@@ -100,7 +100,7 @@ def test_errors_that_need_the_whole_segmentation_are_marked_as_older_than_the_ed
     case = Case(a_volume(acquisition=Acquisition(modality="CT")), a_segmentation(thing=((2, 6), (5, 9), (5, 9))))
     errors = look(case, PROTOCOL)
     assert "structures" in {error.finding.check for error in errors}
-    again = look_again(errors, case, "s0", PROTOCOL)
+    again = replaced(errors, "s0", errors_of(case, "s0", PROTOCOL))
     assert {error.finding for error in again} == {error.finding for error in errors}
     assert {error.finding.check for error in again if error.edited_since} == {"structures"}
 
@@ -113,7 +113,7 @@ def test_a_removed_segment_has_no_errors_of_its_own_any_more():
     errors = look(case, PROTOCOL)
     assert "islands" in {error.finding.check for error in errors}
     without = replace(case, candidate=replace(segmentation, segments=()))
-    assert "islands" not in {error.finding.check for error in look_again(errors, without, "a", PROTOCOL)}
+    assert "islands" not in {error.finding.check for error in replaced(errors, "a", errors_of(without, "a", PROTOCOL))}
 
 
 def test_an_empty_segmentation_is_an_error_of_all_segments():

@@ -123,21 +123,17 @@ def errors_among(findings: Iterable[Finding], names: Mapping[str, str]) -> tuple
     return _worst_first(found)
 
 
-def look_again(errors: tuple[TechnicalError, ...], case: Case, segment_id: str, protocol: QCProtocol) -> tuple[TechnicalError, ...]:
+def replaced(errors: Iterable[TechnicalError], segment_id: str, of_segment: Iterable[TechnicalError]) -> tuple[TechnicalError, ...]:
     """Return the technical errors after an edit of one segment, the worst first.
-
-    Errors of the segment and of its pairs are new; those of other segments stay; those of checks that need the whole
-    segmentation stay too and are marked as older than the edit.
 
     Parameters
     ----------
-    errors : tuple of TechnicalError
-        Of the last look.
-    case : Case
-        Its candidate needs to hold the segment, its surroundings, and the segments that share voxels with it
-        (`mrml.one_segment`), or no such segment if it was removed.
+    errors : iterable of TechnicalError
+        Of the last look. Those of other segments stay; those of checks that need the whole segmentation stay too and
+        are marked as older than the edit.
     segment_id : str
-    protocol : QCProtocol
+    of_segment : iterable of TechnicalError
+        What `errors_of` found of the segment now.
     """
     kept = []
     for error in errors:
@@ -145,11 +141,20 @@ def look_again(errors: tuple[TechnicalError, ...], case: Case, segment_id: str, 
             kept.append(replace(error, edited_since=True))
         elif segment_id not in error.segment_ids:
             kept.append(error)
-    return _worst_first(kept + list(errors_of(case, segment_id, protocol)))
+    return _worst_first([*kept, *of_segment])
 
 
 def errors_of(case: Case, segment_id: str, protocol: QCProtocol) -> Iterator[TechnicalError]:
-    """Yield the errors of one segment and of its pairs with others, without those that need the whole segmentation."""
+    """Yield the errors of one segment and of its pairs with others, without those that need the whole segmentation.
+
+    Parameters
+    ----------
+    case : Case
+        Its candidate needs to hold the segment, its surroundings, and the segments that share voxels with it
+        (`mrml.one_segment`). There are no errors if it has no such segment.
+    segment_id : str
+    protocol : QCProtocol
+    """
     candidate = case.candidate
     segment = next((segment for segment in candidate.segments if segment.id == segment_id), None)
     if segment is None:

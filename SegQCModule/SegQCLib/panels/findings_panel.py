@@ -25,7 +25,7 @@ from SegQCLib.panels.background import Background
 from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.prepare import prepare
 from SegQCLib.readers.kept_findings import can_be_kept, keep, mark_kept, with_kept, without_kept
-from SegQCLib.recheck import errors_among, look, look_again
+from SegQCLib.recheck import errors_among, errors_of, look, replaced
 from SegQCLib.regular_grid import is_regular
 from SegQCLib.segment_shape import size_text, volume_text
 
@@ -53,6 +53,8 @@ class FindingsPanel(Panel):
         self._kept = ()
         self._chosen = ()
         self._work = None
+        self._check = None  # of one segment
+        self._checked_id = None
         self._message = ""
         self._pending = {}  # ids of segments to check again, in the order of their edits
         self._edited = {}  # ids of all segments that were edited since the candidate was chosen
@@ -209,6 +211,7 @@ class FindingsPanel(Panel):
         if self._work is not None or self._obstacle():
             return
         self._timer.stop()
+        self._stopWork()
         self._pending, self._edited_unknown = {}, False
         case = self.session.case
         try:
@@ -234,7 +237,7 @@ class FindingsPanel(Panel):
         self._showState()
 
     def onFailed(self, error):
-        self._work = None
+        self._work = self._check = None
         if not isinstance(error, BadDataError):
             logging.error("SegQC: looking for technical errors failed.", exc_info=error)
         self._message = str(error) if isinstance(error, BadDataError) else _("It failed: {error}").format(error=error)
@@ -254,9 +257,10 @@ class FindingsPanel(Panel):
         self.ui.progressBar.setValue(round(100 * share))
 
     def _stopWork(self):
-        if self._work is not None:
-            self._work.abandon()
-            self._work = None
+        for work in (self._work, self._check):
+            if work is not None:
+                work.abandon()
+        self._work = self._check = None
 
     # Looking again after an edit
 
@@ -281,22 +285,16 @@ class FindingsPanel(Panel):
         self.ui.undoButton.enabled = False
 
     def onRecheck(self):
-        """Check one of the edited segments again, and come back for the others."""
+        """Check one of the edited segments again; the others follow when it is done."""
         if self._work is not None:
             # The look was at the voxels of the moment at which it began; what was edited since comes after it.
             self._schedule(_RECHECK_MS)
+        elif self._errors is None or self._obstacle() or self._check is not None:
             return
-        if self._errors is None or self._obstacle():
-            return
-        if self._edited_unknown or len(self._pending) > _MOST_CHECKED_AGAIN:
+        elif self._edited_unknown or len(self._pending) > _MOST_CHECKED_AGAIN:
             self.onLook()
         elif self._pending:
-            segment_id = next(iter(self._pending))
-            del self._pending[segment_id]
-            self._checkAgain(segment_id)
-            if self._pending:
-                # Between two segments the window answers.
-                self._schedule(0)
+            self._checkAgain(next(iter(self._pending)))
 
     def _schedule(self, delay_ms):
         self._timer.setInterval(delay_ms)
@@ -304,6 +302,7 @@ class FindingsPanel(Panel):
 
     def _checkAgain(self, segment_id, shown=None):
         """Replace the errors of one segment by those that it has now; `shown` (else the present one) stays selected."""
+        self._pending.pop(segment_id, None)
         case = self.session.case
         try:
             image = volume_from_node(case.volume)
@@ -312,22 +311,30 @@ class FindingsPanel(Panel):
             self.onFailed(error)
             return
         if not is_regular(image) or not isinstance(part, SegmentationPart):
-            # Resampling a whole image would make the window wait.
+            # Resampling a whole image takes as long as a look.
             self.onLook()
             return
+        if self._check is not None:
+            self._pending.setdefault(self._checked_id)
+            self._check.abandon()
+        self._checked_id = segment_id
+        work = partial(_errors_of_segment, Case(image, part), segment_id, self.session.protocol.protocol)
+        # An organ takes a tenth of a second; a body of a hundred million voxels must not stop the window either.
+        self._check = Background(work, partial(self.onChecked, segment_id, shown), self.onFailed)
+
+    def onChecked(self, segment_id, shown, found):
+        self._check = None
+        row = self.ui.findingsTable.currentRow()
+        if row >= 0:
+            self._place = row
         shown = shown or self._currentError()
-        if shown is not None and self.ui.findingsTable.currentRow() >= 0:
-            self._place = self.ui.findingsTable.currentRow()
-        again = look_again(self._errors, Case(image, part), segment_id, self.session.protocol.protocol)
-        self._errors = self._marked(again)
+        self._errors = self._marked(replaced(self._errors, segment_id, found))
         # Where it is gone, none is selected: Repair must not act on a finding that the reader has not seen.
         self._fill(self._rowOf(shown))
-        self.session.write_event(
-            "segment_checked_again",
-            segment_id=segment_id,
-            errors=sum(segment_id in error.segment_ids for error in self._errors),
-        )
+        self.session.write_event("segment_checked_again", segment_id=segment_id, errors=len(found))
         self._showState()
+        if self._pending:
+            self._schedule(0)
 
     # The list
 
@@ -497,6 +504,8 @@ class FindingsPanel(Panel):
             self._showRow()
             return
         self._repaired = None if editor is None else error
+        # Until the segment was checked again, the list still has it.
+        self.ui.repairButton.enabled = False
         self._done = _change_words(finding.segment, planned)
         self.session.write_event(
             "finding_repaired",
@@ -603,6 +612,10 @@ class FindingsPanel(Panel):
 
 def _errors_of_case(make, protocol, progress):
     return look(prepare(make(), protocol).case, protocol, progress)
+
+
+def _errors_of_segment(case, segment_id, protocol, _progress):
+    return tuple(errors_of(case, segment_id, protocol))
 
 
 def _part_of(candidate, volume, segment_id):

@@ -239,3 +239,5 @@ def test_the_draft_comes_back_with_the_scene(opened, prediction, tmp_path):
     opened.scene.RemoveNode(opened.session.case.draft)
     opened.host.process_events()
     assert opened.light() == "optional"
+    # Its map went with it.
+    assert opened.scene.GetFirstNodeByName("case.npz") is None

@@ -187,6 +187,17 @@ def maps_of(draft_node: vtkMRMLSegmentationNode | None) -> list[vtkMRMLScalarVol
     return [node for node in nodes if node is not None]
 
 
+def remove_maps(scene: vtkMRMLScene, draft_node: vtkMRMLSegmentationNode) -> None:
+    """Remove a draft's maps, and what shows and stores them, from the scene: without the draft nobody knows whose they are."""
+    for node in maps_of(draft_node):
+        attendants = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
+        attendants.append(node.GetStorageNode())
+        scene.RemoveNode(node)
+        for attendant in attendants:
+            if attendant is not None and scene.IsNodePresent(attendant):
+                scene.RemoveNode(attendant)
+
+
 def show_map(scene: vtkMRMLScene, map_node: vtkMRMLScalarVolumeNode | None) -> None:
     """Lay a map over the image in all slice views, or take it away (None)."""
     for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):

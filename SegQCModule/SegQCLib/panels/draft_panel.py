@@ -6,6 +6,7 @@ from pathlib import Path
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from SegQCLib.chosen_segments import chosen_segments
@@ -14,7 +15,7 @@ from SegQCLib.importers.draft import Draft, DraftKind, on_image, read_draft
 from SegQCLib.importers.draft_algorithm import DraftAlgorithm, common_algorithm, made_by
 from SegQCLib.importers.draft_preview import RecognisedBy, as_previewed, structures_named_twice
 from SegQCLib.importers.uncertainty_map import read_map
-from SegQCLib.mrml.draft import add_candidate, add_draft, add_map, is_draft, make_draft, show_segments, was_edited
+from SegQCLib.mrml.draft import add_candidate, add_draft, add_map, is_draft, make_draft, remove_maps, show_segments, was_edited
 from SegQCLib.mrml.edit_watch import EditWatch
 from SegQCLib.mrml.segmentation import segment_of, segmentation_reader
 from SegQCLib.mrml.volume import volume_geometry
@@ -59,6 +60,7 @@ class DraftPanel(Panel):
         self.ui.importButton.connect("clicked(bool)", self.onImport)
         self.ui.candidateButton.connect("clicked(bool)", self.onStartCandidate)
         self.ui.anotherButton.connect("clicked(bool)", self.onAnother)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         self.show()
 
     def title(self):
@@ -318,6 +320,11 @@ class DraftPanel(Panel):
         self.show()
         if self._choosing_another:
             self.ui.pathEdit.setFocus()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, _caller, _event, node=None):
+        if node is not None and node.IsA("vtkMRMLSegmentationNode") and is_draft(node) and not slicer.mrmlScene.IsClosing():
+            remove_maps(slicer.mrmlScene, node)
 
     # The draft is not there to be edited; if somebody does, it is said.
 

@@ -111,10 +111,12 @@ def _segment(row):
 def _in_words(row):
     codes = terminology_words(row.terminology)
     text = {
-        RecognisedBy.CODES: _("{name} is {structure} by its codes, {codes}."),
-        RecognisedBy.NAME: _("{name} is {structure} by its name; codes {codes}."),
-        RecognisedBy.ALIAS: _("{name} is {structure} by another name of it; codes {codes}."),
-        RecognisedBy.READER: _("{name} is {structure} as you said; codes {codes}."),
-        RecognisedBy.NOTHING: _("{name} is not a structure of the protocol; codes {codes}."),
+        RecognisedBy.CODES: _("{name} is the structure {structure}, by its codes: {codes}."),
+        RecognisedBy.NAME: _("{name} is the structure {structure}, by its name. Codes: {codes}."),
+        RecognisedBy.ALIAS: _("{name} is the structure {structure}, by another name of it. Codes: {codes}."),
+        RecognisedBy.READER: _("{name} is the structure {structure}, as you said. Codes: {codes}."),
+        RecognisedBy.NOTHING: _("{name} is not a structure of the protocol. Codes: {codes}."),
     }[row.recognised_by]
-    return text.format(name=row.name, structure=row.structure or _("none of the protocol's"), codes=codes or _("none"))
+    if row.structure is None and not row.is_unknown:
+        text = _("{name} is none of the protocol's structures, as you said. Codes: {codes}.")
+    return text.format(name=row.name, structure=row.structure, codes=codes or _("none"))

@@ -282,6 +282,12 @@ def test_a_reader_goes_on_with_a_reason_and_only_with_this_image(gate):
     assert gate.standing[0] == "PROBLEM"
     gate.choose(first)
     assert gate.standing[0] == "ATTENTION"
+    from SegQCLib.mrml.gate_confirmation import confirmation_findings
+
+    (finding,) = confirmation_findings(first)
+    assert "slice_thickness: 8 mm" in finding.message
+    assert "No thinner series exists." in finding.message
+    assert confirmation_findings(second) == ()
 
 
 def test_slices_turn_to_the_protocols_plane(gate):

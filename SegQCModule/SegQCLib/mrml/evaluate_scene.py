@@ -11,6 +11,7 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
 from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.evaluate import evaluate
+from SegQCLib.mrml.gate_confirmation import confirmation_findings
 from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_findings
 from SegQCLib.mrml.ratings_node import read_ratings, write_ratings
 from SegQCLib.mrml.record_node import write_record
@@ -57,6 +58,7 @@ def case_reader(
         As `case_from_nodes`; some faults show only when the case is made.
     """
     image = volume_from_node(volume_node)
+    image = replace(image, findings=image.findings + confirmation_findings(volume_node))
     candidate = segmentation_reader(segmentation_node, volume_node)
     references = [segmentation_reader(node, volume_node) for node in reference_nodes]
     draft = None if draft_node is None else segmentation_reader(draft_node, volume_node)

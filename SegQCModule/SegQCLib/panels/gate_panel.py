@@ -18,6 +18,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.gate import Origin, gate_status, image_findings, origins_of, reading_plane, with_window_of
 from SegQCLib.mrml.database_acquisition import keep_series_acquisition, series_file
+from SegQCLib.mrml.gate_confirmation import GateConfirmation, read_confirmation, write_confirmation
 from SegQCLib.mrml.slice_views import orient_slices
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, volume_from_node
 from SegQCLib.panels.background import Background
@@ -61,7 +62,6 @@ class GatePanel(Panel):
         self._job = None
         self._tried_database: set[str] = set()
         self._from_database: set[str] = set()
-        self._confirmed: dict[tuple, str] = {}
         self._database = getattr(slicer, "dicomDatabase", None)
         self._settle = qt.QTimer()
         self._settle.setSingleShot(True)
@@ -152,7 +152,6 @@ class GatePanel(Panel):
             # The ids of the next scene's nodes are the same again.
             self._tried_database.clear()
             self._from_database.clear()
-            self._confirmed.clear()
         if volume is self._volume and self.session.protocol is self._protocol:
             self.window.chooseRule()
             return
@@ -349,19 +348,28 @@ class GatePanel(Panel):
 
     # Going on all the same
 
-    def _confirmationKey(self):
-        failed = tuple((finding.check, finding.measured) for finding in self._findings if finding.status is Status.FAIL)
-        return self._volume.GetID(), self._protocol.sha256, failed
+    def _failed(self):
+        return tuple(f"{finding.check}: {finding.measured}" for finding in self._findings if finding.status is Status.FAIL)
 
     def _confirmation(self):
-        return self._confirmed.get(self._confirmationKey())
+        """Return the confirmation of just these failures: another one, or another value, was confirmed by nobody."""
+        kept = read_confirmation(self._volume)
+        stands = kept is not None and (kept.protocol_sha256, kept.failed) == (self._protocol.sha256, self._failed())
+        return kept if stands else None
 
     def _showConfirmation(self):
         failed = self._protocol is not None and self._volume is not None and gate_status(self._findings) is Status.FAIL
         confirmation = self._confirmation() if failed else None
         self.ui.reasonWidget.setVisible(failed and confirmation is None)
         self.ui.confirmationLabel.setVisible(confirmation is not None)
-        self.ui.confirmationLabel.setText(confirmation or "")
+        words = ""
+        if confirmation is not None:
+            words = _("Gone on at {time} by {reader}: {reason}").format(
+                time=confirmation.created[:16].replace("T", " "),
+                reader=confirmation.reader or _("a reader without name"),
+                reason=confirmation.reason,
+            )
+        self.ui.confirmationLabel.setText(words)
 
     def onReasonEdited(self, text):
         self.ui.goOnButton.setEnabled(bool(text.strip()))
@@ -371,9 +379,9 @@ class GatePanel(Panel):
         if not reason or self._volume is None or gate_status(self._findings) is not Status.FAIL:
             return
         checks = [finding.check for finding in self._findings if finding.status is Status.FAIL]
-        reader = self.session.reader or _("a reader without name")
-        self._confirmed[self._confirmationKey()] = _("Gone on at {time} by {reader}: {reason}").format(
-            time=f"{datetime.now():%H:%M}", reader=reader, reason=reason
+        created = datetime.now().astimezone().isoformat(timespec="seconds")
+        write_confirmation(
+            self._volume, GateConfirmation(self._protocol.sha256, self._failed(), reason, self.session.reader, created)
         )
         self.ui.reasonEdit.setText("")
         self.session.write_event("gate_confirmed", volume=self._volume.GetName(), checks=checks, reason=reason)

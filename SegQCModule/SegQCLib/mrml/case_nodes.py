@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,23 +71,6 @@ def add_case(scene: vtkMRMLScene, opened: OpenedCase) -> CaseNodes:
     BadDataError
         If the image has no voxel values.
     """
-    with _at_once(scene):
-        nodes = _add_nodes(scene, opened)
-    _show_in_slice_views(scene, nodes.volume)
-    return nodes
-
-
-@contextmanager
-def _at_once(scene: vtkMRMLScene) -> Iterator[None]:
-    # The application lists and draws each segment anew as it comes: 6 s for 117 of them, 0.3 s when it waits for the last.
-    scene.StartState(vtkMRMLScene.BatchProcessState)
-    try:
-        yield
-    finally:
-        scene.EndState(vtkMRMLScene.BatchProcessState)
-
-
-def _add_nodes(scene: vtkMRMLScene, opened: OpenedCase) -> CaseNodes:
     name = opened.entry.case
     volume_node = add_volume(scene, opened.image, name)
     window_level = _first_window(opened)
@@ -105,6 +87,7 @@ def _add_nodes(scene: vtkMRMLScene, opened: OpenedCase) -> CaseNodes:
     for text_name, text in opened.texts.items():
         owner, role = _text_place(nodes, text_name)
         write_json(scene, owner, role, f"{name} SegQC {Path(text_name).stem.replace('_', ' ')}", text)
+    _show_in_slice_views(scene, volume_node)
     return nodes
 
 
@@ -168,10 +151,9 @@ def _show_in_slice_views(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNo
 
 def remove_case(scene: vtkMRMLScene, nodes: CaseNodes) -> None:
     """Remove a case's nodes that are still in the scene, with what shows, stores and rates them; other nodes stay."""
-    with _at_once(scene):
-        for node in (nodes.candidate, nodes.reference, nodes.draft, nodes.volume):
-            if node is not None and scene.IsNodePresent(node):
-                _remove(scene, node)
+    for node in (nodes.candidate, nodes.reference, nodes.draft, nodes.volume):
+        if node is not None and scene.IsNodePresent(node):
+            _remove(scene, node)
 
 
 def _remove(scene: vtkMRMLScene, node: vtkMRMLDisplayableNode) -> None:

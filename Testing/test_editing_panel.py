@@ -194,6 +194,8 @@ def test_the_log_tells_edits_effects_voxels_and_what_was_done_while_looking_away
     opened.slicer.modules.segmenteditor.widgetRepresentation().self().editor.undo()
     opened.settle()
     opened.session.write_event("gate_confirmed", reason="trauma")
+    opened.panel.onTick()
+    assert "Edits: 3, undo and redo: 1." in opened.ui.clockLabel.text
     opened.log(False)
     (log,) = opened.logs()
     assert (log.header.case, log.header.reader, log.torn) == ("CT 1", "Dr A", None)

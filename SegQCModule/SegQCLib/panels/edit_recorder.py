@@ -37,6 +37,7 @@ class EditRecorder:
     def __init__(self, session, idle_after_s, on_tick):
         self.session = session
         self.problem = ""
+        self.edits = self.undos = 0
         self._on_tick = on_tick
         self._candidate = None
         self.times = EditTimes(time.monotonic, idle_after_s)
@@ -104,7 +105,10 @@ class EditRecorder:
         self.times.activity()
         facts = {"segments": None if change.segment_ids is None else [self._named(item) for item in change.segment_ids]}
         if change.kind is ChangeKind.EDIT:
+            self.edits += 1
             facts["effect"] = effect
+        elif change.segment_ids is None:
+            self.undos += 1
         facts["looking_away"] = self.session.looking_away
         self.log.append(EventKind.EDIT if change.kind is ChangeKind.EDIT else EventKind.UNDO_OR_STRUCTURE, facts)
 

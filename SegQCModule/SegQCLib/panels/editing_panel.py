@@ -18,7 +18,7 @@ LOG_SETTING = "SegQC/LogEditing"
 IDLE_SETTING = "SegQC/IdleAfterSeconds"
 _MODULE = "SegQCModule"
 # Lines that fit beside the headings of the other steps on a screen of 1080 lines.
-_TABLE_ROWS = 5
+_TABLE_ROWS = 4
 
 
 class EditingPanel(Panel):
@@ -300,7 +300,8 @@ class EditingPanel(Panel):
         times = _("Active {active}, idle {idle}, waiting for Slicer {wait} (h:min:s).").format(
             active=_clock(total.active), idle=_clock(total.idle), wait=_clock(total.wait)
         )
-        return f"{times} {state}"
+        edits = _("Edits: {edits}, undo and redo: {undos}.").format(edits=self._recorder.edits, undos=self._recorder.undos)
+        return f"{times} {edits} {state}"
 
     def _showToolbar(self):
         recorder = self._recorder

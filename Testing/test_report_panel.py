@@ -205,6 +205,22 @@ def test_the_scene_may_close_and_the_candidate_go_while_it_runs(host, panel, cas
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTextNode") == 0
 
 
+def test_results_are_complete_when_another_case_is_chosen_while_they_are_written(host, panel, case):
+    from SegQCLib.mrml.record_node import read_record
+
+    panel.ui.evaluateButton.click()
+    end = time.monotonic() + 60
+    while not panel._unwritten:
+        assert time.monotonic() < end
+        host.process_events()
+    evaluated, case.candidate = case.candidate, None
+    host.process_events()
+    assert read_record(evaluated).verdict == "REVIEW"
+    assert evaluated.GetNodeReference("SegQC.Measurements").GetNumberOfRows() > 0
+    assert panel.standing().words == "choose the candidate"
+    assert shown_rows(panel) == []
+
+
 def test_a_case_that_cannot_be_read_says_why_in_the_panel(host, panel, case):
     import slicer
 

@@ -67,6 +67,7 @@ class ReportPanel(Panel):
         self._report_path = None
         self._shown_staleness = ""
         self._unwritten = []  # what is still to be written of the last evaluation
+        self._finishing = None  # its case
         self._plot = SlicePlot(self.onSliceChosen)
         self.ui.plotFrame.layout().addWidget(self._plot)
         self._setUpTexts()
@@ -189,6 +190,7 @@ class ReportPanel(Panel):
     def onEvaluated(self, outcome):
         # One after the other, so that the window answers in between; the record last: it says that there are results.
         prepared, record = outcome
+        self._finishing = prepared
         scene, candidate = slicer.mrmlScene, self.session.case.candidate
         self._unwritten = [
             partial(write_findings, scene, record, candidate),
@@ -201,8 +203,8 @@ class ReportPanel(Panel):
         if self._unwritten:
             self._unwritten.pop(0)()
             qt.QTimer.singleShot(0, partial(self.onWriteNext, prepared, record))
-        elif self._work is not None:
-            self._work = None
+        elif self._finishing is prepared:  # else another case was chosen meanwhile
+            self._work = self._finishing = None
             self._prepared, self._record = prepared, record
             self._message, self._report_path = "", None
             self._text = self._followRecord().GetText()
@@ -260,7 +262,7 @@ class ReportPanel(Panel):
 
     def _stopWork(self):
         """Stop what runs; results that are there already are written to the end, if their segmentation still is."""
-        unwritten, self._unwritten = self._unwritten, []
+        unwritten, self._unwritten, self._finishing = self._unwritten, [], None
         for write in unwritten:
             if write.args[-1].GetScene() is not None and not slicer.mrmlScene.IsClosing():
                 write()
@@ -287,7 +289,7 @@ class ReportPanel(Panel):
         if case is None or case.candidate is None or record is None:
             return ""
         if is_outdated(case.candidate):
-            return _("The candidate was edited, or rated otherwise, after this verdict: evaluate again.")
+            return _("The candidate, a rating or a kept finding was changed after this verdict: evaluate again.")
         if protocol is not None and record.protocol.sha256 != protocol.sha256:
             return _("This verdict is by {title}, version {version}: evaluate again by the chosen protocol.").format(
                 title=record.protocol.title, version=record.protocol.version

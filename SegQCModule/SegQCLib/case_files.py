@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
-import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -319,16 +320,13 @@ def _write(
 ) -> None:
     if image_sha256 is not None:
         segmentation = replace(segmentation, keys={**segmentation.keys, IMAGE_KEY: image_sha256})
-    temporary: Path | None = None
+    # A name of its own in the same folder: only there replacing is one step.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        temporary = Path(name)
         write_seg_nrrd(temporary, segmentation)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         if before_replacing is not None:
             before_replacing(path)
         temporary.replace(path)
@@ -339,14 +337,9 @@ def _write(
             "Free space or choose another records folder; what was saved before is unchanged.",
         ) from error
     finally:
-        if temporary is not None:
+        # Where the folder itself is a file even looking for it fails.
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _keep_version(path: Path) -> None:

@@ -54,7 +54,7 @@ class CasePanel(Panel):
         self._background: Background | None = None
         self._waiting_for = ""
         self._message = ""
-        self._reader = None
+        self._read_for = None
         self._protocols = []
         for protocol_id in shipped_protocols():
             self._protocols.append(protocol_id)
@@ -151,7 +151,7 @@ class CasePanel(Panel):
             return
         if self.session.worklist != self._worklist_path:
             self._saveThen(self._readWorklist)
-        elif self._worklist is not None and (self.session.reader, self.session.records_folder) != self._reader:
+        elif self._worklist is not None and (self.session.reader, self.session.records_folder) != self._read_for:
             if self._open is not None:
                 entry = self._open.opened.entry
                 self._open.move(reader_folder(self.session.records_folder, entry.case, self.session.reader))
@@ -332,7 +332,7 @@ class CasePanel(Panel):
         if path != self._worklist_path or path is None:
             self._leaveCase()
             self._worklist, self._progress = None, None
-        self._worklist_path, self._reader = path, (reader, records)
+        self._worklist_path, self._read_for = path, (reader, records)
         if path is None:
             self._message = ""
             self.show()

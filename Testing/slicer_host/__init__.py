@@ -25,7 +25,6 @@ def _prepare():
     import os
 
     os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x06")
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
 _prepare()

@@ -6,12 +6,16 @@ import sys
 import tempfile
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if os.environ["QT_QPA_PLATFORM"] == "offscreen":
+    # Without it, letters are smaller than on any screen, and everything seems to fit.
+    os.environ.setdefault("QT_FONT_DPI", "96")
 
 from PySide6 import QtWidgets
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, Signal
 
 from slicer_host import file_io, strict_qt
 from slicer_host.stand_in import signals, stand_in
+from slicer_host.style import qSlicerStyle
 
 
 @stand_in()
@@ -51,6 +55,7 @@ class SlicerApplication(QtWidgets.QApplication):
         self._host = None
         QCoreApplication.setApplicationName("SlicerHost")
         self.setQuitOnLastWindowClosed(False)
+        self.setStyle(qSlicerStyle())
 
     def serve(self, host):
         """Belong to one host (None: to none) from now on."""

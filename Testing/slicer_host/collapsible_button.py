@@ -1,7 +1,7 @@
 # ruff: noqa: N801, N815 - the names are Slicer's
 """Stand-in for ctkCollapsibleButton: a heading that is a button, with the content below it in its own layout."""
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QStyle, QStyleOption, QStylePainter, QWidget
 
@@ -37,6 +37,7 @@ class ctkCollapsibleButton(QAbstractButton):
         QWidget.setContentsMargins(self, 0, self._heading(), 0, 0)
         limit = self._heading() + self.collapsedHeight if self.collapsed else 16777215
         QWidget.setMaximumHeight(self, limit)
+        QWidget.setMinimumHeight(self, self._heading() if self.collapsed else 0)
         QWidget.updateGeometry(self)
 
     def _on_toggled(self, checked):
@@ -67,16 +68,6 @@ class ctkCollapsibleButton(QAbstractButton):
         if event.type() == event.Type.FontChange:
             self._measure()
         QAbstractButton.changeEvent(self, event)
-
-    def sizeHint(self):
-        below = QWidget.layout(self).sizeHint() if QWidget.layout(self) is not None and not self.collapsed else QSize(0, 0)
-        text = QAbstractButton.fontMetrics(self).horizontalAdvance(QAbstractButton.text(self)) + INDICATOR + 16
-        height = self._heading() + (self.collapsedHeight if self.collapsed else 0)
-        return QSize(max(text, below.width()), max(height, below.height()))
-
-    def minimumSizeHint(self):
-        below = QWidget.layout(self).minimumSize() if QWidget.layout(self) is not None and not self.collapsed else QSize(0, 0)
-        return QSize(max(INDICATOR + 16, below.width()), max(self._heading(), below.height()))
 
     def paintEvent(self, _event):
         painter = QStylePainter(self)

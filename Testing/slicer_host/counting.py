@@ -50,8 +50,9 @@ def held():
         if not isinstance(found, types.MethodType) or isinstance(found.__self__, type):
             continue
         kind = type(found.__self__)
-        # The module's own object lives as long as Slicer.
-        if _own(kind.__module__) and kind.__name__ != kind.__module__:
+        # Classes of C libraries may have no module. The module's own object lives as long as Slicer.
+        home = getattr(kind, "__module__", "")
+        if _own(home) and kind.__name__ != home:
             count[f"callback {kind.__name__}.{found.__func__.__name__}"] += 1
     for kind, reference in _made:
         if _alive(reference) is not None:

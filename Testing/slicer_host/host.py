@@ -11,7 +11,7 @@ import slicer.util
 import vtk
 from PySide6.QtCore import QEvent, Qt, qInstallMessageHandler
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from slicer_host import counting, ctk_widgets, dialogs, mrml_widgets, strict_qt
 from slicer_host.application import application, settings_class
@@ -38,9 +38,13 @@ LOGICS = {
 class Host:
     """An open host. `scene`, `window` (None without main window), `modules`, `errors`, `displays`, `answers`."""
 
-    def __init__(self, main_window=True, testing=False, work=None):
+    def __init__(self, main_window, testing, work, font_scale):
         self.testing = testing
         self.app = application()
+        self._font_before = QApplication.font()
+        font = QApplication.font()
+        font.setPointSizeF(font.pointSizeF() * font_scale)
+        QApplication.setFont(font)
         self.work = Path(work)
         self.settings_class = settings_class(self.work / "Slicer.ini")
         self._before = {}
@@ -124,7 +128,6 @@ class Host:
     def key(self, widget, keys):
         """Press keys such as "3" or "Ctrl+S" in a widget, with the shortcuts of its window."""
         from PySide6.QtGui import QKeyEvent
-        from PySide6.QtWidgets import QApplication
 
         for combination in [QKeySequence(keys)[index] for index in range(QKeySequence(keys).count())]:
             code, modifiers = combination.key(), combination.keyboardModifiers()
@@ -263,6 +266,7 @@ class Host:
         self.scene.Clear(1)
         counting.forget_all()
         self.app.serve(None)
+        QApplication.setFont(self._font_before)
         strict_qt.disconnect_all(self.app)
         for name, value in self._before.items():
             if value is _MISSING:
@@ -342,7 +346,7 @@ def _activate_shortcut(widget, combination):
 
 
 @contextlib.contextmanager
-def a_host(main_window=True, testing=False, allow_errors=False):
+def a_host(main_window=True, testing=False, allow_errors=False, font_scale=1.0):
     """Open a host for a `with` block.
 
     Parameters
@@ -353,9 +357,11 @@ def a_host(main_window=True, testing=False, allow_errors=False):
         Slicer's --testing: messages are only logged.
     allow_errors : bool
         Without it, an exception in a slot or observer fails the test at the end of the block.
+    font_scale : float
+        1.25 is a reader's 125 % setting.
     """
     with tempfile.TemporaryDirectory(prefix="slicer-host-") as work:
-        host = Host(main_window, testing, work)
+        host = Host(main_window, testing, work, font_scale)
         try:
             yield host
             host.process_events()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QSplitter, 
 from slicer_host.stand_in import signals, stand_in
 
 WIDTH, HEIGHT = 1600, 1000
-PANEL_WIDTH = 500
+PANEL_WIDTH = 440
 
 
 @stand_in()

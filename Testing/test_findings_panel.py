@@ -233,6 +233,25 @@ def test_a_repair_is_undone_until_something_else_is_edited(findings):
     assert not findings.ui.undoButton.enabled
 
 
+def test_the_rest_of_many_islands_is_repaired_at_once_but_for_those_that_are_kept(host, tmp_path):
+    labels = box_array((10, 20, 30), (2, 6), (5, 15), (5, 15))
+    islands = [(k, j, 27) for k in (1, 3, 5, 7) for j in range(1, 19, 3)]
+    for voxel in islands:
+        labels[voxel] = 1
+    findings = Findings(host, tmp_path, Segmentation("reader", a_geometry(), (labels,), (Segment(LIVER, "liver", 1),))).look()
+    assert len(islands) == 24
+    findings.select("liver", "Island", "24 in all")
+    assert findings.ui.repairLabel.text == "Repair removes all islands of liver that are not kept."
+    findings.table.setCurrentCell(findings.rows().index(("liver", "Island", "2 mm³")), 0)
+    findings.ui.reasonEdit.setText("Vessel")
+    findings.host.click(findings.ui.keepButton)
+    findings.select("liver", "Island", "24 in all")
+    findings.host.click(findings.ui.repairButton)
+    findings.settle()
+    assert findings.of("liver") == [("Island, kept", "2 mm³")]
+    assert np.count_nonzero(findings.mask(LIVER)) == 400 + 1
+
+
 def test_findings_without_a_repair_offer_none(findings):
     findings.look()
     findings.table.setCurrentCell(0, 0)

@@ -93,6 +93,14 @@ def test_only_the_place_of_a_finding_is_repaired(nodes):
     assert planned.removed_voxels == 1
 
 
+def test_what_a_reader_keeps_is_spared(nodes):
+    planned = plan_repair(nodes.node, nodes.volume, "a", "remove_islands", spared_lps_mm=[tuple(a_geometry().lps_mm(ISLAND))])
+    write_repair(nodes.node, planned)
+    expected = a_liver() == 1
+    expected[OTHER_ISLAND] = False
+    np.testing.assert_array_equal(nodes.mask("a"), expected)
+
+
 def test_a_place_without_an_error_changes_nothing(nodes):
     planned = plan_repair(nodes.node, nodes.volume, "a", "remove_islands", [(0.0, 0.0, 0.0)])
     assert planned.changed_voxels == 0

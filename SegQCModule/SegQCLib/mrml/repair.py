@@ -64,6 +64,7 @@ def plan_repair(
     segment_id: str,
     repair: str,
     places_lps_mm: Sequence[Vector] | None = None,
+    spared_lps_mm: Sequence[Vector] = (),
 ) -> PlannedRepair:
     """Return what a repair would do to a segment of a node; nothing is changed.
 
@@ -76,6 +77,8 @@ def plan_repair(
         Id of one of SegQCLib.repairs.
     places_lps_mm : sequence of positions, optional
         Only the pieces, holes or gaps that these voxels belong to are repaired: a finding's location. Default: all.
+    spared_lps_mm : sequence of positions
+        The pieces, holes or gaps that these voxels belong to are left: a reader keeps them.
 
     Raises
     ------
@@ -95,10 +98,13 @@ def plan_repair(
     before = labels == segment.label_value
     # The margin ends at the image's border, so what touches the border of the box touches that of the image.
     after = apply(repair, before, part.geometry.spacing_mm, others=(labels != 0) & ~before).mask
+    changes = before ^ after
+    start = np.array([part.start for part in box])
     if places_lps_mm is not None:
-        start = [part.start for part in box]
-        places = [tuple(np.rint(part.geometry.index_kji(place)).astype(int) - start) for place in places_lps_mm]
-        after = before ^ _around(before ^ after, places)
+        changes = _around(changes, [_voxel(part.geometry, place) - start for place in places_lps_mm])
+    if spared_lps_mm:
+        changes &= ~_around(changes, [_voxel(part.geometry, place) - start for place in spared_lps_mm])
+    after = before ^ changes
     voxels_before, voxels_after = int(np.count_nonzero(before)), int(np.count_nonzero(after))
     kept = int(np.count_nonzero(before & after))
     return PlannedRepair(
@@ -139,13 +145,17 @@ def _with_margin(part: SegmentationPart, segment: Segment) -> Box:
     return tuple(slice(max(s.start - 1, 0), min(s.stop + 1, n)) for s, n in zip(box, part.geometry.size, strict=True))
 
 
-def _around(changes: NDArray[np.bool_], places: list[tuple[int, ...]]) -> NDArray[np.bool_]:
+def _voxel(geometry: Geometry, place_lps_mm: Vector) -> NDArray[np.int_]:
+    return np.rint(geometry.index_kji(place_lps_mm)).astype(int)
+
+
+def _around(changes: NDArray[np.bool_], places: list[NDArray[np.int_]]) -> NDArray[np.bool_]:
     """Return the connected parts of a mask that hold one of the places."""
     runs = runs_of(np.pad(changes, 1))
     numbers = piece_numbers(runs)
     found = set()
     for place in places:
-        voxel = int(np.ravel_multi_index(tuple(np.add(place, 1)), runs.shape, mode="clip"))
+        voxel = int(np.ravel_multi_index(tuple(place + 1), runs.shape, mode="clip"))
         n = int(np.searchsorted(runs.stops, voxel, side="right"))
         if n < len(runs.starts) and runs.starts[n] <= voxel:
             found.add(int(numbers[n]))

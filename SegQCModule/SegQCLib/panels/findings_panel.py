@@ -461,34 +461,34 @@ class FindingsPanel(Panel):
 
     def _showRepair(self, error):
         proposed = _repair_words(error) if error is not None and error.finding.repair is not None else ""
-        self.ui.repairButton.enabled = bool(proposed) and error.finding.kept is None
+        self.ui.repairButton.enabled = bool(proposed) and error.finding.kept is None and bool(error.segment_ids)
         self.ui.repairButton.setToolTip(proposed or _("There is no automatic repair of this finding."))
         text = proposed or self._done
         self.ui.repairLabel.setText(text)
         self.ui.repairLabel.setVisible(bool(text))
         self.ui.undoButton.enabled = self._repaired is not None
 
-    def _places(self, error):
-        """Return the places to repair: the finding's own; of a summary, all in its segment that are not kept."""
-        if error.finding.location_lps_mm is not None:
-            return [error.finding.location_lps_mm]
+    def _spared(self, error):
+        """Return the places in the finding's segment that a reader keeps as they are."""
         alike = [
-            other.finding
-            for other in self._errors
-            if (other.finding.check, other.segment_ids) == (error.finding.check, error.segment_ids)
+            other for other in self._errors if (other.finding.check, other.segment_ids) == (error.finding.check, error.segment_ids)
         ]
-        if all(finding.kept is None for finding in alike):
-            return None
-        return [finding.location_lps_mm for finding in alike if finding.kept is None and finding.location_lps_mm is not None]
+        places = [other.finding.location_lps_mm for other in alike if other.finding.kept is not None]
+        return [place for place in places if place is not None]
 
     def onRepair(self, _checked=False):
         """Repair the selected finding; the Segment Editor's undo state is saved before."""
         error, case = self._currentError(), self.session.case
-        if error is None or error.finding.repair is None or error.finding.kept is not None:
+        if error is None or not self.ui.repairButton.enabled:
             return
         segment_id, finding = error.segment_ids[0], error.finding
+        if case.candidate.GetSegmentation().GetSegment(segment_id) is None:
+            # It was removed a moment ago, and its findings go with the next check.
+            return
         try:
-            planned = plan_repair(case.candidate, case.volume, segment_id, finding.repair, self._places(error))
+            # A summary of many has no place of its own: all are repaired.
+            places = None if finding.location_lps_mm is None else [finding.location_lps_mm]
+            planned = plan_repair(case.candidate, case.volume, segment_id, finding.repair, places, self._spared(error))
             if not planned.changed_voxels:
                 self._done = _("There is nothing left to repair at this place.")
                 self._showRow()
@@ -651,8 +651,13 @@ def _repair_words(error):
     """Return what the repair of a finding would do."""
     finding = error.finding
     if finding.location_lps_mm is None:
-        text = _("Repair does so with all of them that are not kept: {message}")
-        return text.format(message=finding.message)
+        everywhere = {
+            "remove_islands": _("Repair removes all islands of {segment} that are not kept."),
+            "fill_holes": _("Repair fills all holes of {segment} that are not kept."),
+            "interpolate_slices": _("Repair draws all skipped slices of {segment} that are not kept."),
+        }
+        text = everywhere.get(finding.repair, _("Repair changes {segment} at all places that are not kept."))
+        return text.format(segment=finding.segment)
     texts = {
         "remove_islands": _("Repair removes this island: {size}."),
         "fill_holes": _("Repair fills this hole: {size}."),

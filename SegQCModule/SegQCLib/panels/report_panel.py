@@ -55,6 +55,8 @@ class ReportPanel(Panel):
     def __init__(self, session, resource_path):
         super().__init__(session, resource_path)
         self._work = None
+        self._number = 0  # of the work that may still tell something
+        self._stopping = []  # work that was stopped and has not ended
         self._chosen = ()
         self._edited = False  # since the running evaluation took its copy
         self._told = 0.0  # when progress was last shown
@@ -145,6 +147,8 @@ class ReportPanel(Panel):
 
     def cleanup(self):
         self._stopWork()
+        for work in self._stopping:
+            work.abandon()
         self.session.unobserveEdits(self.onEdit)
         super().cleanup()
 
@@ -219,14 +223,9 @@ class ReportPanel(Panel):
         self.session.write_event("evaluated", verdict=str(record.verdict), protocol=record.protocol.id, outdated=self._edited)
 
     def onCancel(self, _checked=False):
-        if self._work is not None:
-            self._work.cancel()
-            self.ui.cancelButton.enabled = False
-            self.ui.progressBar.setFormat(_("Stopping ..."))
-
-    def onCancelled(self):
-        self._work = None
-        self._say(_("Stopped. Nothing was changed."))
+        if self._work is not None and self._finishing is None:
+            self._stopWork()
+            self._say(_("Stopped. Nothing was changed."))
 
     def onFailed(self, error):
         self._work = None
@@ -257,8 +256,14 @@ class ReportPanel(Panel):
         self._message = ""
         self.ui.progressBar.setValue(0)
         self.ui.progressBar.setFormat("%p %")
-        self._work = Background(work, on_done, on_failed, self.onProgress, self.onCancelled)
+        self._number += 1
+        told = [partial(self._ifCurrent, self._number, callback) for callback in (on_done, on_failed, self.onProgress)]
+        self._work = Background(work, *told)
         self._showStanding()
+
+    def _ifCurrent(self, number, callback, *arguments):
+        if number == self._number:
+            callback(*arguments)
 
     def _stopWork(self):
         """Stop what runs; results that are there already are written to the end, if their segmentation still is."""
@@ -267,8 +272,11 @@ class ReportPanel(Panel):
             if write.args[-1].GetScene() is not None and not slicer.mrmlScene.IsClosing():
                 write()
         if self._work is not None:
-            self._work.abandon()
+            # It ends at its next word of progress, which may take a while; nobody waits for it.
+            self._work.cancel()
+            self._stopping = [work for work in (*self._stopping, self._work) if work.running]
             self._work = None
+            self._number += 1
 
     def _obstacle(self):
         """Return why nothing can be evaluated yet, in a few words, or an empty text."""
@@ -334,7 +342,6 @@ class ReportPanel(Panel):
         ui.evaluateButton.setVisible(not running)
         for widget in (ui.progressBar, ui.cancelButton):
             widget.setVisible(running)
-        ui.cancelButton.enabled = running
         self._showVerdict(stale)
         hint = obstacle and _("To evaluate: {obstacle}.").format(obstacle=obstacle)
         ui.messageLabel.setText(self._message or hint)
@@ -545,7 +552,9 @@ def _evaluated(protocol, make, progress):
 
 def _save_page(record, protocol, prepared, path, progress):
     require_writable(path.parent)
-    write_files(path.parent, {path.name: html_report(record, prepared.case, protocol.protocol, progress)})
+    page = html_report(record, prepared.case, protocol.protocol, progress)
+    progress("Writing the page", 1.0)
+    write_files(path.parent, {path.name: page})
     return path
 
 

@@ -156,6 +156,20 @@ def test_a_chosen_finding_is_where_the_slices_go_and_its_segment_is_selected(fin
     assert findings.facts("finding_viewed") == [{"check": "islands", "segment_ids": [LIVER]}]
 
 
+def test_a_click_on_the_chosen_finding_goes_there_again(findings):
+    from SegQCLib.mrml.slice_views import jump_slices
+
+    findings.look()
+    findings.select("liver", "Island", "2 mm³")
+    red = findings.slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed").GetSliceToRAS()
+    there = [red.GetElement(axis, 3) for axis in range(3)]
+    jump_slices(findings.slicer.mrmlScene, (0.0, 0.0, 0.0))
+    assert [red.GetElement(axis, 3) for axis in range(3)] != there
+    findings.host.key(findings.table, "Return")
+    assert [red.GetElement(axis, 3) for axis in range(3)] == there
+    assert len(findings.facts("finding_viewed")) == 1
+
+
 def test_keys_lead_from_one_finding_to_the_next_past_those_that_are_kept(findings):
     findings.look()
     rows = findings.rows()

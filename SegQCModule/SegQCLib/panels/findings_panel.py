@@ -391,6 +391,9 @@ class FindingsPanel(Panel):
         self._done = ""
         self._showRow()
         self._goThere()
+        error = self._currentError()
+        if error is not None:
+            self.session.write_event("finding_viewed", check=error.finding.check, segment_ids=list(error.segment_ids))
 
     def onRowChosen(self, _row, _column):
         self._goThere()
@@ -435,7 +438,6 @@ class FindingsPanel(Panel):
         there = error.segment_ids and candidate.GetSegmentation().GetSegment(error.segment_ids[0]) is not None
         if there and editor_node is not None and editor_node.GetSegmentationNode() is candidate:
             editor_node.SetSelectedSegmentID(error.segment_ids[0])
-        self.session.write_event("finding_viewed", check=error.finding.check, segment_ids=list(error.segment_ids))
 
     def _showRow(self):
         """Show the selected finding in full, what its repair would do, and whether it is kept."""

@@ -69,12 +69,14 @@ class SegQCModuleWidget(ScriptedLoadableModuleWidget):
         self.column.enter()
 
     def exit(self):
-        self.column.exit()
+        if self.column is not None:
+            self.column.exit()
 
     def cleanup(self):
-        # Slicer calls it too where setup failed.
-        if hasattr(self, "column"):
-            self.column.cleanup()
+        # Slicer calls it too where setup failed, and may call it twice.
+        column, self.column = getattr(self, "column", None), None
+        if column is not None:
+            column.cleanup()
             self.session.cleanup()
 
     def onReload(self):

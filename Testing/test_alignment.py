@@ -3,8 +3,9 @@ import pytest
 
 from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume
-from SegQCLib.alignment import align
+from SegQCLib.alignment import align, was_resampled
 from SegQCLib.case import Case, Segment, Segmentation
+from SegQCLib.checks import geometry_match
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry, same_grid
 from SegQCLib.images import read_image
@@ -103,3 +104,26 @@ def test_a_segmentation_on_a_grid_of_its_own_stays_in_space(tmp_path):
 def test_resampling_needs_slice_positions():
     with pytest.raises(ValueError, match="positions of the slices"):
         resample_case(Case(a_volume(), a_segmentation(liver=BOX)))
+
+
+def test_a_part_of_the_image_s_voxels_is_placed_without_resampling():
+    """A DICOM SEG has frames only where something was drawn."""
+    image = a_geometry((6, 7, 8), (2.0, 1.0, 0.5), (10.0, -5.0, 3.0))
+    part = a_geometry((2, 3, 4), (2.0, 1.0, 0.5), (10.0 + 2 * 0.5, -5.0 + 3 * 1.0, 3.0 + 1 * 2.0))
+    layer = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    placed = align(Segmentation("SEG", part, (layer,), (Segment("a", "a", 5),)), image)
+    assert not was_resampled(placed)
+    assert np.array_equal(placed.layers[0][1:3, 3:6, 2:6], layer)
+    assert np.count_nonzero(placed.layers[0]) == 23
+    message = next(iter(geometry_match.run(Case(a_volume(image), placed), None))).message
+    assert "2 x 3 x 4 of the image's own voxels" in message
+
+
+def test_what_lies_beyond_the_image_is_left_out_and_said():
+    image = a_geometry((4, 4, 4), (1.0, 1.0, 1.0))
+    larger = a_geometry((6, 4, 4), (1.0, 1.0, 1.0), (0.0, 0.0, -1.0))
+    layer = np.ones((6, 4, 4), np.uint8)
+    placed = align(Segmentation("SEG", larger, (layer,), (Segment("a", "a", 1),)), image)
+    assert placed.layers[0].shape == (4, 4, 4)
+    message = next(iter(geometry_match.run(Case(a_volume(image), placed), None))).message
+    assert "reaches beyond the image" in message

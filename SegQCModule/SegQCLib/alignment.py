@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from SegQCLib.case import Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry, axis_order, boxes_overlap, reorder_axes, same_grid, sitk_image
+from SegQCLib.part_of_grid import on_whole_grid, place_in_grid
 
 
 def align(segmentation: Segmentation, geometry: Geometry) -> Segmentation:
@@ -31,6 +32,9 @@ def align(segmentation: Segmentation, geometry: Geometry) -> Segmentation:
     if same_grid(reorder_axes(segmentation.geometry, order), geometry):
         layers = tuple(order.apply(layer) for layer in segmentation.layers)
         return replace(segmentation, geometry=geometry, layers=layers, stored=segmentation)
+    placed = on_whole_grid(segmentation, geometry)
+    if placed is not None:
+        return placed
     if not any(layer.any() for layer in segmentation.layers):
         # Slicer saves an empty segmentation as one voxel anywhere: absent is absent wherever it is.
         empty = tuple(np.zeros(geometry.size, layer.dtype) for layer in segmentation.layers)
@@ -46,11 +50,8 @@ def align(segmentation: Segmentation, geometry: Geometry) -> Segmentation:
 
 
 def was_resampled(aligned: Segmentation) -> bool:
-    """Return whether `align` had to resample: not for the same grid, nor for the same voxels with axes in another order."""
-    if aligned.stored is None:
-        return False
-    stored = aligned.stored.geometry
-    return not same_grid(reorder_axes(stored, axis_order(stored, aligned.geometry)), aligned.geometry)
+    """Return whether `align` had to resample: not for the same voxels, be it with axes in another order or a part of them."""
+    return aligned.stored is not None and place_in_grid(aligned.stored.geometry, aligned.geometry) is None
 
 
 def _resample(layer: NDArray[np.integer], source: Geometry, target: Geometry) -> NDArray[np.integer]:

@@ -24,5 +24,5 @@ class BadDataError(Exception):
         self.remedy = remedy
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - nothing went wrong
     """Raised out of a progress callback, to stop long work that somebody no longer wants; nothing is half done then."""

@@ -31,10 +31,6 @@ class FileKind(StrEnum):
 
 
 _NOT_READ = {
-    FileKind.DICOM: (
-        "is a DICOM file, and this version does not read DICOM SEG or RTSTRUCT as a segmentation yet.",
-        "Load it in 3D Slicer and save the segmentation as .seg.nrrd.",
-    ),
     FileKind.NIFTI_2: ("is a NIfTI-2 file, which is not read here.", "Save it as NIfTI-1 (.nii.gz)."),
     FileKind.ANALYZE: (
         "is an Analyze 7.5 file, whose header does not say which side of the patient is left.",

@@ -10,6 +10,17 @@ from SegQCLib.case import Segmentation
 from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
 
 
+def place_in_grid(part: Geometry, geometry: Geometry) -> tuple[int, int, int] | None:
+    """Return the index (k, j, i) in a grid at which another one begins, or None if the voxels of the two do not coincide.
+
+    The axes of `part` may be in another order. The index may lie outside the grid.
+    """
+    own = reorder_axes(part, axis_order(part, geometry))
+    start = np.rint(geometry.index_kji(own.origin_lps_mm)).astype(int)
+    expected = Geometry(own.size, geometry.spacing_mm, tuple(geometry.lps_mm(start).tolist()), geometry.axes_lps)
+    return tuple(start.tolist()) if same_grid(own, expected) else None
+
+
 def on_whole_grid(segmentation: Segmentation, geometry: Geometry) -> Segmentation | None:
     """Return the segmentation on a grid that shares its voxels, or None if the voxels of the two do not coincide.
 
@@ -21,16 +32,16 @@ def on_whole_grid(segmentation: Segmentation, geometry: Geometry) -> Segmentatio
     geometry : Geometry
         The image's grid.
     """
+    start = place_in_grid(segmentation.geometry, geometry)
+    if start is None:
+        return None
     order = axis_order(segmentation.geometry, geometry)
-    own = reorder_axes(segmentation.geometry, order)
-    start = np.rint(geometry.index_kji(own.origin_lps_mm)).astype(int)
-    expected = Geometry(own.size, geometry.spacing_mm, tuple(geometry.lps_mm(start).tolist()), geometry.axes_lps)
     low = np.maximum(start, 0)
-    high = np.minimum(start + np.array(own.size), geometry.size)
-    if not same_grid(own, expected) or np.any(high <= low):
+    high = np.minimum(np.add(start, reorder_axes(segmentation.geometry, order).size), geometry.size)
+    if np.any(high <= low):
         return None
     inside = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    taken = tuple(slice(int(a), int(b)) for a, b in zip(low - start, high - start, strict=True))
+    taken = tuple(slice(int(a), int(b)) for a, b in zip(low - np.array(start), high - np.array(start), strict=True))
     layers = []
     for layer in segmentation.layers:
         whole = np.zeros(geometry.size, layer.dtype)

@@ -10,6 +10,7 @@ from SegQCLib.alignment import was_resampled
 from SegQCLib.case import Case, Segmentation
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reorder_axes
+from SegQCLib.part_of_grid import place_in_grid
 from SegQCLib.protocol import QCProtocol
 
 ID = "geometry_match"
@@ -37,6 +38,8 @@ def _finding(role: str, segmentation: Segmentation, image: Geometry) -> Finding:
     if not any(layer.any() for layer in segmentation.stored.layers):
         return Finding(ID, Status.PASS, f"{role} has no voxels, so its grid does not matter.", "empty", ALLOWED, "mm", SOURCE)
     if not was_resampled(segmentation):
+        if reorder_axes(stored, axis_order(stored, image)).size != image.size:
+            return _of_a_part(role, stored, image)
         message = (
             f"{role} is on the image's grid; its file stores the axes in another order, which was put right without resampling."
         )
@@ -47,6 +50,15 @@ def _finding(role: str, segmentation: Segmentation, image: Geometry) -> Finding:
         f" voxel: {'; '.join(_differences(upright, image))}."
     )
     return Finding(ID, Status.WARN, message, "; ".join(_differences(upright, image)), ALLOWED, "mm", SOURCE)
+
+
+def _of_a_part(role: str, stored: Geometry, image: Geometry) -> Finding:
+    own = reorder_axes(stored, axis_order(stored, image))
+    message = f"{role} is stored on {_times(own.size)} of the image's own voxels (k x j x i); nothing was resampled."
+    first = np.array(place_in_grid(stored, image))
+    if np.any(first < 0) or np.any(first + np.array(own.size) > image.size):
+        message += " It reaches beyond the image, where nothing was taken over."
+    return Finding(ID, Status.PASS, message, "same voxels, another extent", ALLOWED, "mm", SOURCE)
 
 
 def _differences(found: Geometry, image: Geometry) -> list[str]:

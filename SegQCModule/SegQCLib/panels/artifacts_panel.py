@@ -105,6 +105,10 @@ class ArtifactsPanel(Panel):
         self.ui.commentEdit.disconnect("textEdited(QString)", self.onCommentTyped)
         self.ui.commentEdit.disconnect("editingFinished()", self.onCommentEdited)
         self.ui.commentEdit.disconnect("returnPressed()", self.onCommentReturned)
+        if self._buttons is not None:
+            # Without a parent it would live as long as what it is connected to, and that as long as it.
+            self._buttons.disconnect("idClicked(int)", self.onRadioClicked)
+            self._buttons = None
         super().cleanup()
 
     def onCaseChanged(self):

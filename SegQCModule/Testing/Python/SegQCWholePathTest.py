@@ -113,6 +113,7 @@ class SegQCWholePathTest(unittest.TestCase):
         findings = self.panel("FindingsPanel")
         findings.ui.lookButton.click()
         self.wait(lambda: findings.ui.findingsTable.rowCount >= 3)
+        self.select_finding(findings, "island")
         self.picture("findings", "FindingsPanel")
         before = findings.ui.findingsTable.rowCount
         self.select_finding(findings, "island")
@@ -138,6 +139,10 @@ class SegQCWholePathTest(unittest.TestCase):
         record = read_record(self.session.case.candidate)
         self.assertEqual(len(record.ratings), len(self.session.protocol.protocol.ratings))
         self.assertEqual([f.check for f in record.findings if f.kept], ["holes"])
+        # The displaced kidney is the worst structure, below the row of the whole case.
+        self.wait(lambda: report.ui.structuresTable.rowCount > 1 and report.ui.structuresTable.item(1, 0) is not None)
+        report.ui.structuresTable.setCurrentCell(1, 0)
+        self.assertEqual(report.ui.structuresTable.item(1, 0).text(), "kidney_right")
         self.picture("report", "ReportPanel")
         self.paint("liver", ((22, 23), (78, 80), (90, 97)))
         self.wait(lambda: "outdated" in report.standing().words)
@@ -195,9 +200,7 @@ class SegQCWholePathTest(unittest.TestCase):
         image = logic.GetModifierLabelmap()
         voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
         voxels[tuple(slice(*edges) for edges in box)] = 1
-        logic.ModifySegmentByLabelmap(
-            self.session.case.candidate, segment_id, image, logic.ModificationModeAdd, False, False
-        )
+        logic.ModifySegmentByLabelmap(self.session.case.candidate, segment_id, image, logic.ModificationModeAdd, False, False)
         logic.SetSegmentEditorNode(None)
         self.wait(lambda: True)
 
@@ -220,7 +223,8 @@ class SegQCWholePathTest(unittest.TestCase):
         slicer.app.processEvents()
         folder = os.environ.get("SEGQC_PICTURES")
         if folder and slicer.util.mainWindow() is not None:
-            for _ in range(20):
+            # The views are drawn, and the curve is made in the background.
+            for _ in range(50):
                 slicer.app.processEvents()
                 time.sleep(0.02)
             slicer.util.mainWindow().grab().save(str(Path(folder) / f"{name}.png"))

@@ -156,7 +156,7 @@ def test_a_chosen_finding_is_where_the_slices_go_and_its_segment_is_selected(fin
     assert findings.facts("finding_viewed") == [{"check": "islands", "segment_ids": [LIVER]}]
 
 
-def test_a_click_on_the_chosen_finding_goes_there_again(findings):
+def test_enter_on_the_chosen_finding_goes_there_again(findings):
     from SegQCLib.mrml.slice_views import jump_slices
 
     findings.look()

@@ -3,7 +3,7 @@
 
 from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QStyle, QStyleOption, QStylePainter, QWidget
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QStyle, QStyleOption, QStyleOptionFocusRect, QStylePainter, QWidget
 
 from slicer_host.stand_in import setting, signals, stand_in
 
@@ -82,4 +82,7 @@ class ctkCollapsibleButton(QAbstractButton):
         flags = int(Qt.AlignLeft | Qt.AlignVCenter)
         painter.drawItemText(place, flags, QWidget.palette(self), QWidget.isEnabled(self), words, QPalette.WindowText)
         if QWidget.hasFocus(self):
-            painter.drawRect(place.adjusted(-4, 2, -1, -2))
+            focus = QStyleOptionFocusRect()
+            focus.initFrom(self)
+            focus.rect = place.adjusted(-4, 2, -1, -2)
+            painter.drawPrimitive(QStyle.PE_FrameFocusRect, focus)

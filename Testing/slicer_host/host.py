@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import tempfile
+import time
 import types
 from pathlib import Path
 
@@ -117,6 +118,15 @@ class Host:
 
     def process_events(self):
         self.app.settle()
+
+    def wait_until(self, condition, seconds=30):
+        """Process events until `condition()` is true; what runs beside the window needs them."""
+        ends = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > ends:
+                raise AssertionError(f"It did not come about within {seconds} s.")
+            self.process_events()
+            time.sleep(0.005)
 
     def click(self, button):
         """Click a button as the mouse would: a hidden or disabled one is a mistake of the test."""

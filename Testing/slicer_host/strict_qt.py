@@ -212,6 +212,10 @@ def _find_children(self, name, kind=QtCore.QObject, *more):
 
 
 def _set(self, name, value):
+    if isinstance(value, QtCore.SignalInstance):
+        # PySide6 itself, which keeps a signal there that was asked for.
+        object.__getattribute__(self, "__dict__")[name] = value
+        return
     kind = type(self)
     found, owner = python_class_attribute(kind, name)
     plain = kind.__module__.startswith("PySide6") or kind.__dict__.get("STANDS_IN", False)

@@ -163,3 +163,15 @@ def test_the_module_opens_in_under_a_second():
         began = time.monotonic()
         host.open()
         assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("font_scale", [1.0, 1.25])
+def test_every_step_fits_into_the_module_s_column(font_scale):
+    """Slicer's column scrolls up and down only: what is wider is cut off."""
+    with opened_module(font_scale=font_scale) as (host, widget, _chosen):
+        for number, panel in enumerate(widget.column.panels):
+            widget.column.open(number)
+            host.process_events()
+            assert panel.widget.minimumSizeHint.width() <= panel.widget.width, type(panel).__name__
+            # 1080 lines less menu, tool bars, Slicer's own sections and the data probe.
+            assert widget.column.widget.minimumSizeHint.height() <= 700, type(panel).__name__

@@ -7,13 +7,13 @@ from pathlib import Path
 
 arguments = argparse.ArgumentParser(prog="python -m slicer_host", description=__doc__)
 arguments.add_argument("--screenshot", type=Path, metavar="FILE", help="save a picture of the window and leave")
+arguments.add_argument("--steps", type=Path, metavar="FOLDER", help="save a picture of each step and leave")
 arguments.add_argument("--empty", action="store_true", help="without the sample case")
 asked = arguments.parse_args()
-if asked.screenshot is None and not (
-    os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("win32", "darwin")
-):
+wants_screen = asked.screenshot is None and asked.steps is None
+if wants_screen and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("win32", "darwin")):
     sys.exit("There is no screen (DISPLAY is not set). Give --screenshot FILE for a picture, or run it under xvfb-run.")
-if asked.screenshot is None:
+if wants_screen:
     # A screen is wanted: let Qt choose the platform.
     os.environ.setdefault("QT_QPA_PLATFORM", "")
 
@@ -29,5 +29,10 @@ with a_host(allow_errors=True) as host:
         host.process_events()
     if asked.screenshot is not None:
         host.screenshot(asked.screenshot)
-    else:
+    if asked.steps is not None:
+        for number, panel in enumerate(widget.column.panels):
+            widget.column.open(number)
+            host.screenshot(asked.steps / f"step_{number + 1}_{type(panel).__name__}.png")
+    if wants_screen:
+        host.app.setQuitOnLastWindowClosed(True)
         host.app.exec_()

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--image", type=Path, required=True, metavar="I", help="DICOM folder or file, NIfTI, NRRD, MetaImage")
     evaluate.add_argument(
-        "--candidate", type=Path, required=True, metavar="S", help="segmentation under test: label map or .seg.nrrd"
+        "--candidate", type=Path, required=True, metavar="S", help="segmentation under test: label map, .seg.nrrd or DICOM SEG"
     )
     evaluate.add_argument(
         "--reference", type=Path, action="append", default=[], metavar="S", help="segmentation to compare with; once per reader"

@@ -134,7 +134,12 @@ class Column:
     def _showNext(self):
         number = self.next_open()
         self._next.enabled = number is not None
-        if number is None:
-            self._next.text = _("Nothing is left to do")
-        else:
+        if number is not None:
             self._next.text = _("Next: {number}. {title}").format(number=number + 1, title=self.panels[number].title())
+            return
+        # Nothing open is not nothing wrong.
+        look_at = [n for n, panel in enumerate(self.panels, 1) if panel.standing().light is Light.ATTENTION]
+        if look_at:
+            self._next.text = _("No step is open; worth a look: {numbers}").format(numbers=", ".join(map(str, look_at)))
+        else:
+            self._next.text = _("No step is open")

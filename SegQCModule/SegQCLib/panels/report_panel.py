@@ -206,14 +206,18 @@ class ReportPanel(Panel):
     def onWriteNext(self, prepared, record):
         if self._unwritten:
             self._unwritten.pop(0)()
-            qt.QTimer.singleShot(0, partial(self.onWriteNext, prepared, record))
-        elif self._finishing is prepared:  # else another case was chosen meanwhile
-            self._work = self._finishing = None
+        elif self._finishing is not prepared:
+            return  # another case was chosen meanwhile
+        elif self._prepared is not prepared:
             self._prepared, self._record = prepared, record
             self._message, self._report_path = "", None
             self._text = self._followRecord().GetText()
             self._fill()
+        else:
+            self._work = self._finishing = None
             self._showStanding()
+            return
+        qt.QTimer.singleShot(0, partial(self.onWriteNext, prepared, record))
 
     def _keepRecord(self, scene, record, candidate):
         write_record(scene, record, candidate)

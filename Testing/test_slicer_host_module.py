@@ -175,3 +175,21 @@ def test_every_step_fits_into_the_module_s_column(font_scale):
             assert panel.widget.minimumSizeHint.width() <= panel.widget.width, type(panel).__name__
             # 1080 lines less menu, tool bars, Slicer's own sections and the data probe.
             assert widget.column.widget.minimumSizeHint.height() <= 700, type(panel).__name__
+
+
+def test_a_second_widget_follows_another_scene_and_comes_back():
+    """Slicer's generic test of every module: a new widget, another scene, and the first one again."""
+    with a_host() as host:
+        host.open()
+        import slicer
+
+        second = slicer.modules.segqcmodule.createNewWidgetRepresentation()
+        other = slicer.vtkMRMLScene()
+        for scene in (slicer.mrmlScene, other, slicer.mrmlScene):
+            second.setMRMLScene(scene)
+            host.process_events()
+        second.self().cleanup()
+        second.deleteLater()
+        del second
+        host.unload()
+        assert not host.held()

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from SegQCLib.case import Box
+from SegQCLib.metrics.label_planes import foreground_box
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,5 +28,5 @@ class MaskWithMargin:
 
 def with_margin(mask: NDArray[np.bool_]) -> MaskWithMargin | None:
     """Return the crop of a mask, or None if it is empty."""
-    boxes = ndimage.find_objects(mask.view(np.int8))
-    return MaskWithMargin(np.pad(mask[boxes[0]], 1), boxes[0], mask.shape) if boxes else None
+    box = foreground_box(mask, 1)
+    return None if box is None else MaskWithMargin(np.pad(mask[box], 1), box, mask.shape)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from SegQCLib.checks.islands import pieces_of
 from SegQCLib.checks.skipped_slices import find_gaps
@@ -37,9 +36,10 @@ def remove_islands(mask: NDArray[np.bool_], spacing_mm: Vector, smaller_than_mm3
     if crop is None:
         return repaired
     pieces = pieces_of(crop.mask, find_gaps(crop.mask))
-    boxes = ndimage.find_objects(pieces.labels)
     small = pieces.sizes[pieces.islands] * math.prod(spacing_mm) < smaller_than_mm3
-    kept = np.ones(len(pieces.sizes), bool)
-    kept[[n for n in pieces.islands[small] if not crop.at_border(boxes[n - 1])]] = False
-    repaired[crop.box] &= kept[pieces.labels][1:-1, 1:-1, 1:-1]
+    for number in pieces.islands[small]:
+        island = pieces.piece(number)
+        if not crop.at_border(island.box()):
+            crop.mask[np.unravel_index(island.indices(), crop.mask.shape)] = False
+    repaired[crop.box] = crop.mask[1:-1, 1:-1, 1:-1]
     return repaired

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-import pydicom
-from pydicom.dataset import FileMetaDataset
+from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 
@@ -28,8 +27,10 @@ def write_series(
     study_uid, frame_uid = generate_uid(), generate_uid()
     paths = []
     for number, z in enumerate(positions_mm):
-        dataset = pydicom.Dataset()
-        dataset.file_meta = FileMetaDataset()
+        path = folder / f"{prefix}{number:03}.dcm"
+        # So that pydicom 2.4 (of Slicer 5.10) writes it as 3.0 does: the keyword for a standard file has changed its name.
+        dataset = FileDataset(path, {}, b"\0" * 128, FileMetaDataset(), is_implicit_VR=False, is_little_endian=True)
+        dataset.file_meta.FileMetaInformationGroupLength = 0
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -54,7 +55,6 @@ def write_series(
                 delattr(dataset, keyword)
             else:
                 setattr(dataset, keyword, value)
-        path = folder / f"{prefix}{number:03}.dcm"
-        dataset.save_as(path, enforce_file_format=True)
+        dataset.save_as(path)
         paths.append(path)
     return paths

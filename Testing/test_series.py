@@ -126,7 +126,8 @@ def test_one_slice_is_not_a_volume(tmp_path):
 
 def test_a_truncated_file_is_refused_by_name(tmp_path):
     paths = write_series(tmp_path, [0, 2, 4], rows=64, columns=64)
-    paths[1].write_bytes(paths[1].read_bytes()[:-3000])
+    # Fewer bytes than its header has: the file is still longer than its pixel data should be.
+    paths[1].write_bytes(paths[1].read_bytes()[:-100])
     with pytest.raises(BadDataError, match=r"slice001\.dcm: is cut short"):
         read_image(tmp_path)
 
@@ -195,7 +196,8 @@ def test_a_truncated_real_file_is_refused(shared_data, tmp_path):
     for keyword in ("SeriesInstanceUID", "ImageOrientationPatient"):
         setattr(dataset, keyword, truncated[keyword].value)
     dataset.save_as(tmp_path / "slice000.dcm")
-    with pytest.raises(BadDataError, match=r"cut\.dcm"):
+    # Slicer 5.10's SimpleITK would fill the rest with what lies in memory.
+    with pytest.raises(BadDataError, match=r"cut\.dcm: is cut short"):
         read_image(tmp_path)
 
 

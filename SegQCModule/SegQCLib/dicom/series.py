@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import SimpleITK as sitk
@@ -30,6 +30,7 @@ SAME_POSITION_MM = 1e-3
 class _Slice:
     path: Path
     header: Dataset
+    header_bytes: int  # where the pixel data's element begins
 
 
 def read_series(path: Path) -> Volume:
@@ -89,13 +90,13 @@ def _read_headers(path: Path) -> tuple[Volume, list[_Slice], list[str]]:
     return Volume(None, geometry, acquisition, slice_origins_lps_mm=origins), ordered, ignored
 
 
-def _header_without_preamble(path: Path, start: bytes) -> Dataset | None:
+def _header_without_preamble(opened: BinaryIO, start: bytes) -> Dataset | None:
     # Old writers leave out the preamble: the file then starts with a group 0002 or 0008 element.
     if start[:4] not in (b"\x02\x00\x00\x00", b"\x08\x00\x00\x00", b"\x08\x00\x01\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00"):
         return None
     import pydicom
 
-    header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+    header = pydicom.dcmread(opened, stop_before_pixels=True, force=True)
     return header if "Rows" in header else None
 
 
@@ -108,12 +109,15 @@ def _image_headers(folder: Path) -> tuple[list[_Slice], list[str]]:
     for file in sorted(folder.rglob("*")):
         if not file.is_file() or file.name.upper() == "DICOMDIR" or file.name.startswith("."):
             continue
-        with file.open("rb") as opened:
-            start = opened.read(132)
         try:
-            header = (
-                pydicom.dcmread(file, stop_before_pixels=True) if start[128:] == b"DICM" else _header_without_preamble(file, start)
-            )
+            with file.open("rb") as opened:
+                start = opened.read(132)
+                opened.seek(0)
+                if start[128:] == b"DICM":
+                    header = pydicom.dcmread(opened, stop_before_pixels=True)
+                else:
+                    header = _header_without_preamble(opened, start)
+                header_bytes = opened.tell()
         except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, NotImplementedError) as error:
             raise BadDataError(
                 file, f"is a DICOM file whose header cannot be read ({error}).", "Export the series again."
@@ -121,7 +125,7 @@ def _image_headers(folder: Path) -> tuple[list[_Slice], list[str]]:
         if header is None or "Rows" not in header or header.get("Modality") in ("SEG", "RTDOSE"):
             ignored.append(file.name)
         else:
-            slices.append(_Slice(file, header))
+            slices.append(_Slice(file, header, header_bytes))
     return slices, ignored
 
 
@@ -283,11 +287,12 @@ def _require_whole_pixel_data(s: _Slice) -> None:
     syntax = getattr(header.file_meta, "TransferSyntaxUID", None)
     if syntax is not None and (syntax.is_compressed or syntax.is_deflated):
         return
-    needed = int(header.Rows) * int(header.Columns) * int(header.BitsAllocated) // 8
-    if s.path.stat().st_size < needed + 132:
+    # Before the values stand tag and length, 8 bytes or more.
+    needed = s.header_bytes + 8 + int(header.Rows) * int(header.Columns) * int(header.BitsAllocated) // 8
+    if s.path.stat().st_size < needed:
         raise BadDataError(
             s.path,
-            f"is cut short: {s.path.stat().st_size:,} bytes, its pixel data alone needs {needed:,}.",
+            f"is cut short: {s.path.stat().st_size:,} bytes, its header and pixel data need {needed:,}.",
             "Copy or export the series again.",
         )
 

@@ -124,6 +124,7 @@ class CasePanel(Panel):
             shortcut.setEnabled(False)
             shortcut.setParent(None)
             shortcut.deleteLater()
+        self._open = None
         self._connectParameters(None)
         super().cleanup()
 
@@ -135,15 +136,22 @@ class CasePanel(Panel):
             self._keepNow()
             self._open = None
         self._connectParameters(case)
-        if self._open is not None and case.volume is not self._open.nodes.volume:
-            # A scene was loaded or the image deleted: what is chosen now must not be saved as this case.
+        if self._open is not None and case.volume is self._open.nodes.volume:
+            self._open.choose(case.candidate, case.draft)
+        elif self._open is not None:
+            # Later: while a scene is being loaded the choice changes more than once.
+            qt.QTimer.singleShot(0, self.onAnotherImage)
+        self._follow()
+        self.show()
+
+    def onAnotherImage(self):
+        """End the worklist's case where a scene was loaded or the image deleted: what is chosen now is not this case."""
+        case = self.session.case
+        if self._open is not None and case is not None and case.volume is not self._open.nodes.volume:
             self._message = ""
             self._keepNow()
             self._leaveCase()
-        elif self._open is not None:
-            self._open.choose(case.candidate, case.draft)
-        self._follow()
-        self.show()
+            self.show()
 
     def _follow(self):
         """Read what the session says anew: a worklist that another panel opened, another reader or records folder."""

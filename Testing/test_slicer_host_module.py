@@ -177,6 +177,29 @@ def test_every_step_fits_into_the_module_s_column(font_scale):
             assert widget.column.widget.minimumSizeHint.height() <= 700, type(panel).__name__
 
 
+def test_the_held_window_survives_a_drag_of_the_mouse():
+    with opened_module() as (host, widget, chosen):
+        import slicer
+
+        gate = next(panel for panel in widget.column.panels if type(panel).__name__ == "GatePanel")
+        host.show(chosen.volume)
+        mouse = slicer.app.applicationLogic().GetInteractionNode()
+        mouse.SetCurrentInteractionMode(mouse.AdjustWindowLevel)
+        view = slicer.app.layoutManager().sliceWidget("Red").sliceView()
+        display = chosen.volume.GetDisplayNode()
+        widget.column.open(widget.column.panels.index(gate))
+        gate.ui.applyButton.click()
+        applied = (display.GetWindow(), display.GetLevel())
+        gate.ui.holdCheckBox.setChecked(True)
+        host.drag(view, (200, 200), (300, 260))
+        # The protocol asks for 350 to 400 HU at 40 to 50 HU.
+        assert 350 <= display.GetWindow() <= 400
+        assert 40 <= display.GetLevel() <= 50
+        gate.ui.holdCheckBox.setChecked(False)
+        host.drag(view, (200, 200), (300, 260))
+        assert (display.GetWindow(), display.GetLevel()) != applied
+
+
 def test_a_second_widget_follows_another_scene_and_comes_back():
     """Slicer's generic test of every module: a new widget, another scene, and the first one again."""
     with a_host() as host:

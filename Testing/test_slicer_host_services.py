@@ -186,6 +186,28 @@ def test_the_slice_views_show_the_volume_and_the_segment(tmp_path):
         assert (tmp_path / "window.png").stat().st_size > 5000
 
 
+def test_dragging_in_a_slice_view_changes_the_window_in_that_mouse_mode_only():
+    with a_host() as host:
+        import slicer
+
+        volume, _segmentation = box_in_a_volume()
+        slicer.util.arrayFromVolume(volume)[0] = 1000
+        slicer.util.arrayFromVolumeModified(volume)
+        display = volume.GetDisplayNode()
+        display.AutoWindowLevelOff()
+        display.SetWindowLevel(80, 40)
+        host.show(volume)
+        view = slicer.app.layoutManager().sliceWidget("Red").sliceView()
+        mouse = slicer.app.applicationLogic().GetInteractionNode()
+        mouse.SetCurrentInteractionMode(mouse.ViewTransform)
+        host.drag(view, (200, 200), (260, 230))
+        assert (display.GetWindow(), display.GetLevel()) == (80, 40)
+        mouse.SetCurrentInteractionMode(mouse.AdjustWindowLevel)
+        host.drag(view, (200, 200), (260, 230))
+        assert display.GetWindow() > 80
+        assert display.GetLevel() < 40
+
+
 def test_what_a_module_leaves_behind_is_counted(tmp_path):
     (tmp_path / "SegQCModule.py").write_text(
         "import qt, slicer, vtk\n"

@@ -135,6 +135,24 @@ class Host:
         button.click()
         self.process_events()
 
+    def drag(self, widget, start, end, button=Qt.LeftButton, steps=5):
+        """Press a mouse button at `start` (x, y in the widget's pixels), move to `end` in steps, and release."""
+        from PySide6.QtCore import QPointF
+        from PySide6.QtGui import QMouseEvent
+
+        def send(kind, share, pressed):
+            place = QPointF(*(round(a + share * (b - a)) for a, b in zip(start, end, strict=True)))
+            which = button if kind != QEvent.MouseMove else Qt.NoButton
+            event = QMouseEvent(kind, place, widget.mapToGlobal(place), which, pressed, Qt.NoModifier)
+            QApplication.sendEvent(widget, event)
+
+        send(QEvent.MouseMove, 0, Qt.NoButton)
+        send(QEvent.MouseButtonPress, 0, button)
+        for step in range(1, steps + 1):
+            send(QEvent.MouseMove, step / steps, button)
+        send(QEvent.MouseButtonRelease, 1, Qt.NoButton)
+        self.process_events()
+
     def key(self, widget, keys):
         """Press keys such as "3" or "Ctrl+S" in a widget, with the shortcuts of its window."""
         from PySide6.QtGui import QKeyEvent

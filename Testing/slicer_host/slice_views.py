@@ -4,15 +4,23 @@
 import numpy as np
 import slicer
 import vtk
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QApplication, QWidget
 
 from slicer_host.stand_in import Observations, stand_in
 
 VIEWS = (("Red", "Axial"), ("Green", "Coronal"))
-# Crosshair and ruler of Slicer's views are left out: they need its interactor.
-MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLCrosshairDisplayableManager", "vtkMRMLMarkupsDisplayableManager")
+MANAGERS = (
+    "vtkMRMLSegmentationsDisplayableManager2D",
+    "vtkMRMLCrosshairDisplayableManager",
+    "vtkMRMLMarkupsDisplayableManager",
+    # Window/level by dragging.
+    "vtkMRMLScalarBarDisplayableManager",
+)
+
+
+_BUTTONS = {Qt.LeftButton: "Left", Qt.MiddleButton: "Middle", Qt.RightButton: "Right"}
 
 
 def _factory(application_logic):
@@ -38,6 +46,8 @@ class _Drawing:
         self.image_renderer = vtk.vtkRenderer()
         self.renderer = vtk.vtkRenderer()
         self.renderer.SetLayer(1)
+        # The mouse belongs to the renderer of the displayable managers.
+        self.image_renderer.SetInteractive(0)
         self.window = vtk.vtkRenderWindow()
         self.window.SetNumberOfLayers(2)
         self.window.SetOffScreenRendering(1)
@@ -70,6 +80,7 @@ class _Drawing:
         if tuple(node.GetDimensions()[:2]) != (width, height):
             self.logic.ResizeSliceNode(width, height)
         self.window.SetSize(width, height)
+        self.interactor.SetSize(width, height)
         # It changes with the layers, and is None without one.
         source = self.logic.GetImageDataConnection()
         self.actor.SetVisibility(source is not None)
@@ -104,6 +115,7 @@ class qMRMLSliceView(QWidget):
         self._waiting.setInterval(0)
         self._waiting.connect("timeout()", self._draw)
         self._observations = Observations(self)
+        self.setMouseTracking(True)
         logic = drawing.logic
         for caller, event in (
             (logic, "ModifiedEvent"),
@@ -141,7 +153,6 @@ class qMRMLSliceView(QWidget):
         self._draw()
 
     def paintEvent(self, _event):
-        from PySide6.QtCore import Qt
         from PySide6.QtGui import QPainter
 
         painter = QPainter(self)
@@ -156,10 +167,40 @@ class qMRMLSliceView(QWidget):
         self._draw_soon()
         QWidget.resizeEvent(self, event)
 
+    def _tell(self, event, vtk_event, wheel=False):
+        """Hand a mouse event of Qt to VTK, whose lines count from below, and so to Slicer's displayable managers."""
+        position = event.position()
+        interactor = self._drawing.interactor
+        held = event.modifiers()
+        interactor.SetEventInformation(
+            int(position.x()),
+            QWidget.height(self) - 1 - int(position.y()),
+            int(bool(held & Qt.ControlModifier)),
+            int(bool(held & Qt.ShiftModifier)),
+        )
+        interactor.InvokeEvent(vtk_event)
+        if not wheel:
+            event.accept()
+
+    def mousePressEvent(self, event):
+        if event.button() in _BUTTONS:
+            self._tell(event, f"{_BUTTONS[event.button()]}ButtonPressEvent")
+
+    def mouseReleaseEvent(self, event):
+        if event.button() in _BUTTONS:
+            self._tell(event, f"{_BUTTONS[event.button()]}ButtonReleaseEvent")
+
+    def mouseMoveEvent(self, event):
+        self._tell(event, "MouseMoveEvent")
+
     def wheelEvent(self, event):
-        logic = self._drawing.logic
-        spacing = logic.GetLowestVolumeSliceSpacing()[2] if logic.GetBackgroundLayer().GetVolumeNode() else 1.0
-        logic.SetSliceOffset(logic.GetSliceOffset() + (spacing if event.angleDelta().y() > 0 else -spacing))
+        self._tell(event, "MouseWheelForwardEvent" if event.angleDelta().y() > 0 else "MouseWheelBackwardEvent", wheel=True)
+
+    def enterEvent(self, event):
+        self._tell(event, "EnterEvent")
+
+    def interactor(self):
+        return self._drawing.interactor
 
 
 @stand_in()

@@ -100,6 +100,24 @@ def test_an_edit_outdates_the_record_and_is_told_once(host):
     session.unobserveEdits(told.append)
 
 
+def test_an_edit_of_the_reference_outdates_the_candidate_s_record(host):
+    import slicer
+
+    from SegQCLib.mrml.record_node import is_outdated
+    from SegQCModule import SegQCModuleLogic
+
+    host.open("SegQCModule")
+    case = a_case(host)
+    SegQCModuleLogic().evaluate(case.volume, case.candidate, case.protocol, [case.reference])
+    host.process_events()
+    assert not is_outdated(case.candidate)
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(case.reference, "aorta", case.volume)
+    mask[0] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, case.reference, "aorta", case.volume)
+    host.process_events()
+    assert is_outdated(case.candidate)
+
+
 def test_showing_in_3d_and_renaming_outdate_nothing(host):
     from SegQCLib.mrml.record_node import is_outdated
     from SegQCModule import SegQCModuleLogic

@@ -11,8 +11,7 @@ from typing import Any
 import qt
 
 from SegQCLib.errors import Cancelled
-
-Progress = Callable[[str, float], None]
+from SegQCLib.progress import Progress
 
 # Slicer's main thread keeps Python's lock while it waits for events: other threads run only while a slot sleeps.
 _SLEEP_S = 0.008

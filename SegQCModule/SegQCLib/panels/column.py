@@ -7,7 +7,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SegQCLib.panels.panel import Light, Panel
+from SegQCLib.panels.panel import Light, Panel, Standing
 
 _ICONS = {
     Light.OPEN: qt.QStyle.SP_ArrowRight,
@@ -42,6 +42,7 @@ class Column:
         column.addWidget(self._next)
         self._lights, self.headings = [], []
         self._open: set[int] = set()
+        self._shown: dict[int, Standing] = {}
         for number, panel in enumerate(self.panels):
             column.addLayout(self._row(number, panel))
         column.addStretch(1)
@@ -120,6 +121,9 @@ class Column:
         style = slicer.app.style()
         for number, (panel, light, heading) in enumerate(zip(self.panels, self._lights, self.headings, strict=True)):
             standing = panel.standing()
+            if standing == self._shown.get(number):
+                continue
+            self._shown[number] = standing
             heading.text = _("{number}. {title}: {standing}").format(
                 number=number + 1, title=panel.title(), standing=standing.words
             )

@@ -184,10 +184,10 @@ class Session(VTKObservationMixin):
             self.protocol, self.protocol_fault = None, str(error)
 
     def watchEdits(self) -> None:
-        """Watch the candidate and every segmentation that has a record: an edit outdates it, whichever module is open."""
-        candidate = None if self.case is None else self.case.candidate
+        """Watch candidate, reference and every segmentation that has a record: an edit outdates it, whichever module is open."""
+        chosen = () if self.case is None else (self.case.candidate, self.case.reference)
         for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
-            if (node is candidate or node.GetNodeReference(RECORD_ROLE)) and node.GetID() not in self._watches:
+            if (node in chosen or node.GetNodeReference(RECORD_ROLE)) and node.GetID() not in self._watches:
                 self._watches[node.GetID()] = EditWatch(node, partial(self.onEdit, node.GetID()), self.selectedSegment, self.later)
 
     def selectedSegment(self) -> str | None:
@@ -205,7 +205,12 @@ class Session(VTKObservationMixin):
             return
         # A verdict must not seem to stand for voxels that it never saw.
         mark_outdated(node)
-        if self.case is not None and node is self.case.candidate:
+        if self.case is None:
+            return
+        if node is self.case.reference and self.case.candidate is not None:
+            mark_outdated(self.case.candidate)
+            self.announce()
+        if node is self.case.candidate:
             for callback in list(self._edit_observers):
                 callback(change)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,14 +37,13 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
     waiting: list[tuple[Path, Path]] = []
     try:
         for name, text in contents.items():
-            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-            waiting.append((Path(temporary), folder / name))
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            temporary = folder / f".{name}.{secrets.token_hex(8)}"
+            waiting.append((temporary, folder / name))
+            # Not mkstemp, which makes files private: reports are shared like any other new file.
+            with temporary.open("x", encoding="utf-8", newline="") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            # mkstemp makes files private; reports are shared like any other new file.
-            Path(temporary).chmod(0o666 & ~_umask())
         for temporary_path, final in waiting:
             temporary_path.replace(final)
     except OSError as error:
@@ -55,9 +55,3 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
     finally:
         for temporary_path, _ in waiting:
             temporary_path.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -79,6 +79,7 @@ class Session(VTKObservationMixin):
 
     def cleanup(self) -> None:
         """Let go of everything; nothing is called afterwards."""
+        self._connected = False
         self._disconnect_case()
         self._stop_watches()
         self.removeObservers()
@@ -225,7 +226,10 @@ class Session(VTKObservationMixin):
             self.connect()
 
     def onSceneEndImport(self, _caller=None, _event=None) -> None:
-        # The import may have brought other choices: read them again.
+        # The import may have brought other choices: read them again, once Slicer has resolved the imported references.
+        self.later(self.onImported)
+
+    def onImported(self) -> None:
         if self._connected:
             self.connect()
 

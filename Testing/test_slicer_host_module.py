@@ -143,16 +143,15 @@ def test_a_hundred_openings_do_not_grow():
             host.process_events()
             host.unload()
             host.scene.Clear(0)
-            gc.collect()
+            assert not host.held()
             return len(gc.get_objects())
 
         for _ in range(5):
             before = visit()
         for _ in range(95):
             after = visit()
-        assert not host.held()
-        # 20,000 objects for one opened module; caches may add a few.
-        assert after - before < 2000
+        # One opened module is some 20,000 objects.
+        assert after - before < 200
 
 
 def test_the_module_opens_in_under_a_second():

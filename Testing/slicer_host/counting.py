@@ -45,6 +45,8 @@ def held():
     A callback is a bound method of one of the module's objects: only an observer, a connection or a waiting call keeps it alive.
     """
     gc.collect()
+    _made[:] = [known for known in _made if _alive(known[1]) is not None]
+    _filters[:] = [known for known in _filters if _alive(known[1]) is not None]
     count = Counter()
     for found in gc.get_objects():
         if not isinstance(found, types.MethodType) or isinstance(found.__self__, type):
@@ -54,12 +56,11 @@ def held():
         home = getattr(kind, "__module__", "")
         if _own(home) and kind.__name__ != home:
             count[f"callback {kind.__name__}.{found.__func__.__name__}"] += 1
-    for kind, reference in _made:
-        if _alive(reference) is not None:
-            count[kind] += 1
+    for kind, _reference in _made:
+        count[kind] += 1
     for _address, reference in _filters:
-        event_filter = _alive(reference)
-        if event_filter is not None and _own(type(event_filter).__module__):
+        event_filter = reference()
+        if _own(type(event_filter).__module__):
             count[f"event filter {type(event_filter).__name__}"] += 1
     return count
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QVBoxLayout
 from slicer_host.application import ModuleManager
 from slicer_host.mrml_widgets import qSlicerWidget
 from slicer_host.stand_in import stand_in
+from slicer_host.strict_qt import disconnect_all
 
 
 class qSlicerScriptedLoadableModule:
@@ -55,6 +56,8 @@ class qSlicerScriptedLoadableModule:
     def unload(self):
         if self._widget is not None:
             self._widget.deleteLater()
+        # Slicer runs a module's file once; each run here would leave one behind.
+        disconnect_all(slicer.app, self._instance)
         self._widget = self._instance = None
 
 

@@ -344,10 +344,11 @@ def disconnect(sender, signal, callback):
     raise ValueError(f"{class_name(sender)}: {signal!r} is not connected to {callback!r}.")
 
 
-def disconnect_all(sender):
-    """Undo every connect() of an object that outlives the host."""
+def disconnect_all(sender, owner=None):
+    """Undo every connect() of an object that outlives the host, or only those to methods of `owner`."""
     for signal, callback, _ in list(_connections.get(shiboken6.getCppPointer(sender)[0], [])):
-        disconnect(sender, signal, callback)
+        if owner is None or getattr(callback, "__self__", None) is owner:
+            disconnect(sender, signal, callback)
 
 
 def _strict_constructor(kind):

@@ -93,6 +93,29 @@ def shown(volume):
     return volume.GetDisplayNode().GetWindow(), volume.GetDisplayNode().GetLevel()
 
 
+def test_a_database_that_is_there_only_after_the_module_was_opened_is_followed(tmp_path):
+    """The first one: it has a host of its own, and there is one at a time."""
+    import pydicom
+
+    from SegQCLib.images import read_image
+    from SegQCLib.mrml.volume import add_volume
+
+    with a_host(main_window=False) as host:
+        import slicer
+
+        database = slicer.dicomDatabase
+        del slicer.dicomDatabase
+        gate = Gate(host)
+        slicer.dicomDatabase = database
+        paths = write_series(tmp_path, [0, 2, 4, 6], ConvolutionKernel="B30f")
+        volume = add_volume(slicer.mrmlScene, replace(read_image(tmp_path), acquisition=Acquisition()), "CT")
+        volume.SetAttribute("DICOM.instanceUIDs", str(pydicom.dcmread(paths[0], stop_before_pixels=True).SOPInstanceUID))
+        gate.choose(volume)
+        host.open_dicom(tmp_path)
+        gate.settle()
+        assert gate.row("Kernel")[1] == "B30f"
+
+
 @pytest.fixture(scope="module")
 def host():
     with a_host() as opened:

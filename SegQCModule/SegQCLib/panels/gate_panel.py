@@ -62,7 +62,7 @@ class GatePanel(Panel):
         self._job = None
         self._tried_database: set[str] = set()
         self._from_database: set[str] = set()
-        self._database = getattr(slicer, "dicomDatabase", None)
+        self._database = None
         self._settle = qt.QTimer()
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
@@ -84,10 +84,6 @@ class GatePanel(Panel):
         self.ui.reasonEdit.connect("returnPressed()", self.onGoOn)
         self.ui.goOnButton.connect("clicked(bool)", self.onGoOn)
         self.ui.orientButton.connect("clicked(bool)", self.onOrient)
-        if self._database is not None:
-            self._database.connect("databaseChanged()", self.onDatabaseChanged)
-            self._database.connect("opened()", self.onDatabaseChanged)
-            self._database.connect("closed()", self.onDatabaseChanged)
         self._showEverything()
 
     def _layOut(self):
@@ -171,6 +167,15 @@ class GatePanel(Panel):
             for event in (*events, volume.TransformModifiedEvent):
                 self.addObserver(volume, event, self.onVolumeModified)
 
+    def _followDatabase(self):
+        # Not at the start: where SegQC is the module that Slicer opens with, Slicer makes its database later.
+        if self._database is None:
+            self._database = getattr(slicer, "dicomDatabase", None)
+            if self._database is not None:
+                self._database.connect("databaseChanged()", self.onDatabaseChanged)
+                self._database.connect("opened()", self.onDatabaseChanged)
+                self._database.connect("closed()", self.onDatabaseChanged)
+
     def onVolumeModified(self, _caller=None, _event=None):
         self._settle.start()
 
@@ -214,6 +219,7 @@ class GatePanel(Panel):
         if self._volume is None or self._protocol is None:
             self._showEverything()
             return
+        self._followDatabase()
         path = self._databaseFile()
         if path is None:
             self._judge()

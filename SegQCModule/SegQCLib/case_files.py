@@ -28,9 +28,12 @@ from SegQCLib.file_name import file_name
 from SegQCLib.geometry import Geometry
 from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
+from SegQCLib.importers.draft import read_draft
+from SegQCLib.importers.draft_algorithm import DraftAlgorithm, made_by
 from SegQCLib.output import write_files
 from SegQCLib.protocol import LoadedProtocol, QCProtocol, load_protocol
 from SegQCLib.seg_nrrd import NrrdSegmentation, write_seg_nrrd
+from SegQCLib.voxel_hash import voxels_sha256
 from SegQCLib.worklist import WorklistCase
 
 CANDIDATE = "candidate.seg.nrrd"
@@ -70,6 +73,9 @@ class OpenedCase:
     candidate : Segmentation
     origin : CandidateOrigin
     reference, draft : Segmentation or None
+        Every segment of the draft is AUTOMATIC, made by what its file names.
+    draft_sha256 : str or None
+        `voxels_sha256` of the draft on the image's grid: whether it is as it came.
     protocol : LoadedProtocol or None
     tags : dict of str
         For each .seg.nrrd file that was read the tags of each segment id, as Slicer writes them (`key:value|key:value`).
@@ -86,6 +92,7 @@ class OpenedCase:
     origin: CandidateOrigin
     reference: Segmentation | None
     draft: Segmentation | None
+    draft_sha256: str | None
     protocol: LoadedProtocol | None
     tags: Mapping[str, Mapping[str, str]]
     texts: Mapping[str, str]
@@ -158,7 +165,7 @@ def open_case(
     image = read_image(entry.image)
     report("segmentations", 0.6)
     reference = _segmentation(entry.reference, entry.labels)
-    draft = _segmentation(folder / DRAFT if (folder / DRAFT).is_file() else entry.draft, entry.labels)
+    draft = _draft(folder / DRAFT if (folder / DRAFT).is_file() else entry.draft, entry.labels)
     report("candidate", 0.8)
     own, origin, unread = _own_work(folder, image, reader)
     if own is None:
@@ -180,6 +187,7 @@ def open_case(
         origin=origin,
         reference=reference,
         draft=draft,
+        draft_sha256=None if draft is None else voxels_sha256(align(draft, image.geometry)),
         protocol=protocol,
         tags={path: _tags_in(Path(path)) for path in paths},
         texts=_texts_in(folder, origin),
@@ -189,6 +197,15 @@ def open_case(
 
 def _segmentation(path: Path | None, labels: str | None) -> Segmentation | None:
     return None if path is None else read_segmentation(path, labels=labels)
+
+
+def _draft(path: Path | None, labels: str | None) -> Segmentation | None:
+    if path is None:
+        return None
+    if labels is None:
+        read = read_draft(path)
+        return made_by(read.segmentation, read.algorithm)
+    return made_by(read_segmentation(path, labels=labels), DraftAlgorithm())
 
 
 def _own_work(folder: Path, image: Volume, reader: str) -> tuple[Segmentation | None, CandidateOrigin, tuple[str, ...]]:

@@ -38,9 +38,9 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
     try:
         for name, text in contents.items():
             temporary = folder / f".{name}.{secrets.token_hex(8)}"
-            waiting.append((temporary, folder / name))
             # Not mkstemp, which makes files private: reports are shared like any other new file.
             with temporary.open("x", encoding="utf-8", newline="") as file:
+                waiting.append((temporary, folder / name))
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

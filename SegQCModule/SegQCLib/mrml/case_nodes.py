@@ -28,6 +28,7 @@ from SegQCLib.case_files import TEXTS, OpenedCase
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import read_file_header
 from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
+from SegQCLib.mrml.draft import add_draft
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras
 from SegQCLib.mrml.json_node import write_json
 from SegQCLib.mrml.kept_findings_node import KEPT_FINDINGS_ROLE
@@ -82,7 +83,7 @@ def add_case(scene: vtkMRMLScene, opened: OpenedCase) -> CaseNodes:
         volume=volume_node,
         candidate=_add(scene, opened, opened.candidate, volume_node, f"{name} candidate"),
         reference=_add_hidden(scene, opened, opened.reference, volume_node, f"{name} reference"),
-        draft=_add_hidden(scene, opened, opened.draft, volume_node, f"{name} draft"),
+        draft=_add_draft(scene, opened, volume_node, f"{name} draft"),
     )
     for text_name, text in opened.texts.items():
         owner, role = _text_place(nodes, text_name)
@@ -137,6 +138,18 @@ def _add_hidden(
     if segmentation is None:
         return None
     node = _add(scene, opened, segmentation, volume_node, name)
+    node.SetDisplayVisibility(False)
+    return node
+
+
+def _add_draft(
+    scene: vtkMRMLScene, opened: OpenedCase, volume_node: vtkMRMLScalarVolumeNode, name: str
+) -> vtkMRMLSegmentationNode | None:
+    if opened.draft is None:
+        return None
+    node = add_draft(scene, opened.draft, volume_node, name, opened.draft_sha256)
+    for segment_id, tags in opened.tags_of(opened.draft).items():
+        _set_tags(node.GetSegmentation().GetSegment(segment_id), tags)
     node.SetDisplayVisibility(False)
     return node
 

@@ -82,7 +82,8 @@ class Findings:
     def settle(self):
         """Wait for the check that follows an edit."""
         self.host.process_events()
-        self.wait(lambda: not self.panel._timer.active and self.panel._work is None and self.panel._check is None)
+        panel = self.panel
+        self.wait(lambda: not panel._timer.active and not any((panel._work, panel._check, panel._plan, panel._count)))
 
     def rows(self):
         return [tuple(self.table.item(row, column).text() for column in range(3)) for row in range(self.table.rowCount)]
@@ -245,6 +246,49 @@ def test_a_repair_is_undone_until_something_else_is_edited(findings):
     findings.host.paint(findings.candidate, SPLEEN, [(3, 6, 24)])
     findings.settle()
     assert not findings.ui.undoButton.enabled
+
+
+def test_a_second_click_on_repair_does_nothing_while_it_works(findings):
+    findings.look()
+    findings.select("liver", "Hole", "6 mm³")
+    findings.panel.onRepair()
+    assert findings.ui.repairButton.text == "Repairing..."
+    assert findings.panel.standing().words == "repairing"
+    assert not any(button.enabled for button in (findings.ui.repairButton, findings.ui.lookButton, findings.ui.keepButton))
+    findings.panel.onRepair()
+    findings.settle()
+    assert len(findings.facts("finding_repaired")) == 1
+    assert findings.ui.repairButton.text == "&Repair"
+    assert findings.ui.lookButton.enabled
+
+
+def test_an_edit_while_a_repair_is_planned_discards_it_and_says_so(findings):
+    findings.look()
+    before = findings.mask(LIVER)
+    findings.select("liver", "Hole", "6 mm³")
+    findings.panel.onRepair()
+    findings.host.paint(findings.candidate, SPLEEN, [(3, 6, 24)])
+    findings.settle()
+    np.testing.assert_array_equal(findings.mask(LIVER), before)
+    assert findings.ui.repairLabel.text.startswith("Not repaired: the segmentation was edited meanwhile.")
+    assert findings.facts("finding_repaired") == []
+    assert findings.current() == ("liver", "Hole", "6 mm³")
+    findings.host.click(findings.ui.repairButton)
+    findings.settle()
+    assert ("Hole", "6 mm³") not in findings.of("liver")
+
+
+def test_a_neighbour_that_a_stroke_cut_is_checked_again_and_others_are_not(findings):
+    findings.look()
+    # A plane of the liver goes to the spleen, and opens the liver's hole.
+    cut = [(k, j, 11) for k in range(2, 6) for j in range(5, 15)]
+    findings.host.paint(findings.candidate, SPLEEN, cut)
+    findings.settle()
+    assert [facts["segment_id"] for facts in findings.facts("segment_checked_again")] == [SPLEEN, LIVER]
+    assert findings.of("liver") == [("Skipped slice", "1 slice"), ("Island", "4 mm³"), ("Island", "2 mm³")]
+    findings.slicer.modules.segmenteditor.widgetRepresentation().self().editor.undo()
+    findings.settle()
+    assert findings.of("liver") == [("Hole", "6 mm³"), ("Island", "4 mm³"), ("Island", "2 mm³")]
 
 
 def test_the_rest_of_many_islands_is_repaired_at_once_but_for_those_that_are_kept(host, tmp_path):

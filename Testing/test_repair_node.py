@@ -1,5 +1,7 @@
 """Repairs on segmentation nodes, on real MRML (slicer-core)."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from SegQCLib.protocol import load_protocol
 
 slicer = pytest.importorskip("slicer", reason="the MRML layer needs slicer-core")
 
-from SegQCLib.mrml.repair import plan_repair, write_repair  # noqa: E402
+from SegQCLib.mrml.repair import repair_planner, still_applies, write_repair  # noqa: E402
 from SegQCLib.mrml.scene import new_scene  # noqa: E402
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node  # noqa: E402
 from SegQCLib.mrml.volume import add_volume  # noqa: E402
@@ -46,8 +48,11 @@ class Nodes:
         now = segmentation_from_node(self.node, self.volume)
         return now.mask(next(segment for segment in now.segments if segment.id == segment_id))
 
+    def plan(self, *what, **spared):
+        return repair_planner(self.node, self.volume, *what, **spared)()
+
     def repair(self, segment_id, repair, places=None):
-        planned = plan_repair(self.node, self.volume, segment_id, repair, places)
+        planned = self.plan(segment_id, repair, places)
         write_repair(self.node, planned)
         return planned
 
@@ -94,7 +99,7 @@ def test_only_the_place_of_a_finding_is_repaired(nodes):
 
 
 def test_what_a_reader_keeps_is_spared(nodes):
-    planned = plan_repair(nodes.node, nodes.volume, "a", "remove_islands", spared_lps_mm=[tuple(a_geometry().lps_mm(ISLAND))])
+    planned = nodes.plan("a", "remove_islands", spared_lps_mm=[tuple(a_geometry().lps_mm(ISLAND))])
     write_repair(nodes.node, planned)
     expected = a_liver() == 1
     expected[OTHER_ISLAND] = False
@@ -102,7 +107,7 @@ def test_what_a_reader_keeps_is_spared(nodes):
 
 
 def test_a_place_without_an_error_changes_nothing(nodes):
-    planned = plan_repair(nodes.node, nodes.volume, "a", "remove_islands", [(0.0, 0.0, 0.0)])
+    planned = nodes.plan("a", "remove_islands", [(0.0, 0.0, 0.0)])
     assert planned.changed_voxels == 0
     assert planned.dice_with_before == 1
 
@@ -131,8 +136,38 @@ def test_each_finding_of_a_check_is_gone_after_its_repair_at_its_place():
 
 
 def test_a_repair_is_planned_without_touching_the_node(nodes):
-    plan_repair(nodes.node, nodes.volume, "a", "remove_islands")
+    nodes.plan("a", "remove_islands")
     np.testing.assert_array_equal(nodes.mask("a"), a_liver() == 1)
+
+
+def test_a_repair_is_planned_from_the_voxels_of_its_moment_in_another_thread(nodes):
+    plan = repair_planner(nodes.node, nodes.volume, "a", "remove_islands")
+    nodes.repair("a", "remove_islands")
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(plan).result().removed_voxels == 2
+
+
+@pytest.mark.parametrize("edited", ["a", "b", "c"])
+def test_a_repair_applies_until_any_segment_is_edited(edited):
+    overlapping = box_array((10, 20, 30), (4, 9), (5, 20), (5, 15))
+    overlapping[0, 0, 0] = 1
+    nodes = Nodes(Segmentation("reader", a_geometry(), (a_liver(), overlapping), (*SEGMENTS, Segment("c", "lesion", 1, 1))))
+    planned = nodes.plan("a", "remove_islands")
+    nodes.node.GetSegmentation().GetSegment("b").SetName("lien")
+    nodes.node.CreateClosedSurfaceRepresentation()
+    assert still_applies(nodes.node, planned)
+    nodes.node.GetSegmentation().RemoveSegment(edited) if edited == "b" else erase_all(nodes, edited)
+    assert not still_applies(nodes.node, planned)
+    with pytest.raises(ValueError, match="plan it again"):
+        write_repair(nodes.node, planned)
+
+
+def erase_all(nodes, segment_id):
+    nothing = slicer.vtkOrientedImageData()
+    nothing.DeepCopy(nodes.node.GetSegmentation().GetSegment(segment_id).GetRepresentation("Binary labelmap"))
+    nothing.GetPointData().GetScalars().Fill(0)
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetBinaryLabelmapToSegment(nothing, nodes.node, segment_id, logic.MODE_REPLACE)
 
 
 def test_a_closed_surface_follows_the_repair(nodes):
@@ -196,10 +231,10 @@ def test_a_segmentation_on_another_grid_is_not_repaired():
     coarse = a_geometry(size=(5, 10, 15), spacing_mm=(4.0, 2.0, 2.0), origin_lps_mm=(0.5, 0.5, 1.0))
     nodes = Nodes(a_segmentation(coarse, liver=((1, 3), (2, 9), (3, 8))))
     with pytest.raises(BadDataError, match="Specify geometry"):
-        plan_repair(nodes.node, nodes.volume, "s0", "remove_islands")
+        nodes.plan("s0", "remove_islands")
 
 
 def test_an_emptied_segment_cannot_be_repaired():
     nodes = Nodes(a_segmentation(liver=None, spleen=((1, 3), (2, 9), (3, 8))))
     with pytest.raises(BadDataError, match="liver: has no voxels any more"):
-        plan_repair(nodes.node, nodes.volume, "s0", "fill_holes")
+        nodes.plan("s0", "fill_holes")

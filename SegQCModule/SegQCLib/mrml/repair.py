@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,8 @@ class PlannedRepair:
     volume_before_mm3, volume_after_mm3 : float
     dice_with_before : float or None
         0 to 1; None if the segment is empty before and after.
+    seen : tuple of int
+        When each layer of the segmentation was last changed before it was planned, by VTK's count of changes.
     """
 
     repair: str
@@ -52,21 +54,24 @@ class PlannedRepair:
     volume_before_mm3: float
     volume_after_mm3: float
     dice_with_before: float | None
+    seen: tuple[int, ...]
 
     @property
     def changed_voxels(self) -> int:
         return self.added_voxels + self.removed_voxels
 
 
-def plan_repair(
+def repair_planner(
     node: vtkMRMLSegmentationNode,
     volume_node: vtkMRMLScalarVolumeNode,
     segment_id: str,
     repair: str,
     places_lps_mm: Sequence[Vector] | None = None,
     spared_lps_mm: Sequence[Vector] = (),
-) -> PlannedRepair:
-    """Return what a repair would do to a segment of a node; nothing is changed.
+) -> Callable[[], PlannedRepair]:
+    """Copy a segment with its surroundings out of a node, and return what plans its repair; nothing is changed.
+
+    What is returned touches no node and may be called in any thread, once the copy was made in Slicer's main one.
 
     Parameters
     ----------
@@ -94,31 +99,42 @@ def plan_repair(
         )
     segment = next(segment for segment in part.segments if segment.id == segment_id)
     box = _with_margin(part, segment)
-    labels = part.layers[segment.layer][box]
-    before = labels == segment.label_value
-    # The margin ends at the image's border, so what touches the border of the box touches that of the image.
-    after = apply(repair, before, part.geometry.spacing_mm, others=(labels != 0) & ~before).mask
-    changes = before ^ after
-    start = np.array([part.start for part in box])
-    if places_lps_mm is not None:
-        changes = _around(changes, [_voxel(part.geometry, place) - start for place in places_lps_mm])
-    if spared_lps_mm:
-        changes &= ~_around(changes, [_voxel(part.geometry, place) - start for place in spared_lps_mm])
-    after = before ^ changes
-    voxels_before, voxels_after = int(np.count_nonzero(before)), int(np.count_nonzero(after))
-    kept = int(np.count_nonzero(before & after))
-    return PlannedRepair(
-        repair=repair,
-        segment_id=segment_id,
-        grid=part.geometry,
-        box=box,
-        mask=after,
-        added_voxels=voxels_after - kept,
-        removed_voxels=voxels_before - kept,
-        volume_before_mm3=voxels_before * part.geometry.voxel_volume_mm3,
-        volume_after_mm3=voxels_after * part.geometry.voxel_volume_mm3,
-        dice_with_before=2 * kept / (voxels_before + voxels_after) if voxels_before + voxels_after else None,
-    )
+    seen = _layer_changes(node)
+
+    def plan() -> PlannedRepair:
+        labels = part.layers[segment.layer][box]
+        before = labels == segment.label_value
+        # The margin ends at the image's border, so what touches the border of the box touches that of the image.
+        after = apply(repair, before, part.geometry.spacing_mm, others=(labels != 0) & ~before).mask
+        changes = before ^ after
+        start = np.array([part.start for part in box])
+        if places_lps_mm is not None:
+            changes = _around(changes, [_voxel(part.geometry, place) - start for place in places_lps_mm])
+        if spared_lps_mm:
+            changes &= ~_around(changes, [_voxel(part.geometry, place) - start for place in spared_lps_mm])
+        after = before ^ changes
+        voxels_before, voxels_after = int(np.count_nonzero(before)), int(np.count_nonzero(after))
+        kept = int(np.count_nonzero(before & after))
+        return PlannedRepair(
+            repair=repair,
+            segment_id=segment_id,
+            grid=part.geometry,
+            box=box,
+            mask=after,
+            added_voxels=voxels_after - kept,
+            removed_voxels=voxels_before - kept,
+            volume_before_mm3=voxels_before * part.geometry.voxel_volume_mm3,
+            volume_after_mm3=voxels_after * part.geometry.voxel_volume_mm3,
+            dice_with_before=2 * kept / (voxels_before + voxels_after) if voxels_before + voxels_after else None,
+            seen=seen,
+        )
+
+    return plan
+
+
+def still_applies(node: vtkMRMLSegmentationNode, planned: PlannedRepair) -> bool:
+    """Return whether no voxel of the segmentation was changed since a repair was planned."""
+    return _layer_changes(node) == planned.seen
 
 
 def write_repair(node: vtkMRMLSegmentationNode, planned: PlannedRepair) -> None:
@@ -126,16 +142,31 @@ def write_repair(node: vtkMRMLSegmentationNode, planned: PlannedRepair) -> None:
 
     A closed surface is made again where there is one. Observers see an edit of the segment. Whoever wants to undo it saves
     the Segment Editor's state before.
+
+    Raises
+    ------
+    ValueError
+        If the repair does not apply any more.
+    BadDataError
+        If Slicer does not take the voxels.
     """
     # Slicer puts the logics of its modules into this namespace when it loads them, after ours may have been imported.
     from slicer import vtkSlicerSegmentationsModuleLogic as SegmentationsLogic
 
+    if not still_applies(node, planned):
+        raise ValueError(f"{node.GetName()!r} was changed after the repair of {planned.segment_id!r} was planned: plan it again.")
     if not planned.changed_voxels:
         return
     stored = node.GetSegmentation().GetSegment(planned.segment_id).GetRepresentation(_LABELMAP)
     image = _image_like(stored, planned)
     if not SegmentationsLogic.SetBinaryLabelmapToSegment(image, node, planned.segment_id, SegmentationsLogic.MODE_REPLACE):
         raise BadDataError(node.GetName(), "did not take the repaired segment.", "See the messages in Slicer's Python console.")
+
+
+def _layer_changes(node: vtkMRMLSegmentationNode) -> tuple[int, ...]:
+    segmentation = node.GetSegmentation()
+    layers = (segmentation.GetLayerDataObject(number, _LABELMAP) for number in range(segmentation.GetNumberOfLayers(_LABELMAP)))
+    return tuple(layer.GetMTime() for layer in layers if layer is not None)
 
 
 def _with_margin(part: SegmentationPart, segment: Segment) -> Box:

@@ -18,9 +18,10 @@ from SegQCLib.mrml.evaluate_scene import case_reader
 from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_findings
 from SegQCLib.mrml.one_segment import SegmentationPart, segment_with_surroundings
 from SegQCLib.mrml.record_node import RECORD_ROLE, is_outdated, mark_outdated, read_record
-from SegQCLib.mrml.repair import plan_repair, write_repair
+from SegQCLib.mrml.repair import repair_planner, still_applies, write_repair
 from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.mrml.volume import volume_from_node, volume_geometry
+from SegQCLib.mrml.voxel_counts import voxel_counter
 from SegQCLib.panels.background import Background
 from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.prepare import prepare
@@ -55,6 +56,10 @@ class FindingsPanel(Panel):
         self._work = None
         self._check = None  # of one segment
         self._checked_id = None
+        self._plan = None  # of a repair
+        self._count = None  # of the voxels of segments
+        self._voxels = {}  # of each segment by its id when it was last counted
+        self._checked = {}  # ids of segments that were checked again and not counted since
         self._message = ""
         self._pending = {}  # ids of segments to check again, in the order of their edits
         self._edited = {}  # ids of all segments that were edited since the candidate was chosen
@@ -112,6 +117,8 @@ class FindingsPanel(Panel):
     def standing(self):
         if self._work is not None:
             return Standing(Light.RUNNING, _("looking"))
+        if self._plan is not None:
+            return Standing(Light.RUNNING, _("repairing"))
         obstacle = self._obstacle()
         if obstacle:
             return Standing(Light.WAITING, obstacle)
@@ -135,6 +142,7 @@ class FindingsPanel(Panel):
             self._stopWork()
             self._timer.stop()
             self._pending, self._edited, self._edited_unknown = {}, {}, False
+            self._voxels, self._checked = {}, {}
             self._repaired = self._own_edit = None
             self._message = self._done = ""
             self._place = 0
@@ -182,6 +190,8 @@ class FindingsPanel(Panel):
         self._readKept()
         errors = self._errorsOfRecord()
         self._errors = None if errors is None else self._marked(errors)
+        if errors is not None:
+            self._countVoxels(None)
         self._fill(-1)
         self._showState()
 
@@ -208,11 +218,11 @@ class FindingsPanel(Panel):
 
     def onLook(self, _checked=False):
         """Look for all technical errors, in the background."""
-        if self._work is not None or self._obstacle():
+        if self._work is not None or self._plan is not None or self._obstacle():
             return
         self._timer.stop()
         self._stopWork()
-        self._pending, self._edited_unknown = {}, False
+        self._pending, self._edited_unknown, self._checked = {}, False, {}
         case = self.session.case
         try:
             make = case_reader(case.volume, case.candidate)
@@ -220,11 +230,12 @@ class FindingsPanel(Panel):
             self.onFailed(error)
             return
         self.ui.progressBar.setValue(0)
-        work = partial(_errors_of_case, make, self.session.protocol.protocol)
+        work = partial(_errors_of_case, make, voxel_counter(case.candidate), self.session.protocol.protocol)
         self._work = Background(work, self.onLooked, self.onFailed, self.onProgress, self.onCancelled)
         self._showState()
 
-    def onLooked(self, errors):
+    def onLooked(self, outcome):
+        errors, self._voxels = outcome
         self._work = None
         shown = self._currentError()
         self._message = self._done = ""
@@ -237,7 +248,7 @@ class FindingsPanel(Panel):
         self._showState()
 
     def onFailed(self, error):
-        self._work = self._check = None
+        self._work = self._check = self._plan = self._count = None
         if not isinstance(error, BadDataError):
             logging.error("SegQC: looking for technical errors failed.", exc_info=error)
         self._message = str(error) if isinstance(error, BadDataError) else _("It failed: {error}").format(error=error)
@@ -257,10 +268,10 @@ class FindingsPanel(Panel):
         self.ui.progressBar.setValue(round(100 * share))
 
     def _stopWork(self):
-        for work in (self._work, self._check):
+        for work in (self._work, self._check, self._plan, self._count):
             if work is not None:
                 work.abandon()
-        self._work = self._check = None
+        self._work = self._check = self._plan = self._count = None
 
     # Looking again after an edit
 
@@ -272,6 +283,9 @@ class FindingsPanel(Panel):
             self._edited[own] = None
             return
         self._repaired = None
+        if self._plan is not None:
+            self._plan.abandon()
+            self._discardPlan()
         if known is None and change.kind is ChangeKind.UNDO_OR_STRUCTURE:
             # What is undone or done again was an edit before.
             known = tuple(self._edited)
@@ -286,7 +300,7 @@ class FindingsPanel(Panel):
 
     def onRecheck(self):
         """Check one of the edited segments again; the others follow when it is done."""
-        if self._work is not None:
+        if self._work is not None or self._plan is not None:
             # The look was at the voxels of the moment at which it began; what was edited since comes after it.
             self._schedule(_RECHECK_MS)
         elif self._errors is None or self._obstacle() or self._check is not None:
@@ -324,6 +338,7 @@ class FindingsPanel(Panel):
 
     def onChecked(self, segment_id, shown, found):
         self._check = None
+        self._checked[segment_id] = None
         row = self.ui.findingsTable.currentRow()
         if row >= 0:
             self._place = row
@@ -335,6 +350,29 @@ class FindingsPanel(Panel):
         self._showState()
         if self._pending:
             self._schedule(0)
+        elif self._count is None:
+            self._countVoxels(self._checked)
+
+    def _countVoxels(self, segment_ids):
+        """Count the voxels of segments and of all in their layers (None: all) in the background.
+
+        A stroke over a neighbour takes voxels from it, and Slicer names the painted segment only.
+        """
+        if self._count is not None:
+            self._count.abandon()
+        count, checked = voxel_counter(self.session.case.candidate, segment_ids), self._checked
+        self._checked = {}
+        self._count = Background(lambda _progress: count(), partial(self.onCounted, checked), self.onFailed)
+
+    def onCounted(self, checked, voxels):
+        self._count = None
+        before, self._voxels = self._voxels, self._voxels | voxels
+        lost = [known for known, now in voxels.items() if before.get(known, now) != now and known not in checked]
+        self._pending.update(dict.fromkeys(lost))
+        if self._pending:
+            self._schedule(0)
+        elif self._checked:
+            self._countVoxels(self._checked)
 
     # The list
 
@@ -463,12 +501,17 @@ class FindingsPanel(Panel):
 
     def _showRepair(self, error):
         proposed = _repair_words(error) if error is not None and error.finding.repair is not None else ""
-        self.ui.repairButton.enabled = bool(proposed) and error.finding.kept is None and bool(error.segment_ids)
+        repairing = self._plan is not None
+        # Until a segment was checked again, the list still has what was repaired.
+        checking = error is not None and self._check is not None and self._checked_id in error.segment_ids
+        busy = repairing or checking or self._work is not None
+        self.ui.repairButton.text = _("Repairing...") if repairing else _("&Repair")
+        self.ui.repairButton.enabled = bool(proposed) and error.finding.kept is None and bool(error.segment_ids) and not busy
         self.ui.repairButton.setToolTip(proposed or _("There is no automatic repair of this finding."))
-        text = proposed or self._done
+        text = "\n".join(filter(None, (self._done, proposed)))
         self.ui.repairLabel.setText(text)
         self.ui.repairLabel.setVisible(bool(text))
-        self.ui.undoButton.enabled = self._repaired is not None
+        self.ui.undoButton.enabled = self._repaired is not None and not repairing
 
     def _spared(self, error):
         """Return the places in the finding's segment that a reader keeps as they are."""
@@ -479,7 +522,7 @@ class FindingsPanel(Panel):
         return [place for place in places if place is not None]
 
     def onRepair(self, _checked=False):
-        """Repair the selected finding; the Segment Editor's undo state is saved before."""
+        """Plan the repair of the selected finding in the background."""
         error, case = self._currentError(), self.session.case
         if error is None or not self.ui.repairButton.enabled:
             return
@@ -487,27 +530,46 @@ class FindingsPanel(Panel):
         if case.candidate.GetSegmentation().GetSegment(segment_id) is None:
             # It was removed a moment ago, and its findings go with the next check.
             return
+        # A summary of many has no place of its own: all are repaired.
+        places = None if finding.location_lps_mm is None else [finding.location_lps_mm]
         try:
-            # A summary of many has no place of its own: all are repaired.
-            places = None if finding.location_lps_mm is None else [finding.location_lps_mm]
-            planned = plan_repair(case.candidate, case.volume, segment_id, finding.repair, places, self._spared(error))
-            if not planned.changed_voxels:
-                self._done = _("There is nothing left to repair at this place.")
-                self._showRow()
-                return
-            editor = self._editor()
-            if editor is not None:
-                editor.saveStateForUndo()
-            self._own_edit = segment_id
-            write_repair(case.candidate, planned)
+            plan = repair_planner(case.candidate, case.volume, segment_id, finding.repair, places, self._spared(error))
         except BadDataError as fault:
-            self._own_edit = None
             self._done = str(fault)
             self._showRow()
             return
+        self._plan = Background(lambda _progress: plan(), partial(self.onPlanned, error), self.onFailed)
+        self._showState()
+
+    def _discardPlan(self):
+        self._plan = None
+        self._done = _("Not repaired: the segmentation was edited meanwhile. Choose the finding and Repair again.")
+        self._showState()
+
+    def onPlanned(self, error, planned):
+        """Write the repaired voxels; the Segment Editor's undo state is saved before."""
+        segment_id, finding, candidate = error.segment_ids[0], error.finding, self.session.case.candidate
+        # An edit is announced a moment after it.
+        if not still_applies(candidate, planned):
+            self._discardPlan()
+            return
+        self._plan = None
+        if not planned.changed_voxels:
+            self._done = _("There is nothing left to repair at this place.")
+            self._showState()
+            return
+        editor = self._editor()
+        if editor is not None:
+            editor.saveStateForUndo()
+        self._own_edit = segment_id
+        try:
+            write_repair(candidate, planned)
+        except BadDataError as fault:
+            self._own_edit = None
+            self._done = str(fault)
+            self._showState()
+            return
         self._repaired = None if editor is None else error
-        # Until the segment was checked again, the list still has it.
-        self.ui.repairButton.enabled = False
         self._done = _change_words(finding.segment, planned)
         self.session.write_event(
             "finding_repaired",
@@ -522,6 +584,7 @@ class FindingsPanel(Panel):
             dice_with_before=planned.dice_with_before,
         )
         self._checkAgain(segment_id)
+        self._showState()
 
     def onUndo(self, _checked=False):
         """Undo the repair, as the Segment Editor does."""
@@ -566,7 +629,8 @@ class FindingsPanel(Panel):
         ui.reasonEdit.setToolTip(hint)
         ui.keepButton.text = _("Keep no longer") if kept else _("&Keep")
         ui.keepButton.setToolTip(_("Let the finding count again.") if kept else hint)
-        ui.keepButton.enabled = kept or (ui.reasonEdit.enabled and bool(ui.reasonEdit.text.strip()))
+        # What is kept is spared by a repair, and a repair is under way.
+        ui.keepButton.enabled = self._plan is None and (kept or (ui.reasonEdit.enabled and bool(ui.reasonEdit.text.strip())))
 
     def onReasonChanged(self, _text):
         self._showKeep()
@@ -596,7 +660,7 @@ class FindingsPanel(Panel):
     def _showState(self):
         """Show what may be done now."""
         ui, running, obstacle = self.ui, self._work is not None, self._obstacle()
-        ui.lookButton.enabled = not running and not obstacle
+        ui.lookButton.enabled = not running and self._plan is None and not obstacle
         for widget in (ui.progressBar, ui.cancelButton):
             widget.setVisible(running)
         ui.cancelButton.enabled = running
@@ -609,11 +673,13 @@ class FindingsPanel(Panel):
         ui.messageLabel.setVisible(bool(text))
         for button in (ui.previousButton, ui.nextButton):
             button.enabled = bool(self._errors)
+        self._showRepair(self._currentError())
+        self._showKeep()
         self.standingChanged()
 
 
-def _errors_of_case(make, protocol, progress):
-    return look(prepare(make(), protocol).case, protocol, progress)
+def _errors_of_case(make, count, protocol, progress):
+    return look(prepare(make(), protocol).case, protocol, progress), count()
 
 
 def _errors_of_segment(case, segment_id, protocol, _progress):

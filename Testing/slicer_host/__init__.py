@@ -3,7 +3,9 @@
 Use: `from slicer_host import a_host, needs_host`, mark the tests with `needs_host`, and open `with a_host() as host:`.
 """
 
+import ctypes
 import importlib.util
+import sys
 
 import pytest
 
@@ -25,6 +27,10 @@ def _prepare():
     import os
 
     os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x06")
+    if sys.version_info < (3, 12):
+        # PySide6 gives None back more often than it takes it: some 2,000 times for each host, until Python aborts.
+        # From 3.12 on None is immortal.
+        ctypes.c_ssize_t.from_address(id(None)).value += 10**9
 
 
 _prepare()

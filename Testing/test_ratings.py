@@ -31,7 +31,7 @@ from test_cli import files as files  # a fixture
 
 BOX = ((1, 5), (2, 10), (3, 9))
 NOON = "2026-11-21T12:00:00+01:00"
-# Two published directions: 5 is best in PMC4965355; MRIQC-like artefact scores count upwards with the artefact.
+# Two published directions: 5 is best in PMC4965355; MRIQC-like artifact scores count upwards with the artifact.
 MOTION = Rating(
     "motion", "Motion", (Grade(1, "Severe"), Grade(3, "Moderate"), Grade(5, "None")), "highest", "PMC4965355", unusable=(1,)
 )
@@ -142,8 +142,8 @@ def test_protocol_coverage_leaves_ratings_to_their_own_check():
 
 
 @pytest.mark.parametrize("protocol_id", shipped_protocols())
-def test_only_severe_artefact_proposes_exclusion_in_the_shipped_protocols(protocol_id):
-    # ESR Essentials on segmentation (Chupetlovska et al., Eur Radiol 2025): exclude only for severe artefacts.
+def test_only_severe_artifact_proposes_exclusion_in_the_shipped_protocols(protocol_id):
+    # ESR Essentials on segmentation (Chupetlovska et al., Eur Radiol 2025): exclude only for severe artifacts.
     for rating in load_protocol(protocol_id).protocol.ratings:
         proposing = [g.value for g in rating.grades if give_grade(rating, g.value, "Dr A").proposes_exclusion]
         worst = min if rating.best == "highest" else max

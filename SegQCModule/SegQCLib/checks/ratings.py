@@ -11,7 +11,7 @@ from SegQCLib.readers.ratings import RatingGiven, answers, scale_text
 
 ID = "ratings"
 WHY = (
-    "A person sees motion, metal or noise that no header tells. Where artefact hides the borders of a structure, no outline of"
+    "A person sees motion, metal or noise that no header tells. Where artifact hides the borders of a structure, no outline of"
     " it can be trusted."
 )
 

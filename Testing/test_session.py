@@ -100,6 +100,25 @@ def test_an_edit_outdates_the_record_and_is_told_once(host):
     session.unobserveEdits(told.append)
 
 
+def test_an_edit_made_while_looking_away_stands_in_the_record(host):
+    import slicer
+
+    from SegQCModule import SegQCModuleLogic
+
+    session = host.open("SegQCModule").session
+    case = a_case(host)
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(case.candidate, "aorta", case.volume)
+    for looking_away, k in ((False, 0), (True, 1)):
+        session.looking_away = looking_away
+        mask[k] = 0
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, case.candidate, "aorta", case.volume)
+        host.process_events()
+    session.looking_away = False
+    record = SegQCModuleLogic().evaluate(case.volume, case.candidate, case.protocol)
+    (finding,) = [finding for finding in record.findings if finding.check == "edited_looking_away"]
+    assert finding.message.startswith("1 edit ")
+
+
 def test_an_edit_of_the_reference_outdates_the_candidate_s_record(host):
     import slicer
 

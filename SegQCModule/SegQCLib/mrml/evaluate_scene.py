@@ -13,6 +13,7 @@ from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.evaluate import evaluate
 from SegQCLib.mrml.gate_confirmation import confirmation_findings
 from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_findings
+from SegQCLib.mrml.look_away_edits import look_away_findings
 from SegQCLib.mrml.ratings_node import read_ratings, write_ratings
 from SegQCLib.mrml.record_node import write_record
 from SegQCLib.mrml.results_table import write_findings, write_measurements
@@ -58,7 +59,8 @@ def case_reader(
         As `case_from_nodes`; some faults show only when the case is made.
     """
     image = volume_from_node(volume_node)
-    image = replace(image, findings=image.findings + confirmation_findings(volume_node))
+    told = confirmation_findings(volume_node) + look_away_findings(segmentation_node)
+    image = replace(image, findings=image.findings + told)
     candidate = segmentation_reader(segmentation_node, volume_node)
     references = [segmentation_reader(node, volume_node) for node in reference_nodes]
     draft = None if draft_node is None else segmentation_reader(draft_node, volume_node)

@@ -13,6 +13,7 @@ from slicer.util import VTKObservationMixin
 
 from SegQCLib.errors import BadDataError
 from SegQCLib.mrml.edit_watch import EditWatch, SegmentationChange
+from SegQCLib.mrml.look_away_edits import count_look_away_edit
 from SegQCLib.mrml.record_node import RECORD_ROLE, mark_outdated
 from SegQCLib.mrml.remove_results import remove_results
 from SegQCLib.panels.case_parameters import CaseParameters
@@ -54,6 +55,7 @@ class Session(VTKObservationMixin):
         self._logic = logic
         self._worklist: Path | None = None
         self._connected = False
+        self._case_tag = 0
         self._chosen: tuple = ()
         self._watches: dict[str, EditWatch] = {}
         self._observers: list[Callable[[], None]] = []
@@ -73,7 +75,8 @@ class Session(VTKObservationMixin):
         self.case = CaseParameters(self._logic.getParameterNode())
         if not self.case.protocol:
             self.case.protocol = next(iter(shipped_protocols()))
-        self.addObserver(self.case, vtk.vtkCommand.ModifiedEvent, self.onCaseModified)
+        # Not with addObserver: Slicer's mixin would hold every case of the day until cleanup.
+        self._case_tag = self.case.AddObserver(vtk.vtkCommand.ModifiedEvent, self.onCaseModified)
         self._chosen = ()
         self.onCaseModified()
 
@@ -212,6 +215,8 @@ class Session(VTKObservationMixin):
             mark_outdated(self.case.candidate)
             self.announce()
         if node is self.case.candidate:
+            if self.looking_away:
+                count_look_away_edit(node)
             for callback in list(self._edit_observers):
                 callback(change)
 
@@ -254,7 +259,7 @@ class Session(VTKObservationMixin):
 
     def _disconnect_case(self) -> None:
         if self.case is not None:
-            self.removeObserver(self.case, vtk.vtkCommand.ModifiedEvent, self.onCaseModified)
+            self.case.RemoveObserver(self._case_tag)
         self.case, self._chosen, self.protocol, self.protocol_fault = None, (), None, ""
 
     def _stop_watches(self) -> None:

@@ -38,7 +38,7 @@ class Opened:
         self.wait()
 
     def wait(self):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while (self.panel._job is not None or self.panel._check is not None) and time.monotonic() < end:
             self.host.process_events()
         self.host.process_events()

@@ -73,7 +73,7 @@ class Findings:
         return self
 
     def wait(self, condition):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < end
             self.host.process_events()
@@ -369,6 +369,24 @@ def test_undo_in_the_segment_editor_is_seen(findings):
     findings.slicer.modules.segmenteditor.widgetRepresentation().self().editor.undo()
     findings.settle()
     assert findings.of("spleen") == []
+
+
+def test_what_was_undone_can_be_redone_after_looking_keeping_and_going_from_finding_to_finding(findings):
+    findings.look()
+    findings.host.paint(findings.candidate, SPLEEN, [(8, 2, 20)])
+    findings.settle()
+    editor = findings.slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    editor.undo()
+    findings.settle()
+    findings.look()
+    findings.host.key(findings.table, "Alt+Down")
+    findings.select("liver", "Island", "2 mm³")
+    findings.ui.reasonEdit.setText("Vessel")
+    findings.host.click(findings.ui.keepButton)
+    findings.settle()
+    editor.redo()
+    findings.settle()
+    assert findings.mask(SPLEEN)[8, 2, 20]
 
 
 def test_findings_about_all_segments_are_marked_after_an_edit(findings):

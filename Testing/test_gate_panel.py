@@ -57,7 +57,7 @@ class Gate:
 
     def settle(self):
         """Wait until the image is read and the timer for changes has fired."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 120
         quiet = 0
         while quiet < 3 and time.monotonic() < end:
             self.host.process_events()

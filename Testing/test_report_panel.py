@@ -209,7 +209,7 @@ def test_results_are_complete_when_another_case_is_chosen_while_they_are_written
     from SegQCLib.mrml.record_node import read_record
 
     panel.ui.evaluateButton.click()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not panel._unwritten:
         assert time.monotonic() < end
         host.process_events()

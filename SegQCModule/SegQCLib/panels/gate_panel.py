@@ -160,7 +160,8 @@ class GatePanel(Panel):
     # What is watched
 
     def _follow(self, volume):
-        self.removeObservers(self.onVolumeModified)
+        # All: after removeObservers(method) Slicer's mixin still holds the node, and with it the image, until cleanup.
+        self.removeObservers()
         self._volume = volume
         if volume is not None:
             events = (vtk.vtkCommand.ModifiedEvent, volume.ImageDataModifiedEvent, volume.DisplayModifiedEvent)

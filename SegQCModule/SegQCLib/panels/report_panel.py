@@ -333,7 +333,8 @@ class ReportPanel(Panel):
         candidate = None if self.session.case is None else self.session.case.candidate
         node = candidate and candidate.GetNodeReference(RECORD_ROLE)
         if node is None or not self.hasObserver(node, vtk.vtkCommand.ModifiedEvent, self.onRecordModified):
-            self.removeObservers(self.onRecordModified)
+            # All: after removeObservers(method) Slicer's mixin still holds the node until cleanup.
+            self.removeObservers()
             if node is not None:
                 self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onRecordModified)
         return node

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +32,7 @@ from SegQCLib.mrml.draft import (  # noqa: E402
     shown_map,
 )
 from SegQCLib.mrml.scene import load_scene, new_scene, save_scene  # noqa: E402
-from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node  # noqa: E402
+from SegQCLib.mrml.segmentation import add_segmentation, crop_layers, segmentation_from_node  # noqa: E402
 from SegQCLib.mrml.volume import add_volume  # noqa: E402
 
 ALGORITHM = DraftAlgorithm("LiverNet", "2.1", "folds=0,1; step=0.5")
@@ -80,6 +81,14 @@ def test_a_draft_says_who_made_it_and_is_shown_as_an_outline(scene, volume_node)
     )
     assert node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is volume_node
     assert (node.GetDisplayNode().GetVisibility2DFill(), node.GetDisplayNode().GetVisibility2DOutline()) == (False, True)
+
+
+def test_layers_that_were_cropped_in_another_thread_are_stored_as_the_draft_has_them(scene, volume_node):
+    draft = a_draft()
+    with ThreadPoolExecutor(1) as thread:
+        layers = thread.submit(crop_layers, draft).result()
+    node = add_draft(scene, draft, volume_node, "draft", voxels_sha256(draft), layers)
+    assert not was_edited(node, volume_node)
 
 
 def test_a_draft_knows_whether_its_voxels_were_edited(scene, volume_node):

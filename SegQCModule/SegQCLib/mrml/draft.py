@@ -11,7 +11,7 @@ from SegQCLib.dataclass_json import from_json, to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry
 from SegQCLib.importers.uncertainty_map import UncertaintyMap
-from SegQCLib.mrml.segmentation import add_segmentation, write_algorithm
+from SegQCLib.mrml.segmentation import CroppedLayer, add_segmentation, write_algorithm
 from SegQCLib.mrml.terminology import terminology_text
 from SegQCLib.mrml.volume import add_volume, show_with_window
 
@@ -35,7 +35,12 @@ _LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
 
 
 def add_draft(
-    scene: vtkMRMLScene, segmentation: Segmentation, volume_node: vtkMRMLScalarVolumeNode, name: str, sha256: str
+    scene: vtkMRMLScene,
+    segmentation: Segmentation,
+    volume_node: vtkMRMLScalarVolumeNode,
+    name: str,
+    sha256: str,
+    layers: tuple[CroppedLayer, ...] | None = None,
 ) -> vtkMRMLSegmentationNode:
     """Add a draft to a scene: with the volume's reference geometry, and as an outline that leaves the image free.
 
@@ -48,13 +53,17 @@ def add_draft(
     name : str
     sha256 : str
         `voxels_sha256` of the segmentation: it takes a second for a whole body, and is computed in a thread.
+    layers : tuple of CroppedLayer, optional
+        See `add_segmentation`.
     """
-    node = add_segmentation(scene, segmentation, volume_node, name)
+    node = add_segmentation(scene, segmentation, volume_node, name, layers)
+    was_modifying = node.StartModify()
     # Slicer keeps the true places of uneven slices in a transform above the volume.
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     stored = segmentation if segmentation.stored is None else segmentation.stored
     node.SetAttribute(FILE_GRID_ATTRIBUTE, to_json(stored.geometry))
     _mark(node, sha256)
+    node.EndModify(was_modifying)
     return node
 
 
@@ -90,11 +99,15 @@ def make_draft(
 
 
 def _mark(node: vtkMRMLSegmentationNode, sha256: str) -> None:
+    # The views follow each change with all segments: once, not five times.
     display_node = node.GetDisplayNode()
+    was_modifying = node.StartModify(), display_node.StartModify()
     display_node.SetVisibility2DFill(False)
     display_node.SetVisibility2DOutline(True)
     node.SetAttribute(ROLE_ATTRIBUTE, DRAFT)
     node.SetAttribute(VOXELS_ATTRIBUTE, sha256)
+    display_node.EndModify(was_modifying[1])
+    node.EndModify(was_modifying[0])
 
 
 def show_segments(node: vtkMRMLSegmentationNode, segment_ids: tuple[str, ...]) -> None:
@@ -138,6 +151,7 @@ def add_candidate(
     draft_node: vtkMRMLSegmentationNode,
     volume_node: vtkMRMLScalarVolumeNode,
     name: str,
+    layers: tuple[CroppedLayer, ...] | None = None,
 ) -> vtkMRMLSegmentationNode:
     """Add a copy of a draft, or of a part of it, for the reader to edit; the draft stays as it is beside it.
 
@@ -151,8 +165,10 @@ def add_candidate(
     draft_node : vtkMRMLSegmentationNode
     volume_node : vtkMRMLScalarVolumeNode
     name : str
+    layers : tuple of CroppedLayer, optional
+        See `add_segmentation`.
     """
-    node = add_segmentation(scene, segmentation, volume_node, name)
+    node = add_segmentation(scene, segmentation, volume_node, name, layers)
     # Slicer keeps the true places of uneven slices in a transform above the volume.
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     node.SetNodeReferenceID(DRAFT_ROLE, draft_node.GetID())

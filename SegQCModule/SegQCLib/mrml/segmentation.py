@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import vtk
 from numpy.typing import NDArray
-from scipy import ndimage
 from slicer import (
     vtkMRMLScalarVolumeNode,
     vtkMRMLScene,
@@ -45,19 +44,53 @@ TRACKING_UID_TAG = "DICOM.TrackingUID"
 _LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
 
 
+@dataclass(frozen=True, eq=False)
+class CroppedLayer:
+    """A layer as Slicer stores it: cropped to its painted voxels, in a type that its tools handle.
+
+    Attributes
+    ----------
+    array : ndarray of uint8 or int32
+    box : tuple of slice
+        The part of the segmentation's grid that it is.
+    """
+
+    array: NDArray[np.integer]
+    box: Box
+
+
+def crop_layers(segmentation: Segmentation) -> tuple[CroppedLayer, ...]:
+    """Return the layers as `add_segmentation` stores them; it touches no node and may be called in any thread."""
+    return tuple(_cropped(layer) for layer in segmentation.layers)
+
+
 def add_segmentation(
-    scene: vtkMRMLScene, segmentation: Segmentation, volume_node: vtkMRMLScalarVolumeNode, name: str
+    scene: vtkMRMLScene,
+    segmentation: Segmentation,
+    volume_node: vtkMRMLScalarVolumeNode,
+    name: str,
+    layers: tuple[CroppedLayer, ...] | None = None,
 ) -> vtkMRMLSegmentationNode:
     """Add a segmentation with its layers, segment ids, names, label values, colours, codes and tags to a scene.
 
     A segment without a colour gets the next one of Slicer's.
+
+    Parameters
+    ----------
+    scene : vtkMRMLScene
+    segmentation : Segmentation
+    volume_node : vtkMRMLScalarVolumeNode
+    name : str
+    layers : tuple of CroppedLayer, optional
+        What `crop_layers` gave for it: most of the time that it takes, and Slicer's window need not wait for it.
     """
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
     node.GetSegmentation().SetSourceRepresentationName(_LABELMAP)
     # Segments that share one image object are one layer in Slicer too.
-    images = [_oriented_image(layer, segmentation.geometry) for layer in segmentation.layers]
+    cropped = crop_layers(segmentation) if layers is None else layers
+    images = [_oriented_image(layer, segmentation.geometry) for layer in cropped]
     # Slicer's window follows at the end, not after every segment: 0.2 s instead of 8 s for a hundred of them.
     was_modifying = node.StartModify()
     for segment in segmentation.segments:
@@ -66,16 +99,19 @@ def add_segmentation(
     return node
 
 
-def _oriented_image(layer: NDArray[np.integer], geometry: Geometry) -> vtkOrientedImageData:
-    # Cropped to the painted voxels as Slicer does: saving looks through the whole layer once per segment.
-    painted = ndimage.find_objects((layer > 0).view(np.int8))
-    box = painted[0] if painted else (slice(0, 1),) * 3
-    cropped = layer[box]
+def _cropped(layer: NDArray[np.integer]) -> CroppedLayer:
+    # As Slicer does: saving looks through the whole layer once per segment.
+    box = foreground_box(layer if layer.dtype.kind == "u" else layer > 0, 1) or (slice(0, 1),) * 3
+    painted = layer[box]
     # Slicer's tools handle these two label types; uint8 is what it makes itself.
-    dtype = np.uint8 if cropped.max() <= np.iinfo(np.uint8).max else np.int32
+    dtype = np.uint8 if painted.max() <= np.iinfo(np.uint8).max else np.int32
+    return CroppedLayer(np.ascontiguousarray(painted, dtype), box)
+
+
+def _oriented_image(layer: CroppedLayer, geometry: Geometry) -> vtkOrientedImageData:
     image = vtkOrientedImageData()
-    image.SetExtent(*(edge for axis in reversed(box) for edge in (axis.start, axis.stop - 1)))
-    scalars = numpy_to_vtk(np.ascontiguousarray(cropped, dtype).ravel(), deep=True)
+    image.SetExtent(*(edge for axis in reversed(layer.box) for edge in (axis.start, axis.stop - 1)))
+    scalars = numpy_to_vtk(layer.array.ravel(), deep=True)
     scalars.SetName("ImageScalars")
     image.GetPointData().SetScalars(scalars)
     image.SetImageToWorldMatrix(ijk_to_ras(geometry))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import qt
@@ -17,7 +18,7 @@ from SegQCLib.importers.draft_preview import RecognisedBy, as_previewed, structu
 from SegQCLib.importers.uncertainty_map import read_map
 from SegQCLib.mrml.draft import add_candidate, add_draft, add_map, is_draft, make_draft, remove_maps, show_segments, was_edited
 from SegQCLib.mrml.edit_watch import EditWatch
-from SegQCLib.mrml.segmentation import segment_of, segmentation_reader
+from SegQCLib.mrml.segmentation import crop_layers, segment_of, segmentation_reader
 from SegQCLib.mrml.volume import volume_geometry
 from SegQCLib.panels.background import Background
 from SegQCLib.panels.draft_maps import DraftMaps
@@ -37,7 +38,7 @@ class DraftPanel(Panel):
         Panel.__init__(self, session, resource_path)
         self._job = self._check = self._watch = None
         self._draft: Draft | None = None
-        self._new_maps, self._sha256 = [], ""
+        self._new_maps, self._sha256, self._layers = [], "", None
         self._source_node = None
         self._volume = self._protocol = self._draft_node = self._looked_through = None
         self._algorithm_words = self._message = ""
@@ -158,7 +159,7 @@ class DraftPanel(Panel):
                 progress(f"Reading {map_path.name}", number / len(draft.maps))
                 maps.append((map_path.name, read_map(map_path, stored.geometry)))
             progress("Looking through the segments", 0.9)
-            return draft, maps, voxels_sha256(draft.segmentation)
+            return draft, maps, voxels_sha256(draft.segmentation), crop_layers(draft.segmentation)
 
         self._forgetPreview()
         self.start(work, self.onRead)
@@ -188,7 +189,7 @@ class DraftPanel(Panel):
         def work(progress):
             progress("Reading the segmentation", 0.0)
             segmentation = make()
-            return Draft(DraftKind.LOADED, segmentation, common_algorithm(segmentation)), [], voxels_sha256(segmentation)
+            return Draft(DraftKind.LOADED, segmentation, common_algorithm(segmentation)), [], voxels_sha256(segmentation), None
 
         self._source_node = node
         self.start(work, self.onRead)
@@ -241,7 +242,7 @@ class DraftPanel(Panel):
     # From the preview into the scene.
 
     def onRead(self, outcome):
-        self._draft, self._new_maps, self._sha256 = outcome
+        self._draft, self._new_maps, self._sha256, self._layers = outcome
         algorithm = self._draft.algorithm
         self.ui.nameEdit.setText(algorithm.name or "")
         self.ui.versionEdit.setText(algorithm.version or "")
@@ -250,7 +251,7 @@ class DraftPanel(Panel):
         self.ui.previewTable.setFocus()
 
     def _forgetPreview(self):
-        self._draft, self._source_node, self._new_maps, self._message = None, None, [], ""
+        self._draft, self._source_node, self._new_maps, self._layers, self._message = None, None, [], None, ""
         self.preview.fill(None, self._protocol)
 
     def onImport(self, _checked=False):
@@ -260,17 +261,13 @@ class DraftPanel(Panel):
         try:
             if node is None:
                 name = slicer.mrmlScene.GenerateUniqueName(_("{case} draft").format(case=self.session.case_name))
-                node = add_draft(slicer.mrmlScene, segmentation, self._volume, name, self._sha256)
+                node = add_draft(slicer.mrmlScene, segmentation, self._volume, name, self._sha256, self._layers)
             else:
                 make_draft(node, segmentation, self._volume, self._sha256)
         except BadDataError as error:
             self._say(str(error))
             return
         known = tuple(row.segment_id for row in rows if row.structure is not None)
-        if known:
-            show_segments(node, known)
-        for name, uncertainty_map in self._new_maps:
-            add_map(slicer.mrmlScene, uncertainty_map, node, name)
         source = draft.segmentation.source
         self.session.write_event(
             "draft_imported",
@@ -285,8 +282,19 @@ class DraftPanel(Panel):
             corrected=[row.name for row in rows if row.recognised_by is RecognisedBy.READER],
             maps=len(self._new_maps),
         )
+        # A hundred segments take Slicer's views a tenth of a second; the rest takes its own turn.
+        self.session.later(partial(self.onAdded, node, known, self._new_maps))
         self._forgetPreview()
         self._choosing_another = False
+
+    def onAdded(self, node, known, maps):
+        """Make a draft that is complete in the scene the case's."""
+        if self._volume is None or not slicer.mrmlScene.IsNodePresent(node):
+            return
+        if known:
+            show_segments(node, known)
+        for name, uncertainty_map in maps:
+            add_map(slicer.mrmlScene, uncertainty_map, node, name)
         self.ui.loadedSelector.setCurrentNode(None)
         self._followDraft(node)
         self.session.case.draft = node
@@ -304,13 +312,15 @@ class DraftPanel(Panel):
             progress("Copying the draft", 0.0)
             segmentation = make()
             known = [s.id for s in segmentation.segments if protocol is None or protocol.structure_of(s) is not None]
-            return chosen_segments(segmentation, known or [s.id for s in segmentation.segments])
+            chosen = chosen_segments(segmentation, known or [s.id for s in segmentation.segments])
+            return chosen, crop_layers(chosen)
 
         self.start(work, self.onCandidateCopied)
 
-    def onCandidateCopied(self, segmentation):
+    def onCandidateCopied(self, outcome):
+        segmentation, layers = outcome
         name = slicer.mrmlScene.GenerateUniqueName(_("{case} candidate").format(case=self.session.case_name))
-        node = add_candidate(slicer.mrmlScene, segmentation, self._draft_node, self._volume, name)
+        node = add_candidate(slicer.mrmlScene, segmentation, self._draft_node, self._volume, name, layers)
         self.session.write_event("candidate_started", draft=self._draft_node.GetName(), segments=len(segmentation.segments))
         self.session.case.candidate = node
 

@@ -1,6 +1,7 @@
 """SegQC in the test host, as Slicer runs it: opened, reloaded, with scenes that close and come back, leaving no trace."""
 
 import contextlib
+import gc
 
 import pytest
 
@@ -64,6 +65,26 @@ def test_a_closed_scene_leaves_no_choice_and_the_next_case_works():
         again = widget.logic.loadSimulatedCase()
         host.process_events()
         assert widget.session.case.candidate is again.candidate
+
+
+def test_the_nodes_of_a_closed_case_are_let_go():
+    with opened_module() as (host, widget, chosen):
+        import slicer
+        import vtk
+
+        widget.logic.evaluate(chosen.volume, chosen.candidate, chosen.protocol, [chosen.reference])
+        host.process_events()
+        weak = {}
+        for role in ("volume", "candidate", "reference", "draft"):
+            weak[role] = vtk.vtkWeakReference()
+            weak[role].Set(getattr(chosen, role))
+        del chosen
+        slicer.mrmlScene.Clear(0)
+        host.process_events()
+        widget.logic.loadSimulatedCase()
+        host.process_events()
+        gc.collect()
+        assert {role: reference.Get() for role, reference in weak.items()} == dict.fromkeys(weak)
 
 
 @pytest.mark.parametrize("role", ["volume", "candidate", "reference", "draft"])

@@ -102,6 +102,9 @@ class qMRMLNodeComboBox(QWidget):
         count = 0 if self._scene is None else self._scene.GetNumberOfNodes()
         nodes = [node for node in map(self._scene.GetNthNode, range(count)) if self._wanted(node)] if count else []
         added = [node for node in nodes if node not in self._nodes]
+        for node in self._nodes:
+            if node not in nodes:
+                self._observations.remove(node)
         self._nodes = nodes
         self._write_names()
         for node in added:

@@ -69,6 +69,11 @@ class Observations:
 
         self._tags.append((caller, caller.AddObserver(event, call)))
 
+    def remove(self, caller):
+        for tag in [tag for known, tag in self._tags if known is caller]:
+            caller.RemoveObserver(tag)
+        self._tags = [(known, tag) for known, tag in self._tags if known is not caller]
+
     def clear(self):
         for caller, tag in self._tags:
             caller.RemoveObserver(tag)

@@ -132,6 +132,13 @@ def test_a_truncated_file_is_refused_by_name(tmp_path):
         read_image(tmp_path)
 
 
+def test_pixels_in_a_syntax_that_nobody_knows_are_refused_by_name(tmp_path):
+    path = write_series(tmp_path, [0, 2])[0]
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0"))
+    with pytest.raises(BadDataError, match=r"slice000\.dcm: .*cannot be decoded \(transfer syntax 1\.2\.840\.10008\.1\.2\.9\)"):
+        read_image(path)
+
+
 def test_a_colour_image_is_refused(tmp_path):
     for path in write_series(tmp_path, [0, 2], BitsAllocated=8, BitsStored=8, HighBit=7, SamplesPerPixel=3):
         dataset = pydicom.dcmread(path)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Positions are decimal text; two slices this close are one position.
 SAME_POSITION_MM = 1e-3
+# Implicit and explicit little endian, explicit big endian.
+_UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 
 
 @dataclass(frozen=True)
@@ -285,7 +287,8 @@ def _require_whole_pixel_data(s: _Slice) -> None:
     """Refuse a file whose uncompressed pixel data ends early: GDCM would fill the rest with what lies in memory."""
     header = s.header
     syntax = getattr(header.file_meta, "TransferSyntaxUID", None)
-    if syntax is not None and (syntax.is_compressed or syntax.is_deflated):
+    # By their numbers: pydicom raises an error about syntaxes that are newer than itself, or a vendor's own.
+    if syntax and syntax not in _UNCOMPRESSED:
         return
     # Before the values stand tag and length, 8 bytes or more.
     needed = s.header_bytes + 8 + int(header.Rows) * int(header.Columns) * int(header.BitsAllocated) // 8

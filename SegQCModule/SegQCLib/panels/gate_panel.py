@@ -348,7 +348,7 @@ class GatePanel(Panel):
         if why(finding.check) is not None:
             parts.append(_("Why: {why}").format(why=why(finding.check)))
         origins = origins_of(finding, self._image, self._header())
-        parts.append(_("Read from: {origins}.").format(origins=" and ".join(origins)))
+        parts.append(_("Read from: {origins}.").format(origins=_(" and ").join(origins)))
         if finding.source:
             parts.append(_("Limit set by: {source}").format(source=finding.source))
         self.ui.detailText.setPlainText("\n".join(parts))

@@ -156,6 +156,7 @@ class Opened:
         Ticks().run(lambda: None, finished, settle_s)
 
     def sample(self, *, with_draft=False):
+        from SegQCLib.alignment import align
         from SegQCLib.demo import demo_cases
         from SegQCLib.mrml.segmentation import add_segmentation
         from SegQCLib.mrml.volume import add_volume
@@ -163,8 +164,10 @@ class Opened:
         scene, case = self.slicer.mrmlScene, demo_cases(print)[0].case
         volume = add_volume(scene, case.image, "CT")
         volume.CreateDefaultDisplayNodes()
-        candidate = add_segmentation(scene, case.candidate, volume, "candidate")
-        draft = add_segmentation(scene, case.candidate, volume, "draft") if with_draft else None
+        # On the image's grid, as the AI draft panel brings in what it reads.
+        drawn = align(case.candidate, case.image.geometry)
+        candidate = add_segmentation(scene, drawn, volume, "candidate")
+        draft = add_segmentation(scene, drawn, volume, "draft") if with_draft else None
         self.choose(volume, candidate, draft=draft)
         return volume, candidate
 

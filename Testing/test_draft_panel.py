@@ -115,7 +115,10 @@ def test_the_candidate_has_the_protocols_structures_and_the_draft_all(opened, pr
     opened.read(prediction)
     opened.click(opened.ui.importButton)
     opened.click(opened.ui.candidateButton)
-    assert names_of(opened.session.case.candidate) == ["liver"]
+    first = opened.session.case.candidate
+    assert names_of(first) == ["liver"]
+    assert opened.ui.candidateButton.text.replace("&", "") == "Start another candidate from the draft"
+    assert f"{first.GetName()} stays in the scene" in opened.ui.candidateButton.toolTip
     opened.ui.onlyProtocolCheckBox.checked = False
     opened.click(opened.ui.candidateButton)
     assert sorted(names_of(opened.session.case.candidate)) == ["liver", "thing"]

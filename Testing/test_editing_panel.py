@@ -118,6 +118,7 @@ def test_nothing_is_logged_or_watched_unless_the_reader_switches_it_on(host, tmp
     assert opened.logs() == []
     assert not [name for name in host.held() if name.startswith("event filter")]
     assert opened.ui.clockLabel.text == "No time is measured."
+    assert opened.ui.logLabel.text.startswith("Off.")
     assert not opened.ui.pauseButton.enabled
 
 

@@ -143,6 +143,12 @@ def test_a_look_lists_the_errors_with_their_size_failures_first(findings):
     assert findings.facts("technical_look") == [{"errors": 5, "failures": 2}]
 
 
+def test_what_is_allowed_has_a_unit_or_is_none(findings):
+    findings.look()
+    findings.select("liver", "Hole", "6 mm³")
+    assert "Allowed: none." in findings.ui.detailText.toPlainText()
+
+
 def test_a_chosen_finding_is_where_the_slices_go_and_its_segment_is_selected(findings):
     findings.look()
     editor = findings.slicer.modules.segmenteditor.widgetRepresentation().self().editor

@@ -440,10 +440,18 @@ class DraftPanel(Panel):
         self.ui.draftIcon.setPixmap(slicer.app.style().standardIcon(icon).pixmap(side, side))
         self.ui.onlyProtocolCheckBox.visible = self._protocol is not None
         self.ui.candidateButton.enabled = self._job is None and not self._edited
-        if self._edited:
-            self.ui.candidateButton.toolTip = _("The draft is not the algorithm's any more.")
+        candidate = self.session.case.candidate
+        if candidate is None:
+            self.ui.candidateButton.text = _("S&tart the candidate from the draft")
+            tip = _("A copy to edit; the draft stays.")
         else:
-            self.ui.candidateButton.toolTip = _("A copy to edit; the draft stays, and so does a candidate that was chosen before.")
+            self.ui.candidateButton.text = _("S&tart another candidate from the draft")
+            tip = _("A new copy to edit takes the place of {name} in this case; {name} stays in the scene.").format(
+                name=candidate.GetName()
+            )
+        if self._edited:
+            tip = _("The draft is not the algorithm's any more.")
+        self.ui.candidateButton.toolTip = tip
         self.ui.addMapButton.enabled = self._job is None
         self.ui.anotherButton.text = _("Keep the present draft") if self._choosing_another else _("Take another draft...")
         self.maps.show(node)

@@ -249,6 +249,11 @@ class EditingPanel(Panel):
             return _("Nothing is logged yet: enter your name in the first step, because a log says whose it is.")
         if self.ui.logCheckBox.checked and self._recorder is None:
             return _("Nothing is logged yet: choose an image in the first step.")
+        if self._recorder is None:
+            return _(
+                "Off. Switched on, it logs edits (which segment, which effect), the number of mouse, wheel, key and pen events,"
+                " pauses, and when another program is in front: not which keys, and no images. The log stays on this computer."
+            )
         return _(
             "Logged are edits (which segment, which effect), the number of mouse, wheel, key and pen events, pauses, and when"
             " another program is in front: not which keys, and no images. The log stays on this computer."

@@ -34,7 +34,7 @@ from SegQCLib.segment_shape import size_text, volume_text
 _MOST_CHECKED_AGAIN = 5
 # After the last stroke: while a reader paints, nothing is checked.
 _RECHECK_MS = 500
-_TABLE_LINES, _DETAIL_LINES = 6, 4
+_TABLE_LINES, _DETAIL_LINES, _REPAIR_LINES = 6, 4, 2
 _SEGMENT, _WHAT, _MEASURED = range(3)
 _ICONS = {
     Status.FAIL: qt.QStyle.SP_MessageBoxCritical,
@@ -101,7 +101,11 @@ class FindingsPanel(Panel):
         header.setSectionResizeMode(_SEGMENT, qt.QHeaderView.Stretch)
         header.setSectionResizeMode(_WHAT, qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_MEASURED, qt.QHeaderView.ResizeToContents)
+        header.setHighlightSections(False)
         line = qt.QFontMetrics(self.ui.detailText.font).height()
+        table.verticalHeader().setDefaultSectionSize(round(1.4 * line))
+        # The line for a reason stays where it is from finding to finding.
+        self.ui.repairLabel.setMinimumHeight(_REPAIR_LINES * line)
         table.setMinimumHeight(_TABLE_LINES * line)
         self.ui.detailText.setMinimumHeight(_DETAIL_LINES * line)
         self.ui.detailText.setMaximumHeight((_DETAIL_LINES + 1) * line)
@@ -423,7 +427,7 @@ class FindingsPanel(Panel):
         candidate = self.session.case.candidate.GetSegmentation()
         segments = [candidate.GetSegment(segment_id) for segment_id in error.segment_ids]
         names = [segment.GetName() for segment in segments if segment is not None]
-        return " + ".join(names) or error.finding.segment or _("All segments")
+        return " + ".join(names) or error.finding.segment or _("Segmentation")
 
     def onRowChanged(self, _row, _column, _before_row, _before_column):
         self._done = ""
@@ -490,7 +494,7 @@ class FindingsPanel(Panel):
             if error.edited_since:
                 lines.append(_("From before the last edit. It needs the whole segmentation: look again to renew it."))
             if finding.allowed is not None:
-                lines.append(_("Allowed: {allowed}.").format(allowed=finding.allowed))
+                lines.append(_("Allowed: {allowed}.").format(allowed=_allowed_words(finding)))
             if finding.source is not None:
                 lines.append(finding.source + ".")
         ui.detailText.setPlainText("\n".join(lines))
@@ -510,7 +514,6 @@ class FindingsPanel(Panel):
         self.ui.repairButton.setToolTip(proposed or _("There is no automatic repair of this finding."))
         text = "\n".join(filter(None, (self._done, proposed)))
         self.ui.repairLabel.setText(text)
-        self.ui.repairLabel.setVisible(bool(text))
         self.ui.undoButton.enabled = self._repaired is not None and not repairing
 
     def _spared(self, error):
@@ -713,6 +716,13 @@ def _words():
         "impossible_intensity": _("Density"),
         "lesion_size": _("Lesion size"),
     }
+
+
+def _allowed_words(finding):
+    if finding.allowed.split()[:3] == ["up", "to", "0"]:
+        return _("none")
+    # The protocol counts them without a unit.
+    return _("{count} slices").format(count=finding.allowed) if finding.check == "skipped_slices" else finding.allowed
 
 
 def _repair_words(error):

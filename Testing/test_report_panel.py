@@ -208,12 +208,19 @@ def test_the_scene_may_close_and_the_candidate_go_while_it_runs(host, panel, cas
 def test_results_are_complete_when_another_case_is_chosen_while_they_are_written(host, panel, case):
     from SegQCLib.mrml.record_node import read_record
 
+    evaluated, write_next = case.candidate, panel.onWriteNext
+
+    def choose_another_first(prepared, record):
+        panel.onWriteNext = write_next
+        case.candidate = None
+        write_next(prepared, record)
+
+    panel.onWriteNext = choose_another_first
     panel.ui.evaluateButton.click()
     end = time.monotonic() + 120
-    while not panel._unwritten:
+    while panel.onWriteNext is choose_another_first:
         assert time.monotonic() < end
         host.process_events()
-    evaluated, case.candidate = case.candidate, None
     host.process_events()
     assert read_record(evaluated).verdict == "REVIEW"
     assert evaluated.GetNodeReference("SegQC.Measurements").GetNumberOfRows() > 0

@@ -64,12 +64,14 @@ class SegQCModuleWidget(ScriptedLoadableModuleWidget):
             self.enter()
 
     def enter(self):
+        if getattr(self, "column", None) is None:
+            return
         if self.session.case is None:
             self.session.connect()
         self.column.enter()
 
     def exit(self):
-        if self.column is not None:
+        if getattr(self, "column", None) is not None:
             self.column.exit()
 
     def cleanup(self):

@@ -103,6 +103,7 @@ def test_evaluation_shows_verdict_and_structures_worst_first_and_keeps_the_recor
     assert panel.ui.verdictLabel.text == panel.standing().words == "Review"
     record = read_record(case.candidate)
     assert record.verdict == "REVIEW"
+    assert "3D Slicer" in record.software
     assert panel.ui.reasonsText.toPlainText().startswith(record.reasons[0])
     assert case.candidate.GetNodeReference("SegQC.Measurements").GetNumberOfRows() > 0
 

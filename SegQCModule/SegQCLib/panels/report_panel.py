@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -194,6 +195,7 @@ class ReportPanel(Panel):
     def onEvaluated(self, outcome):
         # One after the other, so that the window answers in between; the record last: it says that there are results.
         prepared, record = outcome
+        record = replace(record, software={**record.software, "3D Slicer": slicer.app.applicationVersion})
         self._finishing = prepared
         scene, candidate = slicer.mrmlScene, self.session.case.candidate
         self._unwritten = [

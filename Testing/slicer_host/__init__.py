@@ -28,9 +28,10 @@ def _prepare():
 
     os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x06")
     if sys.version_info < (3, 12):
-        # PySide6 gives None back more often than it takes it: some 2,000 times for each host, until Python aborts.
-        # From 3.12 on None is immortal.
-        ctypes.c_ssize_t.from_address(id(None)).value += 10**9
+        # PySide6 gives None, True and False back more often than it takes them, some 2,000 times for each host, until
+        # Python aborts. From 3.12 on they are immortal.
+        for constant in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(constant)).value += 10**9
 
 
 _prepare()

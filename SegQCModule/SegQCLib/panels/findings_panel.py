@@ -507,7 +507,8 @@ class FindingsPanel(Panel):
         proposed = _repair_words(error) if error is not None and error.finding.repair is not None else ""
         repairing = self._plan is not None
         # Until a segment was checked again, the list still has what was repaired.
-        checking = error is not None and self._check is not None and self._checked_id in error.segment_ids
+        unchecked = {*self._pending, *(() if self._check is None else (self._checked_id,))}
+        checking = error is not None and not unchecked.isdisjoint(error.segment_ids)
         busy = repairing or checking or self._work is not None
         self.ui.repairButton.text = _("Repairing...") if repairing else _("&Repair")
         self.ui.repairButton.enabled = bool(proposed) and error.finding.kept is None and bool(error.segment_ids) and not busy
@@ -586,7 +587,9 @@ class FindingsPanel(Panel):
             volume_after_mm3=planned.volume_after_mm3,
             dice_with_before=planned.dice_with_before,
         )
-        self._checkAgain(segment_id)
+        # Slicer's views follow the repair first.
+        self._pending[segment_id] = None
+        self._schedule(0)
         self._showState()
 
     def onUndo(self, _checked=False):

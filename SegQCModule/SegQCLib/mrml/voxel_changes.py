@@ -74,7 +74,9 @@ def voxel_change(
     if voxels and draft_voxels:
         box = _common_extent(image, draft_image)
         for plane, draft_plane in zip(_part(image, box), _part(draft_image, box), strict=True):
-            kept += int(np.count_nonzero((plane == value) & (draft_plane == draft_value)))
+            own = plane == value
+            if own.any():
+                kept += int(np.count_nonzero(own & (draft_plane == draft_value)))
     return VoxelChange(voxels, draft_voxels, added=voxels - kept, removed=draft_voxels - kept)
 
 

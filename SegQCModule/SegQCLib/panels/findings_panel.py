@@ -34,7 +34,7 @@ from SegQCLib.segment_shape import size_text, volume_text
 _MOST_CHECKED_AGAIN = 5
 # After the last stroke: while a reader paints, nothing is checked.
 _RECHECK_MS = 500
-_TABLE_LINES, _DETAIL_LINES, _REPAIR_LINES = 6, 4, 2
+_TABLE_LINES, _DETAIL_LINES, _REPAIR_LINES = 6, 5, 2
 _SEGMENT, _WHAT, _MEASURED = range(3)
 _ICONS = {
     Status.FAIL: qt.QStyle.SP_MessageBoxCritical,

@@ -66,6 +66,18 @@ def test_the_reference_does_not_become_the_candidate_when_the_candidate_is_remov
     assert session.case.reference is not None
 
 
+def test_a_volume_without_voxels_is_said_where_a_candidate_is_asked_for(host):
+    widget = host.open("SegQCModule")
+    widget.session.case.volume = host.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "no voxels yet")
+    host.process_events()
+    panels = {type(panel).__name__: panel for panel in widget.column.panels}
+    panels["CasePanel"].onNewCandidate()
+    panels["EditingPanel"].onOpenEditor()
+    assert "has no voxels" in panels["CasePanel"].ui.messageLabel.text
+    assert "has no voxels" in panels["EditingPanel"].ui.stateLabel.text
+    assert widget.session.case.candidate is None
+
+
 def test_results_go_with_their_segmentation(host):
     from SegQCModule import SegQCModuleLogic
 

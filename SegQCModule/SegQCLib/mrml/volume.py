@@ -152,7 +152,15 @@ def volume_from_node(node: vtkMRMLScalarVolumeNode) -> Volume:
 
 
 def volume_geometry(node: vtkMRMLScalarVolumeNode) -> Geometry:
-    """Return the grid of a volume node that has voxels, without its parent transform."""
+    """Return the grid of a volume node, without its parent transform.
+
+    Raises
+    ------
+    BadDataError
+        If the node has no voxels.
+    """
+    if node.GetImageData() is None:
+        raise BadDataError(node.GetName(), "has no voxels.", "Load the image again.")
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     return geometry_from_ijk_to_ras(matrix, node.GetImageData().GetExtent())

@@ -307,7 +307,13 @@ class CasePanel(Panel):
     def onNewCandidate(self, _checked=False):
         case = self.session.case
         protocol = None if self.session.protocol is None else self.session.protocol.protocol
-        empty = empty_candidate(volume_geometry(case.volume), protocol, case.volume.GetName())
+        try:
+            geometry = volume_geometry(case.volume)
+        except BadDataError as error:
+            self._message = str(error)
+            self.show()
+            return
+        empty = empty_candidate(geometry, protocol, case.volume.GetName())
         case.candidate = add_segmentation(slicer.mrmlScene, empty, case.volume, f"{case.volume.GetName()} segmentation")
 
     def onChooseRecordsFolder(self, _checked=False):

@@ -58,6 +58,10 @@ class Column:
         light.setObjectName(f"light{number + 1}")
         heading = ctk.ctkCollapsibleButton()
         heading.setObjectName(f"step{number + 1}")
+        # By its own policy the widest text of any panel would be the narrowest that Slicer's column can be.
+        policy = heading.sizePolicy
+        policy.setHorizontalPolicy(qt.QSizePolicy.Preferred)
+        heading.setSizePolicy(policy)
         # Eight closed steps with Qt's margins would push an open one off the screen.
         heading.collapsedHeight = 0
         heading.collapsed = True

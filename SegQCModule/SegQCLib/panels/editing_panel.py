@@ -110,7 +110,11 @@ class EditingPanel(Panel):
         if case.candidate is None:
             protocol = None if self.session.protocol is None else self.session.protocol.protocol
             name = _("{case} {reader}").format(case=self.session.case_name, reader=self.session.reader).strip()
-            case.candidate = add_empty_candidate(slicer.mrmlScene, case.volume, protocol, name)
+            try:
+                case.candidate = add_empty_candidate(slicer.mrmlScene, case.volume, protocol, name)
+            except BadDataError as error:
+                self.ui.stateLabel.setText(str(error))
+                return
         slicer.util.selectModule("SegmentEditor")
         editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
         editor.setSegmentationNode(case.candidate)

@@ -99,8 +99,6 @@ class FindingsPanel(Panel):
         table.setHorizontalHeaderLabels([_("Segment"), _("What"), _("Measured")])
         header = table.horizontalHeader()
         header.setSectionResizeMode(_SEGMENT, qt.QHeaderView.Stretch)
-        header.setSectionResizeMode(_WHAT, qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(_MEASURED, qt.QHeaderView.ResizeToContents)
         header.setHighlightSections(False)
         line = qt.QFontMetrics(self.ui.detailText.font).height()
         table.verticalHeader().setDefaultSectionSize(round(1.4 * line))
@@ -419,6 +417,9 @@ class FindingsPanel(Panel):
                 elif column == _MEASURED:
                     item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
                 table.setItem(number, column, item)
+        # Once for all cells: a header that follows each of them measures all rows each time.
+        for column in (_WHAT, _MEASURED):
+            table.resizeColumnToContents(column)
         table.setCurrentCell(row, _SEGMENT)
         table.blockSignals(False)
         self._showRow()

@@ -34,6 +34,7 @@ bench: $(VENV)/.test
 	$(BIN)/python Benchmarks/compare.py --memory --hard
 	$(BIN)/python Benchmarks/alarm_rates.py
 	$(BIN)/python Benchmarks/detection_rates.py
+	$(BIN)/python Benchmarks/panels.py
 
 clean:
 	rm -rf $(VENV) segqc-demo dist build

@@ -132,3 +132,27 @@ def test_a_real_draft_is_compared_as_numpy_compares_the_files(totalsegmentator):
         change = voxel_change(candidate_node, ids[name], draft_node, pairs[ids[name]])
         assert change == VoxelChange(now.sum(), then.sum(), (now & ~then).sum(), (then & ~now).sum())
         assert np.count_nonzero(now) > 0
+
+
+def test_a_draft_with_its_axes_in_another_order_is_compared_where_it_lies_and_not_resampled(monkeypatch):
+    from SegQCLib.mrml import voxel_changes
+
+    def refuse(*_arguments):
+        raise AssertionError("resampled")
+
+    geometry = a_geometry()
+    k, j, i = geometry.size
+    # The same voxels, stored from left to right, then from front to back, then upwards: (i, j, k) reversed along j.
+    axes, spacing = geometry.axes_lps, geometry.spacing_mm
+    turned_axes = (axes[2], tuple(-value for value in axes[1]), axes[0])
+    origin = tuple(np.array(geometry.origin_lps_mm) + (j - 1) * spacing[1] * np.array(axes[1]))
+    turned = a_geometry((i, j, k), spacing[::-1], origin, turned_axes)
+    layer = box_array(geometry.size, *LIVER_BOX).transpose(2, 1, 0)[:, ::-1]
+    draft = Segmentation("draft", turned, (np.ascontiguousarray(layer),), (Segment("s0", "liver", 1),))
+    candidate_node, draft_node = nodes(a_segmentation(liver=((2, 4), (2, 9), (3, 9))), draft)
+
+    class Refusing:
+        ResampleOrientedImageToReferenceOrientedImage = staticmethod(refuse)
+
+    monkeypatch.setattr(voxel_changes, "vtkOrientedImageDataResample", Refusing)
+    assert voxel_change(candidate_node, "s0", draft_node, "s0") == VoxelChange(2 * 7 * 6, LIVER_VOXELS, 2 * 7, 7 * 5)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import vtk
 from numpy.typing import NDArray
 from slicer import vtkMRMLSegmentationNode, vtkOrientedImageData, vtkOrientedImageDataResample, vtkSegmentationConverter
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SegQCLib.case import Segment, Segmentation
 from SegQCLib.errors import BadDataError
-from SegQCLib.geometry import Geometry
+from SegQCLib.geometry import Geometry, axis_order, reorder_axes
 from SegQCLib.importers.terminology_entry import terminology_from_entry
+from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras
+from SegQCLib.mrml.segmentation import start_in
 from SegQCLib.pairing import pair_segments
 from SegQCLib.readers.voxel_change import VoxelChange
 
@@ -65,15 +68,18 @@ def voxel_change(
     """
     image, value = _labelmap(candidate_node, segment_id)
     draft_image, draft_value = (None, 0) if draft_segment_id is None else _labelmap(draft_node, draft_segment_id)
-    if image is not None and draft_image is not None and not vtkOrientedImageDataResample.DoGeometriesMatch(image, draft_image):
-        aligned = vtkOrientedImageData()
-        vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(draft_image, image, aligned, False, True)
-        draft_image = aligned
+    placed = None
+    if image is not None and draft_image is not None:
+        placed = _on_lattice_of(image, draft_image)
+        if placed is None:
+            aligned = vtkOrientedImageData()
+            vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(draft_image, image, aligned, False, True)
+            draft_image = aligned
+            placed = _on_lattice_of(image, aligned)
     voxels, draft_voxels = _count(image, value), _count(draft_image, draft_value)
     kept = 0
     if voxels and draft_voxels:
-        box = _common_extent(image, draft_image)
-        for plane, draft_plane in zip(_part(image, box), _part(draft_image, box), strict=True):
+        for plane, draft_plane in zip(*_shared_part(_planes(image), *placed), strict=True):
             own = plane == value
             if own.any():
                 kept += int(np.count_nonzero(own & (draft_plane == draft_value)))
@@ -118,16 +124,26 @@ def _count(image: vtkOrientedImageData | None, value: int) -> int:
     return 0 if image is None else sum(int(np.count_nonzero(plane == value)) for plane in _planes(image))
 
 
-def _common_extent(image: vtkOrientedImageData, other: vtkOrientedImageData) -> tuple[tuple[int, int], ...]:
-    """Return the first and last index of i, j and k that both images have; last before first where there is none."""
-    extents = zip(image.GetExtent(), other.GetExtent(), strict=True)
-    first_i, last_i, first_j, last_j, first_k, last_k = (
-        min(pair) if number % 2 else max(pair) for number, pair in enumerate(extents)
-    )
-    return (first_i, last_i), (first_j, last_j), (first_k, last_k)
+def _on_lattice_of(image: vtkOrientedImageData, other: vtkOrientedImageData) -> tuple[NDArray, tuple[int, int, int]] | None:
+    """Return another image's voxels as a view in this one's axis order, and the index (k, j, i) in this one where they begin.
+
+    None where the voxels of the two do not coincide. A file's label map often has its axes in another order than the image.
+    """
+    own, stored = _geometry(image), _geometry(other)
+    order = axis_order(stored, own)
+    start = start_in(own, reorder_axes(stored, order))
+    return None if start is None else (order.apply(_planes(other)), start)
 
 
-def _part(image: vtkOrientedImageData, box: tuple[tuple[int, int], ...]) -> NDArray:
-    start = image.GetExtent()[::2]
-    slices = [slice(first - begin, max(last + 1, first) - begin) for (first, last), begin in zip(box, start, strict=True)]
-    return _planes(image)[tuple(reversed(slices))]
+def _geometry(image: vtkOrientedImageData) -> Geometry:
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    return geometry_from_ijk_to_ras(matrix, image.GetExtent())
+
+
+def _shared_part(array: NDArray, other: NDArray, start: tuple[int, int, int]) -> tuple[NDArray, NDArray]:
+    """Return the parts of two arrays on one lattice that both have; `other` begins at an index of `array`."""
+    low = np.maximum(start, 0)
+    high = np.maximum(low, np.minimum(np.add(start, other.shape), array.shape))
+    own = tuple(map(slice, low, high))
+    return array[own], other[tuple(map(slice, low - start, high - start))]

@@ -1,6 +1,7 @@
 """What the panels share, and the column they stand in, in the host."""
 
 import time
+from functools import partial
 
 import pytest
 
@@ -43,6 +44,23 @@ def test_next_leads_to_the_first_open_step(host):
     gate_open = [panel.standing().is_open for panel in widget.column.panels].index(True)
     widget.column.onNext()
     assert not widget.column.headings[gate_open].collapsed
+
+
+def test_where_no_step_is_open_next_leads_through_those_that_are_worth_a_look(host):
+    column = host.open("SegQCModule").column
+    from SegQCLib.panels.panel import Light, Standing
+
+    attention = {1, 5}
+    for number, panel in enumerate(column.panels):
+        standing = Standing(Light.ATTENTION if number in attention else Light.DONE, "so")
+        panel.standing = partial(lambda standing: standing, standing)
+    column.onStandingsChanged()
+    assert column._next.text == "All steps done; worth a look: 2, 6"
+    opened = []
+    for _number in range(3):
+        column.onNext()
+        opened += [n for n, heading in enumerate(column.headings) if not heading.collapsed]
+    assert opened == [1, 5, 1]
 
 
 def test_the_module_is_small_enough_for_the_next_step_to_stay_in_sight(host):

@@ -104,8 +104,16 @@ class Column:
 
     def onNext(self, _checked=False):
         number = self.next_open()
+        look_at = self.worth_a_look()
+        if number is None and look_at:
+            # From one to the next, and round again.
+            number = next((n for n in look_at if n > max(self._open, default=-1)), look_at[0])
         if number is not None:
             self.open(number)
+
+    def worth_a_look(self):
+        """Return the numbers of the steps that are done, with something to look at, from 0: nothing open is not nothing wrong."""
+        return [number for number, panel in enumerate(self.panels) if panel.standing().light is Light.ATTENTION]
 
     def onCollapsed(self, _collapsed):
         opened = {number for number, heading in enumerate(self.headings) if not heading.collapsed}
@@ -140,14 +148,12 @@ class Column:
         self._showNext()
 
     def _showNext(self):
-        number = self.next_open()
-        self._next.enabled = number is not None
+        number, look_at = self.next_open(), self.worth_a_look()
+        self._next.enabled = number is not None or bool(look_at)
         if number is not None:
             self._next.text = _("Next: {number}. {title}").format(number=number + 1, title=self.panels[number].title())
-            return
-        # Nothing open is not nothing wrong.
-        look_at = [n for n, panel in enumerate(self.panels, 1) if panel.standing().light is Light.ATTENTION]
-        if look_at:
-            self._next.text = _("No step is open; worth a look: {numbers}").format(numbers=", ".join(map(str, look_at)))
+        elif look_at:
+            numbers = ", ".join(str(n + 1) for n in look_at)
+            self._next.text = _("All steps done; worth a look: {numbers}").format(numbers=numbers)
         else:
-            self._next.text = _("No step is open")
+            self._next.text = _("All steps done")

@@ -89,6 +89,7 @@ def test_the_panel_says_what_is_missing():
         click(host, panel, "newCandidateButton")
         assert panel.session.case.candidate.GetSegmentation().GetNumberOfSegments() > 0
         assert panel.ui.obstacleLabel.text.startswith("Enter the reader's name")
+        assert panel.standing().words == "enter your name"
         panel.ui.readerEdit.setText("Anna")
         host.key(panel.ui.readerEdit, "Return")
         assert panel.session.reader == "Anna"

@@ -106,6 +106,9 @@ class CasePanel(Panel):
             return Standing(Light.PROBLEM, _("the protocol cannot be used"))
         if case.candidate is None:
             return Standing(Light.OPEN, _("choose the segmentation"))
+        if not self.session.reader and self.session.protocol.protocol.ratings:
+            # The ratings that the protocol asks for wait for it: the next open step would be one after them.
+            return Standing(Light.OPEN, _("enter your name"))
         if self._open is not None:
             return Standing(Light.DONE, self._progressWords())
         return Standing(Light.DONE, self.session.case_name)

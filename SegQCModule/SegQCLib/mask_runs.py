@@ -8,8 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from SegQCLib.case import Box
 
@@ -157,6 +155,10 @@ def _overlapping(runs: MaskRuns, others: MaskRuns, step: int, reach: int) -> tup
 def _numbered(nodes: int, pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> NDArray[np.int32]:
     """Return the component of each node, numbered from 0 in the order of their first nodes."""
     own, other = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    # Here: loading these parts of scipy takes a quarter of the second in which the module has to open in Slicer.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(own), np.int32), (own, other)), shape=(nodes, nodes))
     _, found = connected_components(graph, directed=False)
     _, first, numbers = np.unique(found, return_index=True, return_inverse=True)

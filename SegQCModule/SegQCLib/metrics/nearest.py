@@ -13,7 +13,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from SegQCLib.metrics.label_planes import Points
 
@@ -212,6 +211,9 @@ def _distances_anywhere(
         squares = [((nearest[(n, *places)] - places[n]) * spacing_mm[n]) ** 2 for n in range(3)]
         return np.sqrt((squares[0] + squares[1]) + squares[2])
     # Unbalanced trees are built several times faster on a grid's many equal coordinates.
+    # Here: loading it takes a tenth of the second in which the module has to open in Slicer.
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(np.stack(_axes(target), axis=1) * spacing_mm, leafsize=32, balanced_tree=False, compact_nodes=False)
     return tree.query(np.stack(own, axis=1) * spacing_mm)[0]
 

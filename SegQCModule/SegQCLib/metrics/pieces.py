@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from SegQCLib.metrics.label_planes import Runs, foreground_box, scan_planes
 
@@ -127,6 +125,10 @@ def index_pairs(first: NDArray[np.intp], last: NDArray[np.intp]) -> tuple[NDArra
 
 def _components(edges: list[tuple[NDArray, NDArray]], nodes: int) -> tuple[int, NDArray[np.int32]]:
     left, right = (np.concatenate(side) for side in zip(*edges, strict=True))
+    # Here: loading these parts of scipy takes a quarter of the second in which the module has to open in Slicer.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     return connected_components(coo_array((np.ones(len(left), np.int8), (left, right)), shape=(nodes, nodes)), directed=False)
 
 

@@ -161,3 +161,17 @@ def boxes_overlap(a: Geometry, b: Geometry) -> bool:
         if np.any(high <= -0.5) or np.any(low >= np.array(grid.size) - 0.5):
             return False
     return True
+
+
+def part_of(lattice: Geometry, start: Sequence[float] | NDArray, size: Sequence[int] | NDArray) -> Geometry:
+    """Return the grid of `size` voxels of a lattice from an index (k, j, i) on; both may reach beyond it."""
+    return Geometry(tuple(int(n) for n in size), lattice.spacing_mm, tuple(lattice.lps_mm(start).tolist()), lattice.axes_lps)
+
+
+def start_in(lattice: Geometry, part: Geometry) -> tuple[int, int, int] | None:
+    """Return the index (k, j, i) in `lattice` where `part` begins, or None if their voxels do not coincide.
+
+    The index may lie outside the lattice. The axes must run in the same order: see `axis_order`.
+    """
+    start = np.rint(lattice.index_kji(part.origin_lps_mm)).astype(int)
+    return tuple(start.tolist()) if same_grid(part, part_of(lattice, start, part.size)) else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from SegQCLib.case import Segmentation
-from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
+from SegQCLib.geometry import Geometry, axis_order, reorder_axes, start_in
 
 
 def place_in_grid(part: Geometry, geometry: Geometry) -> tuple[int, int, int] | None:
@@ -15,10 +15,7 @@ def place_in_grid(part: Geometry, geometry: Geometry) -> tuple[int, int, int] | 
 
     The axes of `part` may be in another order. The index may lie outside the grid.
     """
-    own = reorder_axes(part, axis_order(part, geometry))
-    start = np.rint(geometry.index_kji(own.origin_lps_mm)).astype(int)
-    expected = Geometry(own.size, geometry.spacing_mm, tuple(geometry.lps_mm(start).tolist()), geometry.axes_lps)
-    return tuple(start.tolist()) if same_grid(own, expected) else None
+    return start_in(geometry, reorder_axes(part, axis_order(part, geometry)))
 
 
 def on_whole_grid(segmentation: Segmentation, geometry: Geometry) -> Segmentation | None:

@@ -27,9 +27,9 @@ from SegQCLib.case import Segmentation, WindowLevel
 from SegQCLib.case_files import TEXTS, OpenedCase
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import read_file_header
-from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
+from SegQCLib.geometry import Geometry, axis_order, part_of, reorder_axes, start_in
 from SegQCLib.mrml.draft import add_draft
-from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras
+from SegQCLib.mrml.geometry import image_geometry
 from SegQCLib.mrml.json_node import write_json
 from SegQCLib.mrml.kept_findings_node import KEPT_FINDINGS_ROLE
 from SegQCLib.mrml.ratings_node import RATINGS_ROLE
@@ -255,27 +255,19 @@ def _pieces_on_grid(node: vtkMRMLSegmentationNode, grid: Geometry) -> tuple[tupl
         array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
         if not array.any():
             continue
-        matrix = vtk.vtkMatrix4x4()
-        image.GetImageToWorldMatrix(matrix)
-        stored = geometry_from_ijk_to_ras(matrix, image.GetExtent())
+        stored = image_geometry(image)
         order = axis_order(stored, grid)
         geometry, array = reorder_axes(stored, order), order.apply(array)
         box = tuple(
             slice(int(painted[0]), int(painted[-1]) + 1)
             for painted in (np.flatnonzero(array.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1)))
         )
-        start = np.rint(grid.index_kji(geometry.lps_mm([part.start for part in box]))).astype(int)
-        part = _part(grid, start, array[box].shape)
-        inside = np.all(start >= 0) and np.all(start + array[box].shape <= np.array(grid.size))
-        if not inside or not same_grid(_part(geometry, np.array([p.start for p in box]), array[box].shape), part):
+        start = start_in(grid, part_of(geometry, [part.start for part in box], array[box].shape))
+        if start is None or min(start) < 0 or np.any(np.add(start, array[box].shape) > grid.size):
             return None
         layer_pieces[number] = len(pieces)
-        pieces.append(LabelPiece(tuple(start.tolist()), np.array(array[box])))
+        pieces.append(LabelPiece(start, np.array(array[box])))
     return tuple(pieces), layer_pieces
-
-
-def _part(grid: Geometry, start: np.ndarray, size: tuple[int, ...]) -> Geometry:
-    return Geometry(tuple(size), grid.spacing_mm, tuple(grid.lps_mm(start).tolist()), grid.axes_lps)
 
 
 def _aligned_copy(aligned: Segmentation, keys: dict[str, dict[str, str]]) -> NrrdSegmentation:

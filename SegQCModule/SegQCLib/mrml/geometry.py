@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import vtk
+from slicer import vtkOrientedImageData
 
 from SegQCLib.geometry import Geometry
 
@@ -35,3 +36,10 @@ def geometry_from_ijk_to_ras(matrix: vtk.vtkMatrix4x4, extent: tuple[int, int, i
         origin_lps_mm=tuple((steps @ first_ijk + columns[:, 3]).tolist()),
         axes_lps=tuple(tuple(axis) for axis in (steps / spacing).T[::-1].tolist()),
     )
+
+
+def image_geometry(image: vtkOrientedImageData) -> Geometry:
+    """Return the geometry of the voxels that an image of a segmentation holds."""
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    return geometry_from_ijk_to_ras(matrix, image.GetExtent())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import vtk
 from numpy.typing import NDArray
 from slicer import (
     vtkMRMLScalarVolumeNode,
@@ -17,9 +16,9 @@ from slicer import (
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SegQCLib.case import Box, Segment, Segmentation
-from SegQCLib.geometry import Geometry, axis_order, reorder_axes
-from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras
-from SegQCLib.mrml.segmentation import segment_of, segmentation_from_node, start_in
+from SegQCLib.geometry import Geometry, axis_order, reorder_axes, start_in
+from SegQCLib.mrml.geometry import image_geometry
+from SegQCLib.mrml.segmentation import segment_of, segmentation_from_node
 from SegQCLib.mrml.volume import volume_geometry
 
 _LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
@@ -143,9 +142,7 @@ def _placed_layers(segmentation: vtkSegmentation, grid: Geometry) -> list[_Place
 
 
 def _placed(image: vtkOrientedImageData, label_values: dict[str, int], grid: Geometry) -> _PlacedLayer | None:
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    stored = geometry_from_ijk_to_ras(matrix, image.GetExtent())
+    stored = image_geometry(image)
     order = axis_order(stored, grid)
     start = start_in(grid, reorder_axes(stored, order))
     array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])

@@ -13,11 +13,10 @@ from vtk.util.numpy_support import numpy_to_vtk
 
 from SegQCLib.case import Box, Segment
 from SegQCLib.errors import BadDataError
-from SegQCLib.geometry import Geometry, Vector, axis_order, reorder_axes
+from SegQCLib.geometry import Geometry, Vector, axis_order, part_of, reorder_axes, start_in
 from SegQCLib.mask_runs import piece_numbers, runs_of
-from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras
+from SegQCLib.mrml.geometry import image_geometry
 from SegQCLib.mrml.one_segment import SegmentationPart, segment_with_surroundings
-from SegQCLib.mrml.segmentation import start_in
 from SegQCLib.repairs import apply
 
 _LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
@@ -197,13 +196,9 @@ def _around(changes: NDArray[np.bool_], places: list[NDArray[np.int_]]) -> NDArr
 
 def _image_like(stored: vtkOrientedImageData, planned: PlannedRepair) -> vtkOrientedImageData:
     """Return the repaired segment on the lattice of its stored image, in its axis order: then nothing is resampled."""
-    matrix = vtk.vtkMatrix4x4()
-    stored.GetImageToWorldMatrix(matrix)
-    extent = stored.GetExtent()
-    lattice = geometry_from_ijk_to_ras(matrix, extent)
+    lattice, extent = image_geometry(stored), stored.GetExtent()
     order = axis_order(planned.grid, lattice)
-    origin = planned.grid.lps_mm([part.start for part in planned.box])
-    cut_out = Geometry(planned.mask.shape, planned.grid.spacing_mm, tuple(origin.tolist()), planned.grid.axes_lps)
+    cut_out = part_of(planned.grid, [part.start for part in planned.box], planned.mask.shape)
     mask = np.ascontiguousarray(order.apply(planned.mask), np.uint8)
     start = np.add(start_in(lattice, reorder_axes(cut_out, order)), (extent[4], extent[2], extent[0]))
     image = vtkOrientedImageData()
@@ -213,5 +208,7 @@ def _image_like(stored: vtkOrientedImageData, planned: PlannedRepair) -> vtkOrie
     scalars = numpy_to_vtk(mask.ravel(), deep=True)
     scalars.SetName("ImageScalars")
     image.GetPointData().SetScalars(scalars)
+    matrix = vtk.vtkMatrix4x4()
+    stored.GetImageToWorldMatrix(matrix)
     image.SetImageToWorldMatrix(matrix)
     return image

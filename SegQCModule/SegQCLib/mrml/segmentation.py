@@ -23,7 +23,7 @@ from SegQCLib.alignment import align
 from SegQCLib.case import Box, Segment, Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
-from SegQCLib.geometry import Geometry, axis_order, reorder_axes, same_grid
+from SegQCLib.geometry import Geometry, axis_order, part_of, reorder_axes, start_in
 from SegQCLib.importers.terminology_entry import code_from_text, terminology_from_entry
 from SegQCLib.metrics.label_planes import foreground_box
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
@@ -286,17 +286,7 @@ def _common_grid(name: str, painted: list[_PaintedLayer], grid: Geometry) -> tup
     stops = [np.add(start, layer.array.shape) for start, layer in zip(starts, painted, strict=True)]
     low, high = np.min([low, *starts], axis=0), np.max([high, *stops], axis=0)
     boxes = [tuple(map(slice, start - low, stop - low)) for start, stop in zip(starts, stops, strict=True)]
-    return _part(lattice, low, high - low), boxes
-
-
-def start_in(lattice: Geometry, part: Geometry) -> tuple[int, ...] | None:
-    """Return the index (k, j, i) in `lattice` where `part` begins, or None if their voxels do not coincide."""
-    start = np.rint(lattice.index_kji(part.origin_lps_mm)).astype(int)
-    return tuple(start.tolist()) if same_grid(part, _part(lattice, start, part.size)) else None
-
-
-def _part(lattice: Geometry, start: NDArray[np.int_], size: NDArray[np.int_] | tuple[int, ...]) -> Geometry:
-    return Geometry(tuple(int(n) for n in size), lattice.spacing_mm, tuple(lattice.lps_mm(start).tolist()), lattice.axes_lps)
+    return part_of(lattice, low, high - low), boxes
 
 
 def _merged(

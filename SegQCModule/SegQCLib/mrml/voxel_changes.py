@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import vtk
 from numpy.typing import NDArray
 from slicer import vtkMRMLSegmentationNode, vtkOrientedImageData, vtkOrientedImageDataResample, vtkSegmentationConverter
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SegQCLib.case import Segment, Segmentation
 from SegQCLib.errors import BadDataError
-from SegQCLib.geometry import Geometry, axis_order, reorder_axes
+from SegQCLib.geometry import Geometry, axis_order, reorder_axes, start_in
 from SegQCLib.importers.terminology_entry import terminology_from_entry
-from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras
-from SegQCLib.mrml.segmentation import start_in
+from SegQCLib.mrml.geometry import image_geometry
 from SegQCLib.pairing import pair_segments
 from SegQCLib.readers.voxel_change import VoxelChange
 
@@ -129,16 +127,10 @@ def _on_lattice_of(image: vtkOrientedImageData, other: vtkOrientedImageData) -> 
 
     None where the voxels of the two do not coincide. A file's label map often has its axes in another order than the image.
     """
-    own, stored = _geometry(image), _geometry(other)
+    own, stored = image_geometry(image), image_geometry(other)
     order = axis_order(stored, own)
     start = start_in(own, reorder_axes(stored, order))
     return None if start is None else (order.apply(_planes(other)), start)
-
-
-def _geometry(image: vtkOrientedImageData) -> Geometry:
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    return geometry_from_ijk_to_ras(matrix, image.GetExtent())
 
 
 def _shared_part(array: NDArray, other: NDArray, start: tuple[int, int, int]) -> tuple[NDArray, NDArray]:

@@ -96,7 +96,7 @@ class Column:
 
     def next_open(self):
         """Return the number of the first step that the reader should turn to, from 0, or None."""
-        return next((number for number, panel in enumerate(self.panels) if panel.standing().is_open), None)
+        return next((number for number, standing in self._shown.items() if standing.is_open), None)
 
     def open(self, number):
         """Open a step and close the others."""
@@ -113,7 +113,7 @@ class Column:
 
     def worth_a_look(self):
         """Return the numbers of the steps that are done, with something to look at, from 0: nothing open is not nothing wrong."""
-        return [number for number, panel in enumerate(self.panels) if panel.standing().light is Light.ATTENTION]
+        return [number for number, standing in self._shown.items() if standing.light is Light.ATTENTION]
 
     def onCollapsed(self, _collapsed):
         opened = {number for number, heading in enumerate(self.headings) if not heading.collapsed}

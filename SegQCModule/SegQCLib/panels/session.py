@@ -93,9 +93,6 @@ class Session(VTKObservationMixin):
         """Call back after every change of the chosen nodes, protocol, reader, worklist or records folder."""
         self._observers.append(callback)
 
-    def unobserve(self, callback: Callable[[], None]) -> None:
-        self._observers.remove(callback)
-
     def observeEdits(self, callback: Callable[[SegmentationChange], None]) -> None:
         """Call back after every edit of the candidate, undo included."""
         self._edit_observers.append(callback)
@@ -158,10 +155,6 @@ class Session(VTKObservationMixin):
         if self.worklist_case is not None:
             return self.worklist_case
         return self.case.volume.GetName() if self.case is not None and self.case.volume is not None else ""
-
-    def obstacle(self) -> str | None:
-        """Return the protocol's fault where a chosen protocol cannot be used, or None."""
-        return self.protocol_fault or None
 
     def onCaseModified(self, _caller=None, _event=None) -> None:
         case = self.case

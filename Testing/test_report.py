@@ -19,7 +19,7 @@ from SegQCLib.pictures import orientation_letters, outline_path_mm, slice_pictur
 from SegQCLib.protocol import AllowedTexts, Decision, QCProtocol, Range, Structure, WindowRule
 from SegQCLib.record import (
     CaseFacts,
-    ExpectedAgreement,
+    SegmentExpectedAgreement,
     Input,
     Measurement,
     ProtocolIdentity,
@@ -244,7 +244,9 @@ def test_the_limits_on_measures_stand_with_their_source():
 
 
 def test_a_prediction_outside_the_models_domain_is_said_in_words():
-    prediction = ExpectedAgreement("liver", "liver 1.0", None, None, None, 0.9, None, "lower", False, ("CNR 0.4 is below 2",))
+    prediction = SegmentExpectedAgreement(
+        "liver", "liver 1.0", None, None, None, 0.9, None, "lower", False, ("CNR 0.4 is below 2",)
+    )
     page = words(report(expected_agreement=(prediction,)))
     assert "not predicted" in page
     assert "Outside the range of images" in page
@@ -252,7 +254,7 @@ def test_a_prediction_outside_the_models_domain_is_said_in_words():
 
 
 def test_a_prediction_shows_the_mean_the_interval_and_which_of_them_decides():
-    prediction = ExpectedAgreement("liver", "liver 1.0", 0.95, 0.91, 0.98, 0.9, 0.91, "lower", True)
+    prediction = SegmentExpectedAgreement("liver", "liver 1.0", 0.95, 0.91, 0.98, 0.9, 0.91, "lower", True)
     page = words(report(expected_agreement=(prediction,)))
     assert "0.950 0.910 to 0.980 90.0 % of single expert pairs exceed the lower value 0.910 the lower value decides" in page
 

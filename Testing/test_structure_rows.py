@@ -9,7 +9,7 @@ from SegQCLib.case import Case
 from SegQCLib.evaluate import evaluate
 from SegQCLib.number_texts import grouped, millilitres, ratio, signed
 from SegQCLib.protocol import Range
-from SegQCLib.record import ExpectedAgreement
+from SegQCLib.record import SegmentExpectedAgreement
 from SegQCLib.structure_rows import structure_rows
 from test_evaluate import DICE_09, a_protocol, loaded
 
@@ -74,7 +74,7 @@ def test_expected_agreement_is_shown_with_interval_and_threshold_or_as_not_predi
     (row,) = rows_of(BOX)
     assert row.expected_agreement == "not predicted"
     record = evaluate(Case(a_volume(), a_segmentation(liver=BOX)), loaded(a_protocol()))
-    expected = ExpectedAgreement("liver", "model 1", 0.88, 0.81, 0.93, 0.9, 0.81, "lower", True, ("Sharp border.",))
+    expected = SegmentExpectedAgreement("liver", "model 1", 0.88, 0.81, 0.93, 0.9, 0.81, "lower", True, ("Sharp border.",))
     (row,) = structure_rows(replace(record, expected_agreement=(expected,)))
     assert row.expected_agreement == "0.880 (0.810 to 0.930), threshold 0.810"
     assert row.details[-1] == "Sharp border."

@@ -1,4 +1,4 @@
-"""Bring a segmentation onto the image's grid: as it is, by axis order, or by nearest-neighbour resampling."""
+"""Bring a segmentation or a map onto the image's grid: as it is, by axis order, or by resampling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from SegQCLib.case import Segmentation
+from SegQCLib.case import Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry, axis_order, boxes_overlap, reorder_axes, same_grid, sitk_image
 from SegQCLib.part_of_grid import on_whole_grid, place_in_grid
@@ -49,19 +49,40 @@ def align(segmentation: Segmentation, geometry: Geometry) -> Segmentation:
     return replace(segmentation, geometry=geometry, layers=layers, stored=segmentation)
 
 
+def align_map(volume: Volume, geometry: Geometry) -> Volume:
+    """Return a map of numbers on the image's grid: by axis order, else interpolated linearly, 0 outside of it.
+
+    Raises
+    ------
+    BadDataError
+        If map and image do not overlap in space.
+    """
+    order = axis_order(volume.geometry, geometry)
+    if same_grid(reorder_axes(volume.geometry, order), geometry):
+        return replace(volume, array=order.apply(volume.array), geometry=geometry)
+    if not boxes_overlap(volume.geometry, geometry):
+        raise BadDataError(
+            volume.source.path if volume.source else "uncertainty map",
+            f"lies outside the image: it covers {_extent(volume.geometry)}, the image {_extent(geometry)} (LPS, mm).",
+            "Give the map that was made of this image.",
+        )
+    array = _resample(np.asarray(volume.array, np.float32), volume.geometry, geometry, sitk.sitkLinear)
+    return replace(volume, array=array, geometry=geometry)
+
+
 def was_resampled(aligned: Segmentation) -> bool:
     """Return whether `align` had to resample: not for the same voxels, be it with axes in another order or a part of them."""
     return aligned.stored is not None and place_in_grid(aligned.stored.geometry, aligned.geometry) is None
 
 
-def _resample(layer: NDArray[np.integer], source: Geometry, target: Geometry) -> NDArray[np.integer]:
+def _resample(array: NDArray, source: Geometry, target: Geometry, interpolator: int = sitk.sitkNearestNeighbor) -> NDArray:
     resampler = sitk.ResampleImageFilter()
-    resampler.SetInterpolator(sitk.sitkNearestNeighbor)
+    resampler.SetInterpolator(interpolator)
     resampler.SetSize(tuple(reversed(target.size)))
     resampler.SetOutputSpacing(tuple(reversed(target.spacing_mm)))
     resampler.SetOutputOrigin(target.origin_lps_mm)
     resampler.SetOutputDirection(np.array(target.axes_lps)[::-1].T.ravel().tolist())
-    return sitk.GetArrayFromImage(resampler.Execute(sitk_image(layer, source)))
+    return sitk.GetArrayFromImage(resampler.Execute(sitk_image(array, source)))
 
 
 def _extent(geometry: Geometry) -> str:

@@ -321,6 +321,8 @@ class Case:
         What readers say of the image.
     kept_findings : tuple of KeptFinding
         Findings about the candidate that a reader keeps as they are.
+    uncertainty : Volume or None
+        A segmentation model's uncertainty, 0 or more, for difficulty models that use it.
     """
 
     image: Volume
@@ -329,6 +331,7 @@ class Case:
     draft: Segmentation | None = None
     ratings: tuple[RatingGiven, ...] = ()
     kept_findings: tuple[KeptFinding, ...] = ()
+    uncertainty: Volume | None = None
 
     def reference_roles(self) -> tuple[str, ...]:
         return tuple("reference" if n == 1 else f"reference {n}" for n in range(1, len(self.references) + 1))

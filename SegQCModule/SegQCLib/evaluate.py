@@ -13,6 +13,7 @@ import SimpleITK
 from SegQCLib import __version__
 from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.checks import run_checks
+from SegQCLib.difficulty.in_case import expected_agreement
 from SegQCLib.findings import Finding
 from SegQCLib.measure import Measured, measure
 from SegQCLib.prepare import PreparedCase, prepare
@@ -32,7 +33,7 @@ def evaluate(case: Case, protocol: LoadedProtocol, progress: Progress = unwatche
     Raises
     ------
     BadDataError
-        If a segmentation lies outside the image.
+        If a segmentation or the uncertainty map lies outside the image.
     """
     prepared = prepare(case, protocol.protocol, part(progress, 0.0, 0.1))
     return evaluate_prepared(prepared, protocol, part(progress, 0.1, 1.0))
@@ -41,11 +42,11 @@ def evaluate(case: Case, protocol: LoadedProtocol, progress: Progress = unwatche
 def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol, progress: Progress = unwatched) -> QCRecord:
     """Return the record of a case that is on the image's grid already, for callers that also draw it."""
     rules, case = protocol.protocol, prepared.case
-    findings = mark_kept(
-        (*_reading_findings(case), *prepared.findings, *run_checks(case, rules, part(progress, 0.0, 0.6))), case.kept_findings
-    )
-    found = measure(case, rules, part(progress, 0.6, 1.0)) if prepared.measurable else Measured((), ())
-    verdict = decide(rules, findings, found.measurements, prepared.measurable)
+    checked = tuple(run_checks(case, rules, part(progress, 0.0, 0.6)))
+    found = measure(case, rules, part(progress, 0.6, 0.95)) if prepared.measurable else Measured((), ())
+    expected = expected_agreement(case, protocol, prepared.measurable, part(progress, 0.95, 1.0))
+    findings = mark_kept((*_reading_findings(case), *prepared.findings, *checked, *expected.findings), case.kept_findings)
+    verdict = decide(rules, findings, found.measurements, prepared.measurable, expected.segments)
     return QCRecord(
         schema="segqc-record",
         schema_version="1.0",
@@ -57,11 +58,12 @@ def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol, progress
         findings=findings,
         measurements=found.measurements,
         slices_to_view=found.slices_to_view,
-        expected_agreement=(),
+        expected_agreement=expected.segments,
         verdicts=verdict.segments,
         verdict=verdict.verdict,
         reasons=verdict.reasons,
         ratings=case.ratings,
+        difficulty_models=expected.models,
     )
 
 
@@ -99,4 +101,6 @@ def _inputs(case: Case) -> list[Input]:
     inputs += [one(role, s.name, s) for role, s in zip(case.reference_roles(), case.references, strict=True)]
     if case.draft is not None:
         inputs.append(one("draft", case.draft.name, case.draft))
+    if case.uncertainty is not None:
+        inputs.append(one("uncertainty", "uncertainty map", case.uncertainty))
     return inputs

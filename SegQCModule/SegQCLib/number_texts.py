@@ -20,6 +20,22 @@ def ratio(value: float) -> str:
     return grouped(value, 3)
 
 
+def beside(value: float, *limits: float) -> tuple[str, ...]:
+    """Return a share and the limits it is compared with, 3 decimals each or as many more as it takes.
+
+    A value below a limit never reads as if it were on it or above it, and the other way round.
+    """
+
+    def order(a: float, b: float) -> int:
+        return 0 if abs(a - b) <= 1e-6 else 1 if a > b else -1
+
+    for decimals in range(3, 8):
+        texts = tuple(f"{number:.{decimals}f}" for number in (value, *limits))
+        if all(order(float(texts[0]), float(text)) == order(value, limit) for text, limit in zip(texts[1:], limits, strict=True)):
+            break
+    return texts
+
+
 def signed(value: float, decimals: int = 3) -> str:
     """Return a difference with its sign."""
     text = grouped(value, decimals)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from SegQCLib.alignment import align
+from SegQCLib.alignment import align, align_map
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding, Status
 from SegQCLib.progress import Progress, counted, part, unwatched
@@ -16,7 +16,7 @@ CHECK_ID = "regular_grid"
 
 @dataclass(frozen=True)
 class PreparedCase:
-    """A case with all segmentations on the image's grid.
+    """A case with all segmentations and maps on the image's grid.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ def prepare(case: Case, protocol: QCProtocol, progress: Progress = unwatched) ->
     Raises
     ------
     BadDataError
-        If a segmentation lies outside the image.
+        If a segmentation or the uncertainty map lies outside the image.
     """
     if is_regular(case.image):
         return PreparedCase(_aligned(case, progress), (), True)
@@ -73,4 +73,5 @@ def _aligned(case: Case, progress: Progress) -> Case:
     drawn = [case.candidate, *case.references, *(() if case.draft is None else (case.draft,))]
     candidate, *others = (align(item, case.image.geometry) for item in counted(progress, "Bringing onto the image's grid", drawn))
     draft = None if case.draft is None else others.pop()
-    return replace(case, candidate=candidate, references=tuple(others), draft=draft)
+    uncertainty = None if case.uncertainty is None else align_map(case.uncertainty, case.image.geometry)
+    return replace(case, candidate=candidate, references=tuple(others), draft=draft, uncertainty=uncertainty)

@@ -196,17 +196,29 @@ class Decision:
 
 @dataclass(frozen=True)
 class ExpectedAgreementRule:
-    """How the predicted expert agreement of an image decides."""
+    """Which model predicts how well experts agree on an image, and what follows for the Dice that is accepted there."""
 
     rule: Literal["lower", "mean"] = field(
         default="lower",
         metadata={
-            "doc": "lower: the value that `coverage` of single expert pairs exceed; mean: the predicted mean,"
-            " which rejects about half of expert-quality work by construction."
+            "doc": "What a Dice against a reference has to reach on an image. lower: the value that `coverage` of single expert pairs"
+            " reach on such an image; mean: the predicted mean, which turns away about half of expert-quality work by construction."
         },
     )
-    coverage: float = field(default=0.9, metadata={"doc": "Share of expert pairs that exceed the lower bound, 0 to 1."})
-    model: str | None = field(default=None, metadata={"doc": "Identifier of the difficulty model; null: none is fitted."})
+    coverage: float = field(
+        default=0.9,
+        metadata={
+            "doc": "Share of single expert pairs at or above the threshold of the rule lower, and probability that the interval of"
+            " the mean holds the true mean; above 0, below 1."
+        },
+    )
+    model: str | None = field(
+        default=None,
+        metadata={
+            "doc": "Id of a shipped difficulty model, or the path of a model's JSON file (relative to the protocol's file); null: none."
+            " It decides for the structures that have the model's codes."
+        },
+    )
 
     def faults(self) -> Iterator[tuple[str, str]]:
         if not 0 < self.coverage < 1:

@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 class Input:
     """A file that went in."""
 
-    role: str = field(metadata={"doc": "image, candidate, reference, reference 2, ..., draft."})
+    role: str = field(metadata={"doc": "image, candidate, reference, reference 2, ..., draft, uncertainty."})
     name: str = field(metadata={"doc": "Name shown to people: reader, model or file."})
     path: str | None = field(metadata={"doc": "Where it was read from; null for a node of a scene."})
     sha256: str | None = field(
@@ -69,19 +69,55 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class ExpectedAgreement:
-    """The Dice that experts are predicted to reach among themselves on this image."""
+class SegmentExpectedAgreement:
+    """The Dice that experts are predicted to reach among themselves on one segment of this image.
+
+    Two things that must not be mixed up: lower and upper bound the mean over all pairs of experts; threshold is what one
+    outline has to reach.
+    """
 
     segment: str = field(metadata={"doc": "Segment name."})
     model: str = field(metadata={"doc": "Difficulty model and version."})
-    dice: float | None = field(metadata={"doc": "Predicted mean expert Dice, 0 to 1."})
-    lower: float | None = field(metadata={"doc": "Value that `coverage` of single expert pairs exceed."})
-    upper: float | None = field(metadata={"doc": "Upper bound of the interval."})
-    coverage: float = field(metadata={"doc": "Coverage of the bound, 0 to 1."})
-    threshold: float | None = field(metadata={"doc": "The Dice that decides."})
-    rule: Literal["lower", "mean"] = field(metadata={"doc": "Which value decides."})
-    in_domain: bool = field(metadata={"doc": "Whether the image lies in the range the model was fitted on."})
-    reasons: tuple[str, ...] = field(default=(), metadata={"doc": "Why it is what it is, in words."})
+    dice: float | None = field(
+        metadata={"doc": "Predicted mean Dice over all pairs of experts, 0 to 1; null where nothing could be predicted."}
+    )
+    lower: float | None = field(metadata={"doc": "Lower end of the interval that holds the true mean with probability `coverage`."})
+    upper: float | None = field(metadata={"doc": "Upper end of that interval."})
+    coverage: float = field(
+        metadata={
+            "doc": "Probability that the interval holds the true mean; for the rule lower also the share of single expert pairs"
+            " at or above the threshold. Above 0, below 1."
+        }
+    )
+    threshold: float | None = field(
+        metadata={"doc": "The Dice against a reference that is accepted on this image: see rule. Null where nothing was predicted."}
+    )
+    rule: Literal["lower", "mean"] = field(
+        metadata={"doc": "What the threshold is. lower: what `coverage` of single expert pairs reach; mean: the predicted mean."}
+    )
+    in_domain: bool = field(metadata={"doc": "False: no number is given, and the reasons say why."})
+    reasons: tuple[str, ...] = field(default=(), metadata={"doc": "Why it is what it is, or why nothing was predicted, in words."})
+    described_role: str | None = field(
+        default=None,
+        metadata={"doc": "Whose outline was described to the model: candidate, reference, reference 2, ...; null: nobody's."},
+    )
+    unit: Literal["lesion", "slice"] = field(
+        default="lesion", metadata={"doc": "What the Dice is of: the whole lesion or one slice."}
+    )
+
+
+@dataclass(frozen=True)
+class DifficultyModelCard:
+    """What a difficulty model was fitted on and how well it predicts, in short."""
+
+    id: str = field(metadata={"doc": "Model id."})
+    version: str = field(metadata={"doc": "Model version."})
+    sha256: str | None = field(metadata={"doc": "SHA-256 of the model file; null: it was in no file."})
+    unit: Literal["lesion", "slice"] = field(metadata={"doc": "What it predicts for."})
+    structure: str = field(metadata={"doc": "Structure that it holds for, in words."})
+    modality: str = field(metadata={"doc": "Modality (0008,0060) that it holds for."})
+    simulated: bool = field(metadata={"doc": "Whether its readers or images were simulated."})
+    facts: tuple[str, ...] = field(metadata={"doc": "Sentences: data, target, error and coverage on unseen patients, and licence."})
 
 
 @dataclass(frozen=True)
@@ -120,11 +156,14 @@ class QCRecord:
     findings: tuple[Finding, ...] = field(metadata={"doc": "What the checks say."})
     measurements: tuple[Measurement, ...] = field(metadata={"doc": "All numbers."})
     slices_to_view: tuple[SliceToView, ...] = field(metadata={"doc": "Slices that the report shows, most important first."})
-    expected_agreement: tuple[ExpectedAgreement, ...] = field(metadata={"doc": "Predicted expert agreement per segment."})
+    expected_agreement: tuple[SegmentExpectedAgreement, ...] = field(metadata={"doc": "Predicted expert agreement per segment."})
     verdicts: tuple[SegmentVerdict, ...] = field(metadata={"doc": "Verdict per segment of the protocol."})
     verdict: Verdict = field(metadata={"doc": "Verdict on the case: the worst of its segments and failed checks."})
     reasons: tuple[str, ...] = field(metadata={"doc": "Why, in sentences."})
     ratings: tuple[RatingGiven, ...] = field(default=(), metadata={"doc": "Ratings that readers gave to the image."})
+    difficulty_models: tuple[DifficultyModelCard, ...] = field(
+        default=(), metadata={"doc": "The models that predicted the expected agreement."}
+    )
 
     def to_json(self) -> str:
         return to_json(self)

@@ -83,12 +83,19 @@ def resample_case(case: Case) -> Case:
         layers = tuple(stack.resample(order.apply(layer), 0, 0) for layer in segmentation.layers)
         return replace(segmentation, geometry=stack.geometry, layers=layers)
 
+    def moved_map(uncertainty: Volume) -> Volume:
+        order = axis_order(uncertainty.geometry, volume.geometry)
+        if not _has_slices_of(reorder_axes(uncertainty.geometry, order), volume.geometry):
+            return uncertainty
+        return replace(uncertainty, array=stack.resample(order.apply(uncertainty.array), 1, 0), geometry=stack.geometry)
+
     return replace(
         case,
         image=regular,
         candidate=moved(case.candidate),
         references=tuple(moved(reference) for reference in case.references),
         draft=None if case.draft is None else moved(case.draft),
+        uncertainty=None if case.uncertainty is None else moved_map(case.uncertainty),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.metric_texts import metric_text
 from SegQCLib.number_texts import grouped, millilitres, ratio, signed
-from SegQCLib.record import ExpectedAgreement, Measurement, QCRecord, SegmentVerdict, Verdict
+from SegQCLib.record import Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict, Verdict
 
 UNDEFINED = "–"
 NOT_PREDICTED = "not predicted"
@@ -106,7 +106,7 @@ def _shown(measurement: Measurement | None) -> str:
     return f"{grouped(value, 1)} mm" if measurement.unit == "mm" else ratio(value)
 
 
-def _expected(expected: ExpectedAgreement | None) -> str:
+def _expected(expected: SegmentExpectedAgreement | None) -> str:
     if expected is None or expected.dice is None:
         return NOT_PREDICTED
     interval = "" if expected.lower is None or expected.upper is None else f" ({ratio(expected.lower)} to {ratio(expected.upper)})"
@@ -114,7 +114,7 @@ def _expected(expected: ExpectedAgreement | None) -> str:
     return f"{ratio(expected.dice)}{interval}{threshold}"
 
 
-def _details(found: dict[str, Measurement], expected: ExpectedAgreement | None) -> Iterator[str]:
+def _details(found: dict[str, Measurement], expected: SegmentExpectedAgreement | None) -> Iterator[str]:
     for metric in ("dice", "surface_dice_protocol", "hausdorff_95_mm", "relative_volume_difference"):
         measurement = found.get(metric)
         if measurement is not None:

@@ -118,6 +118,7 @@ def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path, prog
             candidate=_read_from(case.candidate, in_scene.candidate),
             references=tuple(map(_read_from, case.references, in_scene.references)),
             draft=None if case.draft is None else _read_from(case.draft, in_scene.draft),
+            uncertainty=case.uncertainty,
         ),
         protocol,
         part(progress, 0.1, 0.9),

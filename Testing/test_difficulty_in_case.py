@@ -39,7 +39,7 @@ class VoxelsPerThousand:
     unit: str = "lesion"
     modality: str = "CT"
 
-    def predict(self, mask, spacing_mm, image=None, uncertainty=None, *, structure, modality, rule="lower", coverage=0.9):
+    def predict(self, mask, spacing_mm, image=None, uncertainty=None, *, structure, modality, rule="lower", coverage=0.9):  # noqa: ARG002 - a model's
         voxels = int(np.count_nonzero(mask))
         if voxels < self.fewest_voxels:
             return ExpectedAgreement(None, None, None, coverage, None, False, (f"{voxels} voxels are too few.",))

@@ -19,11 +19,12 @@ from SegQCLib.pictures import orientation_letters, outline_path_mm, slice_pictur
 from SegQCLib.protocol import AllowedTexts, Decision, QCProtocol, Range, Structure, WindowRule
 from SegQCLib.record import (
     CaseFacts,
-    SegmentExpectedAgreement,
+    DifficultyModelCard,
     Input,
     Measurement,
     ProtocolIdentity,
     QCRecord,
+    SegmentExpectedAgreement,
     SegmentVerdict,
     SliceToView,
     Verdict,
@@ -243,20 +244,78 @@ def test_the_limits_on_measures_stand_with_their_source():
     assert "Study plan 3.2" in page
 
 
-def test_a_prediction_outside_the_models_domain_is_said_in_words():
+def test_a_refused_prediction_gives_its_reasons_and_no_number():
     prediction = SegmentExpectedAgreement(
         "liver", "liver 1.0", None, None, None, 0.9, None, "lower", False, ("CNR 0.4 is below 2",)
     )
     page = words(report(expected_agreement=(prediction,)))
-    assert "not predicted" in page
-    assert "Outside the range of images" in page
-    assert "expert pairs exceed" not in page
+    assert "Not predicted. The protocol's fixed limits decide." in page
+    assert "CNR 0.4 is below 2." in page
+    assert "Experts' expected mean" not in page
 
 
-def test_a_prediction_shows_the_mean_the_interval_and_which_of_them_decides():
-    prediction = SegmentExpectedAgreement("liver", "liver 1.0", 0.95, 0.91, 0.98, 0.9, 0.91, "lower", True)
-    page = words(report(expected_agreement=(prediction,)))
-    assert "0.950 0.910 to 0.980 90.0 % of single expert pairs exceed the lower value 0.910 the lower value decides" in page
+def predicted(**changes) -> SegmentExpectedAgreement:
+    prediction = SegmentExpectedAgreement(
+        "liver", "liver 1.0", 0.95, 0.91, 0.98, 0.9, 0.85, "lower", True, ("Sharp border",), "reference"
+    )
+    return dataclasses.replace(prediction, **changes)
+
+
+def test_the_interval_of_the_experts_mean_and_the_threshold_for_one_outline_are_told_apart():
+    page = words(report(expected_agreement=(predicted(),), measurements=(a_measurement(value=0.88),)))
+    assert "Threshold for one outline: 0.850 90 % of single pairs of experts are expected to reach it" in page
+    assert "Experts' expected mean: 0.950 0.910 to 0.980 holds the mean of all pairs of experts with a probability of 90 %" in page
+    assert "Compare the diamond with the flag, not with the bar." in page
+    assert "Measured: 0.880" in page
+    assert "Sharp border. Predicted with the model liver 1.0 from the outline of the reference." in page
+
+
+def test_with_the_rule_mean_it_says_what_that_costs():
+    page = words(report(expected_agreement=(predicted(rule="mean", threshold=0.95),)))
+    assert "Threshold for one outline: 0.950 the experts' expected mean, which about half of the pairs of experts miss" in page
+
+
+def test_the_mean_over_the_references_stands_beside_the_threshold_and_is_not_rounded_onto_it():
+    dices = (
+        a_measurement(value=0.8494),
+        a_measurement(value=0.8502, reference="reference 2"),
+        a_measurement(value=0.2, reference="draft"),
+    )
+    page = words(report(expected_agreement=(predicted(),), measurements=dices))
+    assert "Measured: 0.8498, mean over 2 references" in page
+    assert "Threshold for one outline: 0.8500" in page
+
+
+def test_the_marks_lie_on_the_axis_by_their_values():
+    page = report(
+        expected_agreement=(predicted(dice=0.75, lower=0.5, upper=1.0, threshold=0.25),), measurements=(a_measurement(value=0.0),)
+    )
+    # 0 is at 10, 1 at 230.
+    assert 'class="interval" d="M120.0 22H230.0"' in page
+    assert 'class="mean" cx="175.0"' in page
+    assert 'class="threshold" d="M65.0 33' in page
+    assert 'class="measured" d="M10.0 4' in page
+
+
+def test_without_a_reference_the_prediction_is_shown_and_decides_nothing():
+    page = words(report(expected_agreement=(predicted(described_role="candidate"),)))
+    assert "Measured: none there is no reference to compare with, so this decides nothing" in page
+    assert "from the outline of the candidate, as there is no reference" in page
+
+
+def test_the_models_card_stands_below_and_says_if_it_was_fitted_on_simulated_data():
+    card = DifficultyModelCard(
+        "liver", "1.0", HASH, "lesion", "Liver", "CT", False, ("Fitted on 100 patients", "Licence: CC BY 3.0")
+    )
+    page = words(report(expected_agreement=(predicted(),), difficulty_models=(card,)))
+    assert (
+        "The model liver 1.0 It holds for Liver on CT and predicts for a whole lesion. Fitted on 100 patients. Licence: CC BY"
+        in page
+    )
+    assert "imulated" not in page
+    page = words(report(expected_agreement=(predicted(),), difficulty_models=(dataclasses.replace(card, simulated=True),)))
+    assert "Fitted on simulated readers or images." in page
+    assert "Simulated data." in page
 
 
 def test_simulated_data_are_named_and_real_data_are_not():

@@ -7,7 +7,7 @@ import pytest
 from phantoms import a_segmentation, a_volume
 from SegQCLib.case import Case
 from SegQCLib.evaluate import evaluate
-from SegQCLib.number_texts import grouped, millilitres, ratio, signed
+from SegQCLib.number_texts import beside, grouped, millilitres, ratio, signed
 from SegQCLib.protocol import Range
 from SegQCLib.record import SegmentExpectedAgreement
 from SegQCLib.structure_rows import structure_rows
@@ -70,14 +70,40 @@ def test_the_worst_verdict_comes_first_then_the_lowest_dice():
     ]  # fmt: skip
 
 
-def test_expected_agreement_is_shown_with_interval_and_threshold_or_as_not_predicted():
+def test_the_experts_mean_with_its_interval_and_the_threshold_for_one_outline_are_kept_apart():
     (row,) = rows_of(BOX)
-    assert row.expected_agreement == "not predicted"
+    assert (row.expected_agreement, row.threshold) == ("not predicted", "–")
     record = evaluate(Case(a_volume(), a_segmentation(liver=BOX)), loaded(a_protocol()))
-    expected = SegmentExpectedAgreement("liver", "model 1", 0.88, 0.81, 0.93, 0.9, 0.81, "lower", True, ("Sharp border.",))
+    expected = SegmentExpectedAgreement(
+        "liver", "model 1", 0.88, 0.81, 0.93, 0.9, 0.7, "lower", True, ("Sharp border.",), "candidate"
+    )
     (row,) = structure_rows(replace(record, expected_agreement=(expected,)))
-    assert row.expected_agreement == "0.880 (0.810 to 0.930), threshold 0.810"
+    assert (row.expected_agreement, row.threshold) == ("0.880 (0.810 to 0.930)", "0.700")
+    text = " ".join(row.details)
+    assert "mean Dice of 0.880 among themselves" in text
+    assert "with a probability of 90 % their mean lies between 0.810 and 0.930" in text
+    assert "0.700 (90 % of single pairs of experts are expected to reach it)" in text
+    assert "from the outline of the candidate, as there is no reference" in text
     assert row.details[-1] == "Sharp border."
+
+
+def test_a_refused_prediction_has_its_reason_and_no_number():
+    record = evaluate(Case(a_volume(), a_segmentation(liver=BOX)), loaded(a_protocol()))
+    refused = SegmentExpectedAgreement("liver", "model 1", None, None, None, 0.9, None, "lower", False, ("Too large.",))
+    (row,) = structure_rows(replace(record, expected_agreement=(refused,)))
+    assert (row.expected_agreement, row.threshold) == ("not predicted", "–")
+    assert row.details[-3:] == (
+        "Expected agreement of experts on this image: not predicted.", "Too large.",
+        "No outline was described to the model model 1.",
+    )  # fmt: skip
+
+
+def test_a_dice_and_its_threshold_are_never_rounded_onto_each_other():
+    case = Case(a_volume(), a_segmentation(liver=BOX), (a_segmentation(liver=SHIFTED),))  # Dice 0.5
+    record = evaluate(case, loaded(a_protocol()))
+    expected = SegmentExpectedAgreement("liver", "m 1", 0.7, 0.6, 0.8, 0.9, 0.5002, "lower", True, (), "reference")
+    (row,) = structure_rows(replace(record, expected_agreement=(expected,)))
+    assert (row.dice, row.threshold) == ("0.5000", "0.5002")
 
 
 @pytest.mark.parametrize(
@@ -89,3 +115,14 @@ def test_expected_agreement_is_shown_with_interval_and_threshold_or_as_not_predi
 )  # fmt: skip
 def test_numbers_are_not_rounded_onto_a_limit_and_stay_in_one_line(text, shown):
     assert text == shown
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"),
+    [
+        ((0.61, 0.58), ("0.610", "0.580")), ((0.5796, 0.58), ("0.5796", "0.5800")), ((0.58, 0.58), ("0.580", "0.580")),
+        ((0.5404, 0.62, 0.54), ("0.5404", "0.6200", "0.5400")),
+    ],
+)  # fmt: skip
+def test_a_value_and_its_limits_have_as_many_digits_as_it_takes_to_tell_them_apart(numbers, shown):
+    assert beside(*numbers) == shown

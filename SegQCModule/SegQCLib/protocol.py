@@ -201,8 +201,9 @@ class ExpectedAgreementRule:
     rule: Literal["lower", "mean"] = field(
         default="lower",
         metadata={
-            "doc": "What a Dice against a reference has to reach on an image. lower: the value that `coverage` of single expert pairs"
-            " reach on such an image; mean: the predicted mean, which turns away about half of expert-quality work by construction."
+            "doc": "What a Dice against a reference has to reach on an image. lower: the value that `coverage` of single expert"
+            " pairs reach on such an image; mean: the predicted mean, which turns away about half of expert-quality work by"
+            " construction."
         },
     )
     coverage: float = field(
@@ -215,8 +216,8 @@ class ExpectedAgreementRule:
     model: str | None = field(
         default=None,
         metadata={
-            "doc": "Id of a shipped difficulty model, or the path of a model's JSON file (relative to the protocol's file); null: none."
-            " It decides for the structures that have the model's codes."
+            "doc": "Id of a shipped difficulty model, or the path of a model's JSON file (relative to the protocol's file); null:"
+            " none. It decides for the structures that have the model's codes."
         },
     )
 

@@ -9,13 +9,15 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from SegQCLib.difficulty.in_words import described_sentence, percent
 from SegQCLib.findings import Finding, Status
+from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.metric_texts import MetricText, metric_order, metric_text
-from SegQCLib.number_texts import grouped, ratio, signed, volume
+from SegQCLib.number_texts import beside, grouped, ratio, signed, volume
 from SegQCLib.pictures import Picture, place_text
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.readers.ratings import RatingGiven, answers, scale_text
-from SegQCLib.record import Input, Measurement, QCRecord, SegmentVerdict, Verdict
+from SegQCLib.record import Input, Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict, Verdict
 from SegQCLib.resources import resource
 from SegQCLib.verdict import is_excused
 from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
@@ -102,6 +104,22 @@ class _Block:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Expected:
+    """What the section on the experts' agreement shows of one segment.
+
+    `measured` is the Dice that decides, the mean over the references; None where there is none. Its text and the
+    threshold's have as many digits as it takes to tell them apart.
+    """
+
+    prediction: SegmentExpectedAgreement
+    verdict: Verdict | None
+    measured: float | None
+    measured_text: str
+    threshold_text: str
+    described: str
+
+
 @dataclass
 class _Notes:
     """Footnotes of a block, each reason once."""
@@ -150,6 +168,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
     templates.filters["ratio"] = ratio
     templates.filters["place"] = place_text
     templates.filters["moment"] = _created
+    templates.filters["percent"] = percent
     templates.globals.update(
         status_words={status: (_STATUS_SYMBOLS[status], word) for status, word in STATUS_WORDS.items()},
         verdict_words=_VERDICT_WORDS,
@@ -178,6 +197,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         tolerances=_tolerances(protocol),
         metrics=_metrics_used(record),
         simulated=_says_simulated(record),
+        expected=_expected(record),
         methods=_methods(record, protocol),
     )
 
@@ -367,6 +387,35 @@ def _cell(m: Measurement, column: _Column, notes: _Notes) -> _Cell:
     return _Cell("undefined", reason, notes.number(reason), definition, is_empty=True)
 
 
+def _expected(record: QCRecord) -> list[_Expected]:
+    verdicts = {verdict.segment: verdict.verdict for verdict in record.verdicts}
+    rows = []
+    for prediction in record.expected_agreement:
+        against = [
+            m.value
+            for m in record.measurements
+            if (m.segment, m.metric) == (prediction.segment, "dice") and m.reference_role not in (None, DRAFT_ROLE)
+        ]
+        measured = None if not against or None in against else sum(against) / len(against)
+        if measured is None or prediction.threshold is None:
+            texts = ("none" if value is None else ratio(value) for value in (measured, prediction.threshold))
+        else:
+            texts = beside(measured, prediction.threshold)
+        over = f", mean over {len(against)} references" if len(against) > 1 else ""
+        measured_text, threshold_text = texts
+        rows.append(
+            _Expected(
+                prediction,
+                verdicts.get(prediction.segment),
+                measured,
+                measured_text + (over if measured is not None else ""),
+                threshold_text,
+                described_sentence(prediction),
+            )
+        )
+    return rows
+
+
 def _metrics_used(record: QCRecord) -> list[tuple[MetricText, list[str]]]:
     """Return the words of each metric in the record with the names of the definitions it was computed by."""
     definitions: dict[str, dict[str, None]] = {}
@@ -377,7 +426,7 @@ def _metrics_used(record: QCRecord) -> list[tuple[MetricText, list[str]]]:
 
 def _says_simulated(record: QCRecord) -> bool:
     texts = [entry.name for entry in record.inputs] + [finding.message for finding in record.findings]
-    return any("simulated" in text.casefold() for text in texts)
+    return any("simulated" in text.casefold() for text in texts) or any(model.simulated for model in record.difficulty_models)
 
 
 def _methods(record: QCRecord, protocol: QCProtocol) -> str:

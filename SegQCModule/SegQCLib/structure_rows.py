@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from SegQCLib.difficulty.in_words import NOT_PREDICTED, sentences
 from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.metric_texts import metric_text
-from SegQCLib.number_texts import grouped, millilitres, ratio, signed
+from SegQCLib.number_texts import beside, grouped, millilitres, ratio, signed
 from SegQCLib.record import Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict, Verdict
 
 UNDEFINED = "–"
-NOT_PREDICTED = "not predicted"
 _WORST_FIRST = (Verdict.REJECT, Verdict.REVIEW, Verdict.ACCEPT)
 
 
@@ -32,8 +32,12 @@ class StructureRow:
     verdict : Verdict
     reasons : tuple of str
         The verdict's reasons, in sentences.
-    dice, surface_dice, hausdorff_95, volume, volume_difference, expected_agreement : str
+    dice, surface_dice, hausdorff_95, volume, volume_difference : str
         Values with their units; a dash where a value is undefined or was not measured.
+    threshold : str
+        The Dice that was predicted to be asked of one outline on this image; a dash where none was.
+    expected_agreement : str
+        The experts' expected mean Dice with the interval of that mean.
     details : tuple of str
         The same in sentences, each with the definition or with the reason why there is no value.
     """
@@ -45,6 +49,7 @@ class StructureRow:
     verdict: Verdict
     reasons: tuple[str, ...]
     dice: str
+    threshold: str
     surface_dice: str
     hausdorff_95: str
     volume: str
@@ -75,6 +80,7 @@ def _rows(record: QCRecord, verdict: SegmentVerdict) -> Iterator[tuple[float | N
     for role in references or [None]:
         found = {m.metric: m for m in own if m.reference_role in (None, role)}
         dice = found.get("dice")
+        shown_dice, shown_threshold = _beside(dice, expected)
         yield (
             None if dice is None else dice.value,
             StructureRow(
@@ -84,7 +90,8 @@ def _rows(record: QCRecord, verdict: SegmentVerdict) -> Iterator[tuple[float | N
                 slices_role=role or next(iter(roles), None),
                 verdict=verdict.verdict,
                 reasons=verdict.reasons,
-                dice=_shown(dice),
+                dice=shown_dice,
+                threshold=shown_threshold,
                 surface_dice=_shown(found.get("surface_dice_protocol")),
                 hausdorff_95=_shown(found.get("hausdorff_95_mm")),
                 volume=_shown(found.get("volume_candidate_mm3")),
@@ -106,12 +113,19 @@ def _shown(measurement: Measurement | None) -> str:
     return f"{grouped(value, 1)} mm" if measurement.unit == "mm" else ratio(value)
 
 
+def _beside(dice: Measurement | None, expected: SegmentExpectedAgreement | None) -> tuple[str, str]:
+    """Return a Dice and the threshold of its image as texts, each a dash where there is none."""
+    if expected is None or expected.threshold is None:
+        return _shown(dice), UNDEFINED
+    if dice is None or dice.value is None:
+        return UNDEFINED, ratio(expected.threshold)
+    return beside(dice.value, expected.threshold)
+
+
 def _expected(expected: SegmentExpectedAgreement | None) -> str:
     if expected is None or expected.dice is None:
         return NOT_PREDICTED
-    interval = "" if expected.lower is None or expected.upper is None else f" ({ratio(expected.lower)} to {ratio(expected.upper)})"
-    threshold = "" if expected.threshold is None else f", threshold {ratio(expected.threshold)}"
-    return f"{ratio(expected.dice)}{interval}{threshold}"
+    return f"{ratio(expected.dice)} ({ratio(expected.lower)} to {ratio(expected.upper)})"
 
 
 def _details(found: dict[str, Measurement], expected: SegmentExpectedAgreement | None) -> Iterator[str]:
@@ -127,6 +141,7 @@ def _details(found: dict[str, Measurement], expected: SegmentExpectedAgreement |
         measurement = found.get(metric)
         if measurement is not None:
             yield f"{metric_text(metric).long_name}: {_shown(measurement)}."
-    yield f"Expected agreement of experts on this image: {_expected(expected)}."
-    if expected is not None:
-        yield from expected.reasons
+    if expected is None:
+        yield f"Expected agreement of experts on this image: {NOT_PREDICTED}."
+    else:
+        yield from sentences(expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from SegQCLib.difficulty.in_words import threshold_meaning
 from SegQCLib.findings import Finding, Status
 from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.metric_texts import metric_text
@@ -194,16 +195,6 @@ def _outcome_on_this_image(
     if reject is not None and mean in reject:
         return Verdict.REJECT, f"{shown}; rejected: {reject} ({reject.source}); it is also below {meaning}."
     return Verdict.REVIEW, f"{shown}, below {meaning}."
-
-
-def threshold_meaning(prediction: SegmentExpectedAgreement) -> str:
-    """Return in words what the threshold of a prediction is, with the model and the expected mean."""
-    if prediction.rule == "mean":
-        return f"the mean Dice that experts are expected to reach among themselves on an image like this (model {prediction.model})"
-    return (
-        f"the Dice that {100 * prediction.coverage:g} % of single pairs of experts are expected to reach on an image like this"
-        f" (model {prediction.model}; the experts' expected mean is {ratio(prediction.dice)})"
-    )
 
 
 def _undecided(metric: str, rows: list[Measurement]) -> str | None:

@@ -110,8 +110,8 @@ def protocol_model(protocol: LoadedProtocol) -> DifficultyModel:
         raise BadDataError(
             where,
             f"is for {structure_words(model)}, and no structure of the protocol has its codes.",
-            f"Give the structure the type {model.structure.type.value} ({model.structure.type.scheme}) and region that the model has,"
-            " or leave the model out.",
+            f"Give the structure the model's type, {model.structure.type.value} ({model.structure.type.scheme}), and region, or"
+            " leave the model out.",
         )
     if model.modality not in rules.modality:
         raise BadDataError(

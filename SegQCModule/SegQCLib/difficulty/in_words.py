@@ -1,0 +1,57 @@
+"""What a prediction of the experts' agreement means, in the same words on screen, in the report and in a verdict's reasons."""
+
+from __future__ import annotations
+
+from SegQCLib.number_texts import ratio
+from SegQCLib.record import SegmentExpectedAgreement
+
+NOT_PREDICTED = "not predicted"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def threshold_meaning(prediction: SegmentExpectedAgreement) -> str:
+    """Return what the threshold is: a phrase that stands after its number."""
+    if prediction.rule == "mean":
+        return f"the mean Dice that experts are expected to reach among themselves on an image like this (model {prediction.model})"
+    return (
+        f"the Dice that {percent(prediction.coverage)} of single pairs of experts are expected to reach on an image like this"
+        f" (model {prediction.model}; the experts' expected mean is {ratio(prediction.dice)})"
+    )
+
+
+def mean_sentence(prediction: SegmentExpectedAgreement) -> str:
+    """Return the expected mean with its interval, and what the interval is not."""
+    return (
+        f"Experts are expected to reach a mean Dice of {ratio(prediction.dice)} among themselves on this image; with a probability"
+        f" of {percent(prediction.coverage)} their mean lies between {ratio(prediction.lower)} and {ratio(prediction.upper)}. The"
+        " interval is about the mean of all pairs of experts: one outline is not to be judged by it."
+    )
+
+
+def threshold_sentence(prediction: SegmentExpectedAgreement) -> str:
+    """Return what one outline has to reach on this image."""
+    whose = (
+        "the experts' expected mean, which about half of the pairs of experts miss themselves"
+        if prediction.rule == "mean"
+        else f"{percent(prediction.coverage)} of single pairs of experts are expected to reach it"
+    )
+    return f"Threshold for the Dice against a reference on this image: {ratio(prediction.threshold)} ({whose})."
+
+
+def described_sentence(prediction: SegmentExpectedAgreement) -> str:
+    """Return whose outline was described to which model."""
+    if prediction.described_role is None:
+        return f"No outline was described to the model {prediction.model}."
+    whose = "candidate, as there is no reference" if prediction.described_role == "candidate" else prediction.described_role
+    return f"Predicted with the model {prediction.model} from the outline of the {whose}."
+
+
+def sentences(prediction: SegmentExpectedAgreement) -> tuple[str, ...]:
+    """Return all that is to be said of a prediction, the numbers first; of a refusal only why."""
+    if prediction.dice is None:
+        return ("Expected agreement of experts on this image: not predicted.", *prediction.reasons, described_sentence(prediction))
+    numbers = (mean_sentence(prediction), threshold_sentence(prediction))
+    return (*numbers, described_sentence(prediction), *prediction.reasons)

@@ -251,7 +251,7 @@ def test_a_refused_prediction_gives_its_reasons_and_no_number():
     page = words(report(expected_agreement=(prediction,)))
     assert "Not predicted. The protocol's fixed limits decide." in page
     assert "CNR 0.4 is below 2." in page
-    assert "Experts' expected mean" not in page
+    assert "Experts' mean" not in page
 
 
 def predicted(**changes) -> SegmentExpectedAgreement:
@@ -263,16 +263,16 @@ def predicted(**changes) -> SegmentExpectedAgreement:
 
 def test_the_interval_of_the_experts_mean_and_the_threshold_for_one_outline_are_told_apart():
     page = words(report(expected_agreement=(predicted(),), measurements=(a_measurement(value=0.88),)))
-    assert "Threshold for one outline: 0.850 90 % of single pairs of experts are expected to reach it" in page
-    assert "Experts' expected mean: 0.950 0.910 to 0.980 holds the mean of all pairs of experts with a probability of 90 %" in page
+    assert "Threshold 0.850 for one outline: 90 % of single pairs of experts are expected to reach it" in page
+    assert "Experts' mean 0.950 expected; the mean of all pairs lies between 0.910 and 0.980 with a probability of 90 %" in page
     assert "Compare the diamond with the flag, not with the bar." in page
-    assert "Measured: 0.880" in page
-    assert "Sharp border. Predicted with the model liver 1.0 from the outline of the reference." in page
+    assert "Measured 0.880 against the reference" in page
+    assert "Sharp border. Model liver 1.0; it was given the outline of the reference." in page
 
 
 def test_with_the_rule_mean_it_says_what_that_costs():
     page = words(report(expected_agreement=(predicted(rule="mean", threshold=0.95),)))
-    assert "Threshold for one outline: 0.950 the experts' expected mean, which about half of the pairs of experts miss" in page
+    assert "Threshold 0.950 for one outline: the experts' expected mean, which about half of the pairs of experts miss" in page
 
 
 def test_the_mean_over_the_references_stands_beside_the_threshold_and_is_not_rounded_onto_it():
@@ -282,25 +282,25 @@ def test_the_mean_over_the_references_stands_beside_the_threshold_and_is_not_rou
         a_measurement(value=0.2, reference="draft"),
     )
     page = words(report(expected_agreement=(predicted(),), measurements=dices))
-    assert "Measured: 0.8498, mean over 2 references" in page
-    assert "Threshold for one outline: 0.8500" in page
+    assert "Measured 0.8498 mean over 2 references" in page
+    assert "Threshold 0.8500" in page
 
 
 def test_the_marks_lie_on_the_axis_by_their_values():
     page = report(
         expected_agreement=(predicted(dice=0.75, lower=0.5, upper=1.0, threshold=0.25),), measurements=(a_measurement(value=0.0),)
     )
-    # 0 is at 10, 1 at 230.
-    assert 'class="interval" d="M120.0 22H230.0"' in page
-    assert 'class="mean" cx="175.0"' in page
-    assert 'class="threshold" d="M65.0 33' in page
-    assert 'class="measured" d="M10.0 4' in page
+    # 0 is at 80, 1 at 290.
+    assert 'class="interval" d="M185.0 13H290.0"' in page
+    assert 'class="mean" cx="237.5"' in page
+    assert 'class="threshold" d="M132.5 50' in page
+    assert 'class="measured" d="M80.0 25' in page
 
 
 def test_without_a_reference_the_prediction_is_shown_and_decides_nothing():
     page = words(report(expected_agreement=(predicted(described_role="candidate"),)))
-    assert "Measured: none there is no reference to compare with, so this decides nothing" in page
-    assert "from the outline of the candidate, as there is no reference" in page
+    assert "Measured none there is no reference to compare with, so this decides nothing" in page
+    assert "it was given the outline of the candidate, as there is no reference" in page
 
 
 def test_the_models_card_stands_below_and_says_if_it_was_fitted_on_simulated_data():

@@ -83,7 +83,7 @@ def test_the_experts_mean_with_its_interval_and_the_threshold_for_one_outline_ar
     assert "mean Dice of 0.880 among themselves" in text
     assert "with a probability of 90 % their mean lies between 0.810 and 0.930" in text
     assert "0.700 (90 % of single pairs of experts are expected to reach it)" in text
-    assert "from the outline of the candidate, as there is no reference" in text
+    assert "it was given the outline of the candidate, as there is no reference" in text
     assert row.details[-1] == "Sharp border."
 
 
@@ -94,7 +94,7 @@ def test_a_refused_prediction_has_its_reason_and_no_number():
     assert (row.expected_agreement, row.threshold) == ("not predicted", "–")
     assert row.details[-3:] == (
         "Expected agreement of experts on this image: not predicted.", "Too large.",
-        "No outline was described to the model model 1.",
+        "Model model 1; it was given no outline.",
     )  # fmt: skip
 
 

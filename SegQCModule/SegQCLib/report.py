@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from SegQCLib.difficulty.in_words import described_sentence, percent
+from SegQCLib.difficulty.in_words import described_words, percent
 from SegQCLib.findings import Finding, Status
 from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.metric_texts import MetricText, metric_order, metric_text
@@ -108,14 +108,15 @@ class _Block:
 class _Expected:
     """What the section on the experts' agreement shows of one segment.
 
-    `measured` is the Dice that decides, the mean over the references; None where there is none. Its text and the
-    threshold's have as many digits as it takes to tell them apart.
+    `measured` is the Dice that decides, the mean over the references; None where there is none, which the note says.
+    Its text and the threshold's have as many digits as it takes to tell them apart.
     """
 
     prediction: SegmentExpectedAgreement
     verdict: Verdict | None
     measured: float | None
     measured_text: str
+    measured_note: str
     threshold_text: str
     described: str
 
@@ -398,20 +399,14 @@ def _expected(record: QCRecord) -> list[_Expected]:
         ]
         measured = None if not against or None in against else sum(against) / len(against)
         if measured is None or prediction.threshold is None:
-            texts = ("none" if value is None else ratio(value) for value in (measured, prediction.threshold))
+            shown, threshold = ("none" if value is None else ratio(value) for value in (measured, prediction.threshold))
         else:
-            texts = beside(measured, prediction.threshold)
-        over = f", mean over {len(against)} references" if len(against) > 1 else ""
-        measured_text, threshold_text = texts
+            shown, threshold = beside(measured, prediction.threshold)
+        note = "there is no reference to compare with, so this decides nothing"
+        if against:
+            note = f"mean over {len(against)} references" if len(against) > 1 else "against the reference"
         rows.append(
-            _Expected(
-                prediction,
-                verdicts.get(prediction.segment),
-                measured,
-                measured_text + (over if measured is not None else ""),
-                threshold_text,
-                described_sentence(prediction),
-            )
+            _Expected(prediction, verdicts.get(prediction.segment), measured, shown, note, threshold, described_words(prediction))
         )
     return rows
 

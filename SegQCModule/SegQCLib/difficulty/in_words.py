@@ -41,17 +41,19 @@ def threshold_sentence(prediction: SegmentExpectedAgreement) -> str:
     return f"Threshold for the Dice against a reference on this image: {ratio(prediction.threshold)} ({whose})."
 
 
-def described_sentence(prediction: SegmentExpectedAgreement) -> str:
-    """Return whose outline was described to which model."""
-    if prediction.described_role is None:
-        return f"No outline was described to the model {prediction.model}."
-    whose = "candidate, as there is no reference" if prediction.described_role == "candidate" else prediction.described_role
-    return f"Predicted with the model {prediction.model} from the outline of the {whose}."
+def described_words(prediction: SegmentExpectedAgreement) -> str:
+    """Return which model looked at whose outline, as a sentence."""
+    whose = {
+        None: "it was given no outline",
+        "candidate": "it was given the outline of the candidate, as there is no reference",
+        "reference": "it was given the outline of the reference",
+    }.get(prediction.described_role, f"it was given the outline of {prediction.described_role}")
+    return f"Model {prediction.model}; {whose}."
 
 
 def sentences(prediction: SegmentExpectedAgreement) -> tuple[str, ...]:
     """Return all that is to be said of a prediction, the numbers first; of a refusal only why."""
     if prediction.dice is None:
-        return ("Expected agreement of experts on this image: not predicted.", *prediction.reasons, described_sentence(prediction))
+        return ("Expected agreement of experts on this image: not predicted.", *prediction.reasons, described_words(prediction))
     numbers = (mean_sentence(prediction), threshold_sentence(prediction))
-    return (*numbers, described_sentence(prediction), *prediction.reasons)
+    return (*numbers, described_words(prediction), *prediction.reasons)

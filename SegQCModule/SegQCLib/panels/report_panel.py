@@ -104,11 +104,24 @@ class ReportPanel(Panel):
             (_("Structure"), _("The segment, worst verdict first.")),
             (_("Verdict"), _("What follows from the protocol.")),
             (_("Dice"), _("Twice the shared volume, divided by the sum of the volumes: 0 to 1.")),
+            (
+                _("Threshold"),
+                _(
+                    "The Dice that is accepted on this very image: by default nine in ten single pairs of experts are expected to"
+                    " reach it there. A dash: none was predicted, and the protocol's own limit decides."
+                ),
+            ),
             (_("Surface Dice"), _("Share of the surfaces within the protocol's tolerance for the structure: 0 to 1.")),
             (_("HD95"), _("95th percentile of the distances between the surfaces.")),
             (_("Volume"), _("Volume of the candidate.")),
             (_("Difference"), _("How much larger (+) or smaller (−) the candidate is than the reference.")),
-            (_("Expected agreement"), _("Dice that experts are predicted to reach on this image, its interval and the threshold.")),
+            (
+                _("Experts' mean"),
+                _(
+                    "Mean Dice that experts are expected to reach among themselves on this image and, in brackets, the interval of"
+                    " that mean. It says how hard the image is; what one outline has to reach is the threshold."
+                ),
+            ),
         ]
         table.setColumnCount(len(titles))
         for column, (title, tip) in enumerate(titles):
@@ -395,7 +408,8 @@ class ReportPanel(Panel):
             self._fillRow(0, _("Whole case"), record.verdict, [])
             for number, row in enumerate(self._rows, 1):
                 values = [
-                    row.dice, row.surface_dice, row.hausdorff_95, row.volume, row.volume_difference, row.expected_agreement,
+                    row.dice, row.threshold, row.surface_dice, row.hausdorff_95, row.volume, row.volume_difference,
+                    row.expected_agreement,
                 ]  # fmt: skip
                 self._fillRow(number, row.title, row.verdict, values)
             table.setCurrentCell(0, 0)

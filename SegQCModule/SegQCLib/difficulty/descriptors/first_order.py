@@ -8,6 +8,8 @@ Sources: van Griethuysen et al., Cancer Res 77:e104-e107, 2017 (pyradiomics); Zw
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ DEFINITIONS = {
         "mean distance from the mean, of grey values between the 10th and 90th percentile",
         "the same of the x with P10 <= x <= P90",
         _VALUE,
-        "0 or more",
+        "0 or more; NaN for two voxels of different grey values, of which neither lies between",
         "1128",
     ),
     "root_mean_squared": Definition("root of the mean squared grey value", "√(Σ x² / N)", _VALUE, "0 or more", "5ZWQ"),
@@ -99,13 +101,19 @@ def first_order(values: NDArray[np.float64], level_counts: NDArray[np.integer], 
         "interquartile_range": p75 - p25,
         "range": highest - lowest,
         "mean_absolute_deviation": float(np.abs(from_mean).sum()) / total,
-        "robust_mean_absolute_deviation": float(np.abs(middle - middle.sum() / len(middle)).sum()) / len(middle),
+        "robust_mean_absolute_deviation": _mean_absolute_deviation(middle),
         "root_mean_squared": (energy / total) ** 0.5,
         "skewness": third / variance**1.5 if variance else 0.0,
         "kurtosis": fourth / variance**2 if variance else 0.0,
         "variance": variance,
         "uniformity": float((share * share).sum()),
     }
+
+
+def _mean_absolute_deviation(values: NDArray[np.float64]) -> float:
+    if not len(values):
+        return math.nan
+    return float(np.abs(values - values.sum() / len(values)).sum()) / len(values)
 
 
 def _percentiles(values: NDArray[np.float64], percents: tuple[int, ...]) -> list[float]:

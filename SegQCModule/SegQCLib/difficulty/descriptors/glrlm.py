@@ -3,7 +3,7 @@
 A run is a longest row of voxels of one grey level i in one direction (13 in a volume, 4 in a slice), j its length in
 voxels, P(i, j) the number of runs, Nz their number, p = P / Nz. Each feature is computed per direction and averaged over
 the directions in which some line holds two voxels of the region or more (IBSI: "3D, averaged").
-Everything is NaN, "undefined", for a region of one voxel.
+Everything is NaN, "undefined", where there is no such direction, as in a region of one voxel.
 Sources: Galloway, Comput Graph Image Process 4:172-179, 1975; Xu et al., 2004; pyradiomics; IBSI.
 """
 

@@ -47,7 +47,8 @@ def radiomics(image: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float, 
     dict of float
         18 of family first_order, 24 glcm, 16 glrlm, 16 glszm, 14 gldm, 5 ngtdm, named "<family>.<name>" with
         pyradiomics' names in snake case. Meaning, formula, unit, range and IBSI code of each are in `DEFINITIONS`.
-        NaN, "undefined": glcm where no two voxels touch, glrlm where the region is one voxel.
+        NaN, "undefined": glcm where no two voxels touch, glrlm where no line in a direction of a neighbour holds two
+        voxels (as in a region of one), first_order.robust_mean_absolute_deviation where there are two voxels.
 
     Raises
     ------

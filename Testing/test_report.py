@@ -562,3 +562,18 @@ def test_csv_quotes_what_rfc_4180_says(name):
 
 def test_csv_without_measurements_is_its_header():
     assert render_csv(a_record()).count("\r\n") == 1
+
+
+def test_the_expected_agreement_follows_the_measurements_in_rows_of_its_own():
+    rows = rows_of(render_csv(a_record(expected_agreement=(predicted(threshold=0.85),))))
+    assert [(row["metric"], row["value"]) for row in rows] == [
+        ("expected_dice", "0.95"), ("expected_dice_lower", "0.91"), ("expected_dice_upper", "0.98"), ("dice_threshold", "0.85"),
+    ]  # fmt: skip
+    assert {(row["segment"], row["structure"], row["unit"], row["candidate_role"]) for row in rows} == {
+        ("liver", "liver", "1", "reference")
+    }
+    assert "90 % of single pairs of experts" in rows[3]["definition"]
+    refused = predicted(dice=None, lower=None, upper=None, threshold=None, in_domain=False, reasons=("Too large.",))
+    assert {(row["value"], row["reason"]) for row in rows_of(render_csv(a_record(expected_agreement=(refused,))))} == {
+        ("", "Too large.")
+    }

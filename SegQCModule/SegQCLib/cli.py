@@ -69,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         "--reference", type=Path, action="append", default=[], metavar="S", help="segmentation to compare with; once per reader"
     )
     evaluate.add_argument("--draft", type=Path, metavar="S", help="AI result that the candidate started from: what was changed")
+    evaluate.add_argument(
+        "--uncertainty",
+        type=Path,
+        metavar="U",
+        help="a segmentation model's uncertainty map, for difficulty models that use it: an image, or nnU-Net's .npz with --draft",
+    )
     evaluate.add_argument("--protocol", required=True, metavar="P", help="id of a shipped protocol, or a protocol's JSON file")
     evaluate.add_argument(
         "--labels",
@@ -163,6 +169,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from SegQCLib.evaluate import evaluate_prepared
     from SegQCLib.images import read_image
     from SegQCLib.importers import read_segmentation
+    from SegQCLib.importers.uncertainty_map import read_map
     from SegQCLib.output import require_writable
     from SegQCLib.prepare import prepare
     from SegQCLib.protocol import load_protocol
@@ -182,12 +189,15 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     progress = _progress()
     progress("Reading image and segmentations", 0.0)
+    draft = segmentation(options.draft) if options.draft else None
     case = Case(
         image=read_image(options.image),
         candidate=segmentation(options.candidate),
         references=tuple(segmentation(path) for path in options.reference),
-        draft=segmentation(options.draft) if options.draft else None,
+        draft=draft,
         ratings=ratings,
+        # nnU-Net's .npz has no grid of its own: it is that of the label map written with it.
+        uncertainty=read_map(options.uncertainty, draft and draft.geometry).volume if options.uncertainty else None,
     )
     prepared = prepare(case, protocol.protocol, part(progress, 0.1, 0.2))
     if options.scene:
@@ -275,9 +285,12 @@ def _protocol_show(options: argparse.Namespace) -> int:
 
 
 def _protocol_validate(options: argparse.Namespace) -> int:
+    from SegQCLib.difficulty.in_case import protocol_model
     from SegQCLib.protocol import load_protocol
 
     loaded = load_protocol(options.protocol)
+    if loaded.protocol.expected_agreement.model is not None:
+        protocol_model(loaded)
     print(f"{loaded.path}: a usable protocol, {loaded.protocol.id} {loaded.protocol.version}, SHA-256 {loaded.sha256}")
     return EXIT_DONE
 

@@ -1,11 +1,13 @@
-"""The record's measurements as a table for spreadsheets and statistics (measurements.csv)."""
+"""The record's measurements and predictions as a table for spreadsheets and statistics (measurements.csv)."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 
-from SegQCLib.record import QCRecord
+from SegQCLib.difficulty.in_words import described_words, percent
+from SegQCLib.record import Measurement, QCRecord, SegmentExpectedAgreement
 
 COLUMNS = ("segment", "structure", "metric", "value", "unit", "definition", "candidate_role", "reference_role", "reason")
 
@@ -17,6 +19,9 @@ _STARTS_A_FORMULA = tuple("=+-@＝＋－＠\t\r\n'")
 def render_csv(record: QCRecord) -> str:
     """Return the measurements as CSV, RFC 4180: a header line, CRLF line ends, quotes where needed.
 
+    The expected expert agreement follows them in rows of its own: expected_dice, expected_dice_lower, expected_dice_upper
+    (the interval of that mean) and dice_threshold (what one outline has to reach).
+
     An undefined value is an empty cell with its reason in the last column. Numbers have all their digits
     and a point as decimal mark. A text that a spreadsheet would run as a formula (it starts with = + - @,
     after white space or not) gets one apostrophe in front; so does a text that starts with an apostrophe.
@@ -27,7 +32,9 @@ def render_csv(record: QCRecord) -> str:
     lines = io.StringIO(newline="")
     writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for m in record.measurements:
+    structures = {verdict.segment: verdict.structure for verdict in record.verdicts}
+    predicted = [row for one in record.expected_agreement for row in _predicted(one, structures.get(one.segment))]
+    for m in (*record.measurements, *predicted):
         # Only texts are guarded: a negative number is a number.
         value = "" if m.value is None else repr(float(m.value))
         writer.writerow(
@@ -38,6 +45,21 @@ def render_csv(record: QCRecord) -> str:
             )
         )
     return lines.getvalue()
+
+
+def _predicted(prediction: SegmentExpectedAgreement, structure: str | None) -> Iterator[Measurement]:
+    model, coverage = described_words(prediction), percent(prediction.coverage)
+    interval = f"of the interval that holds the experts' mean with a probability of {coverage}"
+    pairs = f"{coverage} of single pairs of experts are expected to reach it" if prediction.rule == "lower" else "the expected mean"
+    why = None if prediction.dice is not None else " ".join(prediction.reasons)
+    for metric, value, definition in (
+        ("expected_dice", prediction.dice, "predicted mean Dice over all pairs of experts"),
+        ("expected_dice_lower", prediction.lower, f"lower end {interval}"),
+        ("expected_dice_upper", prediction.upper, f"upper end {interval}"),
+        ("dice_threshold", prediction.threshold, f"Dice that is accepted on this image: {pairs}"),
+    ):
+        role = prediction.described_role or "candidate"
+        yield Measurement(prediction.segment, structure, metric, value, "1", f"{definition}. {model}", role, None, why)
 
 
 def inert(text: str | None) -> str:

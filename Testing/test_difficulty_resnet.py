@@ -1,5 +1,7 @@
 """The ResNet on simulated discs: sharper ones stand for higher agreement."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -165,11 +167,12 @@ def test_a_turned_and_shifted_candidate_in_the_middle_keeps_its_area():
 
 
 def test_a_slice_at_the_crop_s_own_resolution_is_cut_out_unchanged():
+    crop = replace(WITH_MAP, margin_mm=32.0)
     random = np.random.default_rng(0)
     image = random.uniform(-100, 100, (64, 64))
     candidate = np.zeros((64, 64), bool)
     candidate[20:30, 33:43] = True  # pixels 20 to 29: centred on 24.5, the crop of 32 pixels on its 15.5
-    channels = slice_channels(image, candidate, image * 0 + 0.25, (1.0, 1.0), WITH_MAP)
+    channels = slice_channels(image, candidate, image * 0 + 0.25, (1.0, 1.0), crop)
     assert channels[0] == pytest.approx((image[9:41, 22:54] + 100) / 200, abs=1e-5)
     assert np.array_equal(channels[1], candidate[9:41, 22:54])
     assert channels[2] == pytest.approx(0.25)
@@ -186,6 +189,17 @@ def test_beyond_the_field_of_view_is_the_lower_end_of_the_window():
     channels = slice_channels(np.full((10, 10), 100.0), np.ones((10, 10), bool), np.ones((10, 10)), (1.0, 1.0), WITH_MAP)
     assert channels[:, 11:21, 11:21].min() == 1
     assert channels.sum() == 3 * 100
+
+
+def test_where_a_study_cut_its_images_does_not_reach_the_network():
+    image = np.random.default_rng(0).uniform(-100, 100, (60, 60))
+    candidate = np.zeros((60, 60), bool)
+    candidate[25:32, 28:36] = True
+    crop = replace(WITHOUT_MAP, margin_mm=5.0)
+    whole = slice_channels(image, candidate, None, (1.0, 1.0), crop)
+    cut = slice_channels(image[20:40, 10:41], candidate[20:40, 10:41], None, (1.0, 1.0), crop)
+    assert np.array_equal(whole, cut)
+    assert np.count_nonzero(whole[0].any(axis=0)) == 5 + 8 + 5
 
 
 def test_grey_values_are_clipped_to_the_window():
@@ -210,7 +224,7 @@ def test_a_missing_uncertainty_map_is_said():
         slice_channels(np.zeros((4, 4)), np.ones((4, 4), bool), None, (1.0, 1.0), WITH_MAP)
 
 
-@pytest.mark.parametrize("change", [{"window": (5.0, 5.0)}, {"side_px": 16}, {"pixel_mm": 0.0}])
+@pytest.mark.parametrize("change", [{"window": (5.0, 5.0)}, {"side_px": 16}, {"pixel_mm": 0.0}, {"margin_mm": -1.0}])
 def test_an_impossible_crop_is_refused(change):
     with pytest.raises(ValueError, match="is no crop"):
         SliceCrop(**{"window": (0.0, 1.0), "uncertainty": False, **change})

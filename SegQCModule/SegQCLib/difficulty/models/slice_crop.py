@@ -20,7 +20,8 @@ class SliceCrop:
     """How a slice becomes input channels: a square around the candidate, always of one size in mm.
 
     The size is fixed because the size of a lesion is among the strongest reasons for disagreement: a crop scaled to
-    the lesion would hide it.
+    the lesion would hide it. The slice is shown to a margin around the candidate only, because images of a study are often
+    cut around everything its readers outlined: where such an image ends would tell how far the readers went.
     """
 
     window: tuple[float, float] = field(
@@ -29,6 +30,7 @@ class SliceCrop:
     uncertainty: bool = field(metadata={"doc": "Whether the uncertainty map is the third channel."})
     side_px: int = field(default=96, metadata={"doc": "Side of the square in pixels, 32 to 1024."})
     pixel_mm: float = field(default=1.0, metadata={"doc": "Side of a pixel of the square in mm."})
+    margin_mm: float = field(default=10.0, metadata={"doc": "How far around the candidate's bounding box the slice is shown."})
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -36,10 +38,11 @@ class SliceCrop:
         return ("image", "candidate", "uncertainty") if self.uncertainty else ("image", "candidate")
 
     def __post_init__(self) -> None:
-        if not (self.window[0] < self.window[1] and _SMALLEST_SIDE_PX <= self.side_px <= _LARGEST_SIDE_PX and self.pixel_mm > 0):
+        side_fits = _SMALLEST_SIDE_PX <= self.side_px <= _LARGEST_SIDE_PX
+        if not (self.window[0] < self.window[1] and side_fits and self.pixel_mm > 0 and self.margin_mm >= 0):
             raise ValueError(
                 f"{self} is no crop: the window must go from a lower to a higher grey value, side_px be in"
-                f" [{_SMALLEST_SIDE_PX}, {_LARGEST_SIDE_PX}] and pixel_mm above 0."
+                f" [{_SMALLEST_SIDE_PX}, {_LARGEST_SIDE_PX}], pixel_mm above 0 and margin_mm 0 or more."
             )
 
 
@@ -53,8 +56,8 @@ def slice_channels(
     """Return one slice as the channels that `crop` describes.
 
     All channels are resampled alike, linearly, to square pixels around the centre of the candidate's bounding box, after
-    a Gaussian of (f - 1) / 2 pixels along each axis whose pixels become f > 1 times larger. Beyond the field of view the
-    image has the lower end of the window, and the candidate and the uncertainty are 0.
+    a Gaussian of (f - 1) / 2 pixels along each axis whose pixels become f > 1 times larger. Beyond the margin
+    and the field of view the image has the lower end of the window, and the candidate and the uncertainty are 0.
 
     Parameters
     ----------
@@ -97,15 +100,17 @@ def slice_channels(
             f"spans {max(extent_mm):.1f} mm in this slice, the network sees {side_mm:g} mm.",
             "Use a network that was trained with a larger crop.",
         )
+    margins = [round(crop.margin_mm / step) for step in spacing_mm]
+    shown = tuple(slice(max(0, part.start - px), part.stop + px) for part, px in zip(box, margins, strict=True))
     scale = [crop.pixel_mm / step for step in spacing_mm]
-    # Positions are those of pixel centres: the box of pixels 2 to 4 is centred on 3, not on 3.5.
-    centre = [(part.start + part.stop - 1) / 2 for part in box]
-    offset = [middle - factor * (crop.side_px - 1) / 2 for middle, factor in zip(centre, scale, strict=True)]
+    # Positions are those of pixel centres: the middle of the pixels 2 to 4 is 3, not 3.5.
+    middle = [(part.start + part.stop - 1) / 2 - cut.start for part, cut in zip(box, shown, strict=True)]
+    offset = [centre - factor * (crop.side_px - 1) / 2 for centre, factor in zip(middle, scale, strict=True)]
     smoothing = [max(0.0, (factor - 1) / 2) for factor in scale]
     lower, upper = crop.window
 
     def resampled(array: NDArray, beyond: float) -> NDArray[np.float32]:
-        smooth = ndimage.gaussian_filter(array.astype(np.float32), smoothing, mode="nearest")
+        smooth = ndimage.gaussian_filter(array[shown].astype(np.float32), smoothing, mode="nearest")
         return ndimage.affine_transform(
             smooth, scale, offset, output_shape=(crop.side_px, crop.side_px), order=1, mode="constant", cval=beyond
         )

@@ -9,6 +9,8 @@ from SegQCLib.case_files import AUTOSAVE, CANDIDATE, reader_folder
 from SegQCLib.geometry import sitk_image
 from SegQCLib.importers import read_segmentation
 from slicer_host import a_host, needs_host
+from test_worklist_difficulty import predicted
+from test_worklist_difficulty import save as save_record
 
 pytestmark = needs_host
 
@@ -276,3 +278,23 @@ def test_closing_the_worklist_saves_and_takes_its_nodes_out_of_the_scene(worklis
         assert panel.session.worklist_case is None
         assert panel.session.case.volume is None
         assert case_nodes(host.scene) == [0, 0, 0, 0, 0]
+
+
+def test_hard_cases_can_come_first_where_saved_records_say_which_they_are(worklist):
+    records = worklist.parent / "records"
+    for case, dice in (("two", 0.75), ("three", 0.5)):
+        save_record(records, case, "model", predicted("nodule", dice))
+    with a_host() as host:
+        panel = open_worklist(host, worklist)
+        assert panel.ui.hardFirstCheck.visible
+        texts = [panel.ui.caseList.item(row).text() for row in range(3)]
+        assert texts == ["one", "two  (experts' mean 0.750)", "three  (experts' mean 0.500)"]
+        assert "a mean Dice of 0.500 among themselves on nodule; 0.250 is accepted there" in panel.ui.caseList.item(2).toolTip()
+        panel.ui.hardFirstCheck.setChecked(True)
+        assert [panel.ui.caseList.item(row).text().split()[0] for row in range(3)] == ["three", "two", "one"]
+        click(host, panel, "nextButton")
+        assert panel.session.case_name == "three"
+        click(host, panel, "nextButton")
+        assert panel.session.case_name == "two"
+        panel.ui.hardFirstCheck.setChecked(False)
+        assert panel.standing().words == "2 of 3, 0 done"

@@ -22,10 +22,12 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.mrml.open_case import OpenCase
 from SegQCLib.mrml.segmentation import add_segmentation
 from SegQCLib.mrml.volume import volume_geometry
+from SegQCLib.number_texts import ratio
 from SegQCLib.panels.background import Background
 from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.protocol import load_protocol, shipped_protocols
 from SegQCLib.worklist import read_worklist
+from SegQCLib.worklist_difficulty import case_difficulties, hard_cases_first
 from SegQCLib.worklist_progress import CaseState, case_to_resume, read_progress, write_state
 
 AUTOSAVE_INTERVAL_MS = 120_000
@@ -49,6 +51,8 @@ class CasePanel(Panel):
         self._worklist = None
         self._worklist_path = None
         self._progress = None
+        self._difficulties = {}
+        self._as_read = None  # the worklist in its own order
         self._listed = None
         self._open: OpenCase | None = None
         self._background: Background | None = None
@@ -74,6 +78,7 @@ class CasePanel(Panel):
         self.ui.protocolSelector.connect("activated(int)", self.onProtocolChosen)
         self.ui.readerEdit.connect("editingFinished()", self.onReaderEntered)
         self.ui.caseList.connect("itemActivated(QListWidgetItem*)", self.onCaseActivated)
+        self.ui.hardFirstCheck.connect("toggled(bool)", self.onHardFirst)
         self._next_shortcut = self._shortcut("Alt+PgDown")
         self._next_shortcut.connect("activated()", self.onNext)
         self._previous_shortcut = self._shortcut("Alt+PgUp")
@@ -245,8 +250,9 @@ class CasePanel(Panel):
     def _showWorklist(self):
         worklist, ui = self._worklist, self.ui
         ui.progressLabel.text = _("{name}: {progress}").format(name=worklist.path.name, progress=self._progressWords())
-        if self._listed != (worklist, self._progress):
-            self._listed = (worklist, self._progress)
+        ui.hardFirstCheck.visible = bool(self._difficulties)
+        if self._listed != (worklist, self._progress, self._difficulties):
+            self._listed = (worklist, self._progress, self._difficulties)
             self._listCases()
         if self._open is not None:
             ui.caseList.setCurrentRow(worklist.number(self._open.opened.entry.case))
@@ -270,9 +276,17 @@ class CasePanel(Panel):
         for number, entry in enumerate(worklist.cases):
             state = CaseState.NOT_STARTED if self._progress is None else self._progress.state(entry.case)
             item = ui.caseList.item(number)
-            item.setText(entry.case)
+            text, tip = entry.case, words[state].format(case=entry.case)
+            hardest = self._difficulties.get(entry.case)
+            if hardest is not None:
+                text = _("{case}  (experts' mean {dice})").format(case=entry.case, dice=ratio(hardest.dice))
+                tip += _(
+                    ". Experts are expected to reach a mean Dice of {dice} among themselves on {segment};"
+                    " {threshold} is accepted there."
+                ).format(dice=ratio(hardest.dice), segment=hardest.segment, threshold=ratio(hardest.threshold))
+            item.setText(text)
             item.setIcon(icons[state])
-            item.setToolTip(words[state].format(case=entry.case))
+            item.setToolTip(tip)
         frame = ui.caseList.height - ui.caseList.viewport().height
         ui.caseList.setMaximumHeight(ui.caseList.sizeHintForRow(0) * min(_LISTED_CASES, len(worklist.cases)) + max(frame, 4))
 
@@ -349,6 +363,7 @@ class CasePanel(Panel):
         if path != self._worklist_path or path is None:
             self._leaveCase()
             self._worklist, self._progress = None, None
+            self._as_read, self._difficulties = None, {}
         self._worklist_path, self._read_for = path, (reader, records)
         if path is None:
             self._message = ""
@@ -357,13 +372,24 @@ class CasePanel(Panel):
 
         def work(_progress):
             worklist = read_worklist(path)
-            return worklist, read_progress(worklist, reader, records) if reader else None
+            progress = read_progress(worklist, reader, records) if reader else None
+            return worklist, progress, case_difficulties(worklist, records)
 
         self._run(work, self._onWorklistRead, _("Reading the worklist ..."))
 
     def _onWorklistRead(self, read):
-        self._worklist, self._progress = read
+        self._as_read, self._progress, self._difficulties = read
+        self._orderCases()
         self._message = "" if self.session.reader else _("Enter the reader's name to open a case.")
+
+    def onHardFirst(self, _checked=False):
+        if self._as_read is not None:
+            self._orderCases()
+            self.show()
+
+    def _orderCases(self):
+        hard_first = self.ui.hardFirstCheck.checked and bool(self._difficulties)
+        self._worklist = hard_cases_first(self._as_read, self._difficulties) if hard_first else self._as_read
 
     def onPrevious(self, _checked=False):
         self._step(-1)

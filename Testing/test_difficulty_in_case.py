@@ -100,7 +100,8 @@ def test_each_of_several_lesions_has_its_own_prediction_and_other_structures_hav
     ("case", "reason"),
     [
         (a_case(None), "The segment is empty"),
-        (a_case(None, None), "The segment is empty"),
+        (a_case(None, None), "No reference has an outline of it"),
+        (a_case(BOX, None), "No reference has an outline of it"),
         (Case(a_volume(), a_segmentation(liver=BOX), (a_segmentation(spleen=BOX),)), "No reference has an outline of it"),
     ],
 )

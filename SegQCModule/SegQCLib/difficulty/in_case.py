@@ -26,8 +26,8 @@ CHECK_ID = "expected_agreement"
 _MARGIN_MM = 20.0
 
 _EMPTY = "The segment is empty, so there is no outline that could be described."
-_ONLY_CANDIDATE = (
-    "No reference has an outline of it. The candidate's own does not stand in: a poor outline must not set the limit that it is"
+_NO_REFERENCE = (
+    "No reference has an outline of it, and the candidate's own does not stand in: a poor outline must not set the limit that it is"
     " judged by."
 )
 _NOT_MEASURED = "The series is irregular and was not measured, so the shape of an outline on it is not known."
@@ -179,7 +179,7 @@ def _predicted(
 ) -> SegmentExpectedAgreement:
     drawn = [outline for outline in outlines if outline.segmentation.box(outline.segment) is not None]
     if not measurable or not drawn:
-        why = _NOT_MEASURED if not measurable else _EMPTY if outlines else _ONLY_CANDIDATE
+        why = _NOT_MEASURED if not measurable else _NO_REFERENCE if case.references else _EMPTY
         return _refused(rule, model, name, None, (why,))
     said = [_said(case, rule, model, name, outline) for outline in drawn]
     in_domain = sorted((one for one in said if one.dice is not None), key=lambda one: one.dice)

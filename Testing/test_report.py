@@ -270,6 +270,13 @@ def test_the_interval_of_the_experts_mean_and_the_threshold_for_one_outline_are_
     assert "Sharp border. Model liver 1.0; it was given the outline of the reference." in page
 
 
+def test_the_protocols_limit_on_dice_is_not_shown_as_if_it_had_decided():
+    limit = Decision("dice", ("liver",), Range("1", "Study plan 3.2", 0.9))
+    page = words(report(a_protocol(decisions=(limit,)), expected_agreement=(predicted(),), measurements=(a_measurement(),)))
+    assert "The image's own threshold stands in place of the accepted Dice for liver (0.850): see Expected" in page
+    assert "own threshold" not in words(report(a_protocol(decisions=(limit,)), measurements=(a_measurement(),)))
+
+
 def test_with_the_rule_mean_it_says_what_that_costs():
     page = words(report(expected_agreement=(predicted(rule="mean", threshold=0.95),)))
     assert "Threshold 0.950 for one outline: the experts' expected mean, which about half of the pairs of experts miss" in page

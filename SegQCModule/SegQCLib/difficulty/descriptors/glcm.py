@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.difficulty.descriptors.definition import Definition
-from SegQCLib.difficulty.descriptors.grey_levels import GreyLevels
 
 _LEVEL, _SQUARED = "grey level", "grey level²"
 _SHARE = "above 0, up to 1"
@@ -75,24 +74,13 @@ DEFINITIONS = {
 }
 
 
-def co_occurrences(region: GreyLevels) -> NDArray[np.intp]:
-    """Return how often each two of n grey levels are neighbours, shape (direction, n, n), symmetric."""
-    side = len(region.levels) + 1
-    here = region.inside_rank.astype(np.intp) * side
-    counts = np.empty((len(region.directions), side - 1, side - 1), np.intp)
-    for number, (_, step) in enumerate(region.directions):
-        pairs = np.bincount(here + region.flat[step:][region.inside], minlength=side * side).reshape(side, side)[1:, 1:]
-        np.add(pairs, pairs.T, out=counts[number])
-    return counts
-
-
 def glcm_features(counts: NDArray[np.integer], levels: NDArray[np.float64]) -> dict[str, float]:
-    """Return the 24 features of co-occurrence counts, named and defined in `DEFINITIONS`.
+    """Return the 24 features of co-occurrences, named and defined in `DEFINITIONS`.
 
     Parameters
     ----------
     counts : ndarray of int, shape (direction, n, n)
-        Symmetric, as `co_occurrences` gives them; summed over directions for IBSI's merged matrix.
+        Symmetric, as `count_along_lines` gives them; summed over directions for IBSI's merged matrix.
     levels : ndarray of float64, shape (n,)
         Grey levels that occur.
     """

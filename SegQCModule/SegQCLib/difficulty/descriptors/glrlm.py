@@ -14,7 +14,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.difficulty.descriptors.grey_levels import GreyLevels
 from SegQCLib.difficulty.descriptors.level_sizes import define, level_size_features
 
 _KINDS = {
@@ -40,45 +39,13 @@ _WORDS = {"things": "runs of one grey level", "sizes": "run lengths", "short": "
 DEFINITIONS = {name: define(kind, _WORDS, "", ibsi) for name, (kind, ibsi) in _KINDS.items()}
 
 
-def run_lengths(region: GreyLevels) -> NDArray[np.intp]:
-    """Return how many runs have each of n grey levels and each length 1 to m, shape (direction, n, m).
-
-    Directions in which no line holds two voxels of the region are left out.
-    """
-    side, longest = len(region.levels) + 1, max(region.rank.shape) - 2
-    flat = region.flat
-    padded = np.concatenate([flat, np.zeros(max((step for _, step in region.directions), default=0), flat.dtype)])
-    counts = []
-    for direction, step in region.directions:
-        # Columns of this view are the lines in the direction, end to end; the margin keeps them apart.
-        lines = padded[: -(-len(flat) // step) * step].reshape(-1, step).T.ravel()
-        changes = np.flatnonzero(lines[1:] != lines[:-1])
-        length = changes[1:] - changes[:-1]
-        np.minimum(length, longest + 1, out=length)  # gaps between runs can be longer than any run
-        keys = lines[changes[1:]] * np.intp(longest + 2)
-        keys += length
-        found = np.bincount(keys, minlength=side * (longest + 2)).reshape(side, -1)[1:, 1:-1]
-        if found[:, 1:].any() or _some_line_holds_two(region, direction, step):
-            counts.append(found)
-    return np.stack(counts) if counts else np.zeros((0, side - 1, longest), np.intp)
-
-
-def _some_line_holds_two(region: GreyLevels, direction: tuple[int, ...], step: int) -> bool:
-    if region.flat[step:][region.inside].any():
-        return True
-    voxels = np.argwhere(region.rank)
-    axis = next(axis for axis, along in enumerate(direction) if along)
-    where_lines_start = voxels - voxels[:, axis, None] * direction[axis] * np.array(direction)
-    return len(np.unique(where_lines_start, axis=0)) < len(voxels)
-
-
 def glrlm_features(counts: NDArray[np.integer], levels: NDArray[np.float64]) -> dict[str, float]:
     """Return the 16 features of run length counts, named and defined in `DEFINITIONS`.
 
     Parameters
     ----------
     counts : ndarray of int, shape (direction, n, m)
-        As `run_lengths` gives them; summed over directions for IBSI's merged matrix.
+        As `count_along_lines` gives them; summed over directions for IBSI's merged matrix.
     levels : ndarray of float64, shape (n,)
         Grey levels that occur.
     """

@@ -8,7 +8,6 @@ Sources: Thibault et al., Pattern Recogn Inf Process 140-145, 2009; pyradiomics;
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -42,9 +41,6 @@ DEFINITIONS = {name: define(kind, _WORDS, "", ibsi) for name, (kind, ibsi) in _K
 
 def zone_sizes(region: GreyLevels) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return how many zones have each of n grey levels and each size that occurs, shape (n, m), and those m sizes."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     flat = region.flat
     # Runs along the last axis are the nodes of the graph: they are fewer than the voxels.
     along_run = _equal_neighbours(flat, 1)
@@ -58,21 +54,51 @@ def zone_sizes(region: GreyLevels) -> tuple[NDArray[np.intp], NDArray[np.float64
     tails, heads = [], []
     for step, joined in _joints(region, along_run):
         voxels = np.flatnonzero(joined)
-        tails.append(run_of[voxels])
-        heads.append(run_of[step:][voxels])
-    ends_of_edges = (np.concatenate(tails), np.concatenate(heads)) if tails else (np.zeros(0, np.int32),) * 2
-    graph = coo_array((np.ones(len(ends_of_edges[0])), ends_of_edges), shape=(len(starts_at),) * 2)
-    zones, zone_of = connected_components(graph, directed=False)
+        tails.append(run_of.take(voxels))
+        heads.append(run_of[step:].take(voxels))
+    root = _lowest_connected(len(starts_at), _joined(tails), _joined(heads))
 
-    sizes = np.bincount(zone_of, weights=run_sizes).astype(np.intp)
-    rank = np.empty(zones, np.intp)
-    rank[zone_of] = flat[starts_at]
+    zone = root == np.arange(len(root))
+    sizes = np.bincount(root, weights=run_sizes, minlength=len(root))[zone].astype(np.intp)
+    rank = flat[starts_at[zone]].astype(np.intp)
     occurs = np.bincount(sizes) > 0
     occurring = np.flatnonzero(occurs)
     column = np.cumsum(occurs)[sizes] - 1
     shape = len(region.levels), len(occurring)
     counts = np.bincount((rank - 1) * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)
     return counts, occurring.astype(float)
+
+
+def _joined(parts: list[NDArray[np.int32]]) -> NDArray[np.intp]:
+    return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.intp)
+
+
+def _lowest_connected(nodes: int, tails: NDArray[np.intp], heads: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return for each node of a graph the lowest node that it is connected with.
+
+    Every root hangs itself on its lowest neighbour, edges are drawn between the new roots, and so on until none is left:
+    after a few rounds, each on a fraction of the edges.
+    """
+    root = np.arange(nodes)
+    while len(tails):
+        low, high = np.minimum(tails, heads), np.maximum(tails, heads)
+        np.minimum.at(root, high, low)
+        _climb(root, high if len(high) < nodes else np.arange(nodes))
+        tails, heads = root.take(low), root.take(high)
+        apart = np.flatnonzero(tails != heads)
+        tails, heads = tails.take(apart), heads.take(apart)
+    _climb(root, np.arange(nodes))
+    return root
+
+
+def _climb(root: NDArray[np.intp], nodes: NDArray[np.intp]) -> None:
+    """Hang nodes directly on their highest root; each pass doubles how far they see."""
+    above = root.take(nodes)
+    while True:
+        further = root.take(above)
+        if np.array_equal(further, above):
+            return
+        root[nodes] = above = further
 
 
 def _joints(region: GreyLevels, along_run: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
@@ -86,7 +112,7 @@ def _joints(region: GreyLevels, along_run: NDArray[np.bool_]) -> Iterator[tuple[
         if step == 1:
             continue
         equal = _equal_neighbours(flat, step)
-        ways_round = [stride if direction[axis] > 0 else -stride for axis, stride in _strides(region) if direction[axis]]
+        ways_round = [along_axis * region.stride(axis) for axis, along_axis in enumerate(direction) if along_axis]
         if len(ways_round) == 1:
             joined = equal.copy()
             for earlier, beside in along.items():
@@ -100,10 +126,6 @@ def _joints(region: GreyLevels, along_run: NDArray[np.bool_]) -> Iterator[tuple[
                 else:
                     joined[-way:] &= ~along[-way][:way]
         yield step, joined
-
-
-def _strides(region: GreyLevels) -> list[tuple[int, int]]:
-    return [(axis, math.prod(region.rank.shape[axis + 1 :])) for axis in region.axes]
 
 
 def _equal_neighbours(flat: NDArray[np.unsignedinteger], step: int) -> NDArray[np.bool_]:

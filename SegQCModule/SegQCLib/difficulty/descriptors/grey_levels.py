@@ -45,6 +45,11 @@ class GreyLevels:
         return self.rank.ravel()
 
     @cached_property
+    def flat_and_beyond(self) -> NDArray[np.unsignedinteger]:
+        """`flat`, followed by as many zeros as the longest step."""
+        return np.concatenate([self.flat, np.zeros(max((step for _, step in self.directions), default=0), self.flat.dtype)])
+
+    @cached_property
     def inside(self) -> NDArray[np.intp]:
         """Positions of the region's voxels in `flat`, ascending."""
         return np.flatnonzero(self.flat)
@@ -62,12 +67,14 @@ class GreyLevels:
     @cached_property
     def directions(self) -> tuple[tuple[tuple[int, ...], int], ...]:
         """One of each two opposite directions to the 8 or 26 neighbours, with its step in `flat`, which is positive."""
-        shape = self.rank.shape
-        strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
         return tuple(
-            (direction, sum(step * stride for step, stride in zip(direction, strides, strict=True)))
-            for direction in _half_of_the_neighbours(len(shape), self.axes)
+            (direction, sum(step * self.stride(axis) for axis, step in enumerate(direction)))
+            for direction in _half_of_the_neighbours(self.rank.ndim, self.axes)
         )
+
+    def stride(self, axis: int) -> int:
+        """Return the step in `flat` from a voxel to the next along an axis."""
+        return math.prod(self.rank.shape[axis + 1 :])
 
 
 @lru_cache

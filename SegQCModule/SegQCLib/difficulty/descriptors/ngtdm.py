@@ -57,25 +57,26 @@ def tone_differences(region: GreyLevels) -> NDArray[np.float64]:
     """Return s(i), the summed difference between the voxels of each grey level and their surroundings, shape (n,)."""
     largest_sum = 3 ** len(region.axes) * int(region.levels[-1])
     level_of_rank = np.concatenate([[0], region.levels]).astype(np.min_scalar_type(largest_sum))
-    level = level_of_rank[region.rank]
-    sums = _box_sums(level, region.axes).ravel()[region.inside]
-    numbers = _box_sums((region.rank > 0).view(np.uint8), region.axes).ravel()[region.inside]
-    level = level_of_rank[region.inside_rank]
-    neighbours = numbers - np.uint8(1)
-    differences = np.abs(level - (sums - level) / np.maximum(neighbours, 1))
-    differences[neighbours == 0] = 0
+    level = level_of_rank.take(region.flat)
+    sums = _sums_of_surroundings(level, region)
+    numbers = _sums_of_surroundings((region.flat > 0).view(np.uint8), region)
+    differences = np.abs(level.take(region.inside) - sums / np.maximum(numbers, 1))
+    differences[numbers == 0] = 0
     return np.bincount(region.inside_rank, weights=differences, minlength=len(region.levels) + 1)[1:]
 
 
-def _box_sums(array: NDArray, axes: tuple[int, ...]) -> NDArray:
-    """Return the sums over boxes of three voxels along each axis; the margin keeps only its own."""
-    for axis in axes:
-        lines = np.moveaxis(array, axis, 0)
-        sums = lines.copy()
-        sums[1:] += lines[:-1]
-        sums[:-1] += lines[1:]
-        array = np.moveaxis(sums, 0, axis)
-    return array
+def _sums_of_surroundings(flat: NDArray, region: GreyLevels) -> NDArray:
+    """Return for each voxel of the region the sum over its neighbours, without itself."""
+    boxes = flat
+    for axis in region.axes:
+        stride = region.stride(axis)
+        # The margin is 0, so that what a step carries over from the next line never reaches the region.
+        wider = boxes.copy()
+        wider[stride:] += boxes[:-stride]
+        wider[:-stride] += boxes[stride:]
+        boxes = wider
+    boxes -= flat
+    return boxes.take(region.inside)
 
 
 def ngtdm_features(counts: NDArray[np.integer], differences: NDArray[np.float64], levels: NDArray[np.float64]) -> dict[str, float]:

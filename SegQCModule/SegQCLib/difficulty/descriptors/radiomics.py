@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.difficulty.descriptors import first_order, glcm, gldm, glrlm, glszm, ngtdm
 from SegQCLib.difficulty.descriptors.grey_levels import bin_grey_values, bounding_box, grey_levels
+from SegQCLib.difficulty.descriptors.line_runs import count_along_lines
 
 FAMILIES = MappingProxyType(
     {
@@ -73,10 +74,11 @@ def radiomics(image: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float, 
     values = image[box][mask].astype(np.float64)
     region = grey_levels(bin_grey_values(values, bin_width), mask)
     levels = region.levels
+    pairs, runs = count_along_lines(region)
     families = {
         "first_order": first_order.first_order(values, region.counts, math.prod(spacing_mm)),
-        "glcm": glcm.glcm_features(glcm.co_occurrences(region), levels),
-        "glrlm": glrlm.glrlm_features(glrlm.run_lengths(region), levels),
+        "glcm": glcm.glcm_features(pairs, levels),
+        "glrlm": glrlm.glrlm_features(runs, levels),
         "glszm": glszm.glszm_features(*glszm.zone_sizes(region), levels),
         "gldm": gldm.gldm_features(gldm.dependences(region), levels),
         "ngtdm": ngtdm.ngtdm_features(region.counts, ngtdm.tone_differences(region), levels),

@@ -6,16 +6,20 @@ import math
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
+from phantoms import a_geometry
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
 from SegQCLib.difficulty.agreement_target import TargetDefinition, agreement_target, pairwise_dice, target_pairs
 from SegQCLib.difficulty.build_table import build_table
 from SegQCLib.difficulty.lidc_study import lidc_clusters, lidc_lesions
 from SegQCLib.difficulty.patients import is_test_patient, patient_folds, test_rows
 from SegQCLib.difficulty.read_lesion import ReadLesion
+from SegQCLib.difficulty.study_folder import read_study
 from SegQCLib.difficulty.study_table import StudyTable
 from SegQCLib.difficulty.table_file import read_table, render_table
 from SegQCLib.errors import BadDataError
+from SegQCLib.geometry import sitk_image
 
 test_rows.__test__ = False  # pytest takes its name for a test's
 
@@ -282,3 +286,117 @@ def test_every_fault_of_a_table_file_is_named_with_its_line(tmp_path):
     (tmp_path / "t.csv").write_text("case,image\na,b\n")
     with pytest.raises(BadDataError, match="lacks the columns unit, described"):
         read_table(tmp_path / "t.csv")
+
+
+GRID = a_geometry(size=(8, 40, 50), spacing_mm=(5.0, 1.0, 1.0))
+
+
+def a_label_map(path, *boxes, geometry=GRID):
+    array = np.zeros(geometry.size, np.uint8)
+    for value, box in enumerate(boxes, 1):
+        array[box] = value
+    sitk.WriteImage(sitk_image(array, geometry), path)
+    return path.name
+
+
+def a_study(folder, header, *lines):
+    (folder / "study.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return folder / "study.csv"
+
+
+@pytest.fixture
+def three_readers(tmp_path):
+    """Files a.nii.gz, b.nii.gz, c.nii.gz (two labels; the second is 10, 11 or 12 columns wide), ct.nii.gz, healthy and map."""
+    for number, name in enumerate("abc"):
+        a_label_map(tmp_path / f"{name}.nii.gz", np.s_[1:2, 1:3, 1:3], np.s_[3:5, 20:25, 15 : 25 + number])
+    a_label_map(tmp_path / "healthy.nii.gz", np.s_[4:6, 5:10, 5:10])
+    image = np.arange(math.prod(GRID.size), dtype=np.int16).reshape(GRID.size)
+    sitk.WriteImage(sitk_image(image, GRID), tmp_path / "ct.nii.gz")
+    sitk.WriteImage(sitk_image((image % 7 / 7).astype(np.float32), GRID), tmp_path / "map.nii.gz")
+    return tmp_path
+
+
+def test_a_study_is_read_with_image_healthy_region_and_map(three_readers):
+    lines = [f"p1,l1,{reader},{reader}.nii.gz,2,ct.nii.gz,healthy.nii.gz,map.nii.gz" for reader in "abc"]
+    path = a_study(three_readers, "Patient,lesion,reader,segmentation,label,image,healthy,uncertainty", *lines)
+    (lesion,) = read_study(path)
+    assert (lesion.id, lesion.patient, lesion.spacing_mm) == ("p1/l1", "p1", GRID.spacing_mm)
+    assert [np.count_nonzero(reader) for reader in lesion.readers] == [100, 110, 120]
+    # outlines and healthy region span k 3 to 6, j 5 to 25, i 5 to 27; 10 mm more is 2 slices and 10 pixels
+    assert lesion.readers.shape[1:] == (7, 35, 37)
+    assert lesion.image[0, 0, 0] == 1 * 40 * 50
+    assert np.count_nonzero(lesion.healthy) == 50
+    assert lesion.uncertainty.max() == pytest.approx(6 / 7)
+    assert agreement_target(lesion.readers, TargetDefinition()) == pytest.approx(np.mean([20 / 21, 20 / 22, 22 / 23]))
+
+
+def test_a_reader_has_one_number_in_the_whole_study(three_readers):
+    lines = [f"p1,l1,{reader},{reader}.nii.gz,2" for reader in "abc"] + [f"p2,l1,{reader},{reader}.nii.gz,2" for reader in "cb"]
+    _, second = read_study(a_study(three_readers, "patient,lesion,reader,segmentation,label", *lines))
+    assert [np.count_nonzero(reader) for reader in second.readers] == [0, 110, 120]
+
+
+def test_every_fault_of_a_study_is_named_with_its_line(three_readers):
+    path = a_study(
+        three_readers,
+        "patient;lesion;reader;segmentation;label;image;drafted_by_ai",
+        "p1;l1;a;a.nii.gz;2;ct.nii.gz;no",
+        "p1;l1;b;missing.nii.gz;2;ct.nii.gz;yes",
+        "p1;l1;;c.nii.gz;2;;perhaps",
+    )
+    with pytest.raises(BadDataError) as error:
+        read_study(path)
+    for fault in (
+        "line 3: segmentation: ",
+        "line 3: drafted_by_ai: fit only on annotations made without AI; drafts inflate agreement",
+        "line 4: reader is missing",
+        "line 4: drafted_by_ai: 'perhaps' is neither yes nor no",
+        "line 2: p1/l1 has one reader",
+    ):
+        assert fault in str(error.value)
+
+
+def test_a_second_reading_under_the_same_name_and_another_image_are_refused(three_readers):
+    path = a_study(
+        three_readers,
+        "patient,lesion,reader,segmentation,label,image",
+        "p1,l1,a,a.nii.gz,2,ct.nii.gz",
+        "p1,l1,a,b.nii.gz,2,map.nii.gz",
+    )
+    with pytest.raises(BadDataError, match="line 3: a outlined p1/l1 in line 2") as error:
+        read_study(path)
+    assert "line 3: image is another one than in line 2" in str(error.value)
+
+
+def test_files_that_do_not_fit_are_named_with_their_lines(three_readers):
+    a_label_map(three_readers / "coarse.nii.gz", np.s_[1:2, 8:12, 6:12], geometry=a_geometry((8, 20, 25), (5.0, 2.0, 2.0)))
+    (three_readers / "broken.nii.gz").write_text("no image")
+    path = a_study(
+        three_readers,
+        "patient,lesion,reader,segmentation,label",
+        "p1,l1,a,a.nii.gz,2",
+        "p1,l1,b,coarse.nii.gz,1",
+        "p1,l1,c,c.nii.gz,",
+        "p2,l1,a,a.nii.gz,2",
+        "p2,l1,b,broken.nii.gz,2",
+        "p2,l1,c,c.nii.gz,liver",
+    )
+    with pytest.raises(BadDataError) as error:
+        read_study(path)
+    for fault in ("line 3: ", "another grid", "line 4: ", "has not one segment but", "line 6: ", "line 7: ", "'liver'"):
+        assert fault in str(error.value)
+
+
+def test_a_segment_that_an_algorithm_made_is_refused(three_readers):
+    for name in "ab":
+        image = sitk.Cast(sitk.ReadImage(str(three_readers / f"{name}.nii.gz")) == 2, sitk.sitkUInt8)
+        image.SetMetaData("Segment0_ID", "s1")
+        image.SetMetaData("Segment0_Name", "nodule")
+        image.SetMetaData("Segment0_LabelValue", "1")
+        image.SetMetaData("Segment0_Layer", "0")
+        made = "AUTOMATIC" if name == "b" else "MANUAL"
+        image.SetMetaData("Segment0_Tags", f"DICOM.SegmentAlgorithmType:{made}|")
+        sitk.WriteImage(image, three_readers / f"{name}.seg.nrrd")
+    path = a_study(three_readers, "patient,lesion,reader,segmentation", "p1,l1,a,a.seg.nrrd", "p1,l1,b,b.seg.nrrd")
+    with pytest.raises(BadDataError, match=r"line 3.*AUTOMATIC.*drafts inflate agreement"):
+        read_study(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SegQCLib.case import Box, Case, Segment, Segmentation
+from SegQCLib.difficulty.in_words import percent
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.hashing import sha256_of
@@ -242,7 +243,7 @@ def _with_margin(box: Box, case: Case) -> Box:
 
 
 def model_card(model: DifficultyModel, sha256: str | None) -> DifficultyModelCard:
-    """Return what a record says of a model."""
+    """Return what a record says of a model: what it was fitted on, what it reaches on unseen patients, and its licence."""
     return DifficultyModelCard(
         id=model.id,
         version=model.version,
@@ -251,5 +252,26 @@ def model_card(model: DifficultyModel, sha256: str | None) -> DifficultyModelCar
         structure=structure_words(model),
         modality=model.modality,
         simulated=model.simulated,
-        facts=(model.data, f"Licence: {model.licence}"),
+        facts=tuple(_facts(model)),
     )
+
+
+def _facts(model: DifficultyModel) -> Iterator[str]:
+    found = model.cross_validation
+    yield f"Study: {model.data.rstrip('.')}."
+    yield f"Fitted on {model.units:,} {model.unit}s of {model.patients:,} patients, outlined without AI drafts."
+    yield (
+        f"On patients of that study that the fit had not seen, the predicted mean Dice is off by {found.mae.value:.3f} on average"
+        f" (95 % confidence interval {found.mae.lower:.3f} to {found.mae.upper:.3f}); the same Dice for every image would be off"
+        f" by {found.mae_constant.value:.3f}."
+    )
+    yield (
+        f"There the interval stated to hold the mean in {percent(found.stated_coverage)} of cases held it in"
+        f" {100 * found.coverage:.1f} %; {100 * found.pairs_reaching_lower:.1f} % of single pairs of experts reached the threshold"
+        f" of the rule lower, and {100 * found.pairs_reaching_mean:.1f} % the predicted mean."
+    )
+    own = model.recalibration
+    if own is not None:
+        yield f"Set to the level of {own.centre} with {own.cases} of its own cases of {own.patients} patients ({own.date})."
+    yield f"Licence: {model.licence.rstrip('.')}."
+    yield f"To cite: {model.citation.rstrip('.')}."

@@ -16,6 +16,7 @@ from SegQCLib.difficulty.descriptors import (
     sampling,
     shape_2d,
     shape_3d,
+    slice_profile,
     sharpness,
     thickness,
     wavelets,
@@ -97,6 +98,7 @@ GEOMETRY_3D = (
     GeometryFamily("shape", shape_3d.shape_3d, shape_3d.MEANINGS),
     GeometryFamily("perturbation", perturbation.perturbation, perturbation.MEANINGS_3D),
     GeometryFamily("sampling", sampling.sampling_3d, sampling.MEANINGS_3D),
+    GeometryFamily("profile", slice_profile.slice_profile, slice_profile.MEANINGS),
     *_OF_EVERY_OUTLINE,
 )
 IMAGE = (

@@ -21,7 +21,9 @@ def layer(path):
     folder = path.relative_to(MODULE).parts
     if folder[0] != "SegQCLib":
         return "module"
-    return folder[1] if folder[1] in ("mrml", "panels", "cli.py") else "core"
+    if folder[1] in ("cli.py", "cli_difficulty.py"):
+        return "cli"
+    return folder[1] if folder[1] in ("mrml", "panels") else "core"
 
 
 def paths(*layers):
@@ -74,17 +76,17 @@ def test_core_knows_nothing_of_slicer(path):
     assert not tops(all_imports(path)) & SLICER
 
 
-@pytest.mark.parametrize("path", paths("core", "cli.py"))
+@pytest.mark.parametrize("path", paths("core", "cli"))
 def test_core_imports_at_file_scope_only_what_every_slicer_has(path):
     assert tops(file_scope_imports(path)) <= CORE_AT_FILE_SCOPE
 
 
 @pytest.mark.parametrize("path", paths("core"))
 def test_core_imports_nothing_above_it(path):
-    assert not within(all_imports(path), "SegQCLib.mrml", "SegQCLib.panels", "SegQCLib.cli")
+    assert not within(all_imports(path), "SegQCLib.mrml", "SegQCLib.panels", "SegQCLib.cli", "SegQCLib.cli_difficulty")
 
 
-@pytest.mark.parametrize("path", paths("cli.py"))
+@pytest.mark.parametrize("path", paths("cli"))
 def test_the_command_line_imports_mrml_only_where_a_scene_is_asked_for(path):
     assert not within(file_scope_imports(path), "SegQCLib.mrml")
     assert not within(all_imports(path), "SegQCLib.panels")
@@ -118,7 +120,7 @@ def test_the_module_file_loads_nothing_of_segqc_when_slicer_starts(path):
     assert tops(file_scope_imports(path)) <= CORE_AT_FILE_SCOPE | {"slicer"}
 
 
-@pytest.mark.parametrize("path", paths("core", "cli.py", "mrml", "panels", "module"))
+@pytest.mark.parametrize("path", paths("core", "cli", "mrml", "panels", "module"))
 def test_nothing_runs_text_as_code_or_hides_errors(path):
     assert not tops(all_imports(path)) & UNSAFE_MODULES
     for node in ast.walk(tree_of(path)):
@@ -143,7 +145,7 @@ def test_core_can_be_imported_where_only_numpy_scipy_and_simpleitk_are_installed
     names = [
         ".".join(path.relative_to(MODULE).with_suffix("").parts).removesuffix(".__init__")
         for path in FILES
-        if layer(path) in ("core", "cli.py")
+        if layer(path) in ("core", "cli")
     ]
     absent = ["slicer", "vtk", "qt", "ctk", "pydicom", "highdicom", "jinja2", "sklearn", "torch", "PIL", "pywt", "dask"]
     hide = f"import importlib, sys\nsys.modules.update(dict.fromkeys({absent!r}))"

@@ -6,7 +6,6 @@ import sys
 import pytest
 
 from phantoms import a_geometry, a_segmentation, a_volume
-from SegQCLib import cli
 from SegQCLib.case import Acquisition, Case
 from SegQCLib.checks import CHECKS
 from SegQCLib.comparison_report import compare_segmentations
@@ -18,6 +17,7 @@ from SegQCLib.prepare import prepare
 from SegQCLib.progress import part
 from SegQCLib.protocol import load_protocol
 from SegQCLib.renderers import write_outputs
+from SegQCLib.terminal import terminal_progress
 
 PROTOCOL = load_protocol("ct-abdomen-portal-venous")
 BOXES = {"liver": ((1, 6), (2, 9), (3, 8)), "spleen": ((1, 6), (12, 18), (3, 8)), "aorta": ((2, 5), (10, 12), (20, 24))}
@@ -121,7 +121,7 @@ def test_a_terminal_shows_one_line_that_is_empty_at_the_end(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "41")
-    show = cli._progress()
+    show = terminal_progress()
     show("Checking: islands", 0.25)
     show("A long sentence that does not fit into the line at all", 0.5)
     show("Done", 1.0)
@@ -137,5 +137,5 @@ def test_a_terminal_shows_one_line_that_is_empty_at_the_end(monkeypatch):
 def test_a_file_is_told_nothing(monkeypatch):
     file = io.StringIO()
     monkeypatch.setattr(sys, "stderr", file)
-    cli._progress()("Checking: islands", 0.25)
+    terminal_progress()("Checking: islands", 0.25)
     assert file.getvalue() == ""

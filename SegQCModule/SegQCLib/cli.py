@@ -5,20 +5,18 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import shutil
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from SegQCLib import __version__
+from SegQCLib import __version__, cli_difficulty
 from SegQCLib.errors import BadDataError
-from SegQCLib.progress import Progress, part, unwatched
+from SegQCLib.progress import part
+from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
 
 # 2 is argparse's own for wrong usage; 130 is what shells expect after Ctrl-C.
 EXIT_DONE, EXIT_BAD_DATA, EXIT_VERDICT, EXIT_STOPPED = 0, 1, 3, 130
-
-LABELS_HELP = "what label values mean: totalsegmentator, totalsegmentator_mr, an nnU-Net dataset.json or a names JSON"
 
 EPILOG = """\
 exit codes: 0 done, whatever the verdict; 1 the data cannot be used (the message says why); 2 wrong usage;
@@ -36,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message, code = str(error), EXIT_BAD_DATA
     except KeyboardInterrupt:
         message, code = "stopped. Nothing was half written.", EXIT_STOPPED
-    _progress()("", 1.0)  # where it was stopped, its line is still there
+    terminal_progress()("", 1.0)  # where it was stopped, its line is still there
     print(f"segqc: {message}", file=sys.stderr)
     return code
 
@@ -118,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     validate = actions.add_parser("validate", help="report every fault of a protocol file")
     validate.add_argument("protocol", metavar="FILE", help="protocol JSON file")
     validate.set_defaults(run=_protocol_validate)
+
+    cli_difficulty.add_commands(commands)
     return parser
 
 
@@ -125,22 +125,6 @@ def _scene_path(text: str) -> Path:
     if not text.lower().endswith(".mrb"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a name for a Slicer scene; it ends in .mrb")
     return Path(text)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _progress() -> Progress:
-    """Return what keeps one line of the terminal up to date; where there is no terminal, nobody is told."""
-    return _show_progress if sys.stderr.isatty() else unwatched
-
-
-def _show_progress(words: str, share: float) -> None:
-    # The last column stays empty: some terminals begin a new line after it.
-    width = shutil.get_terminal_size().columns - 1
-    text = f"{share:4.0%}  {words}"[:width] if share < 1 else ""
-    print(f"\r{text:<{width}}\r", end="", file=sys.stderr, flush=True)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -151,10 +135,10 @@ def _demo(options: argparse.Namespace) -> int:
     from SegQCLib.renderers import write_outputs
 
     require_writable(options.out)
-    for demo in demo_cases(_say):
+    for demo in demo_cases(say):
         folder = options.out / demo.folder
         require_writable(folder)
-        progress = _progress()
+        progress = terminal_progress()
         prepared = prepare(demo.case, demo.protocol.protocol)
         record = evaluate_prepared(prepared, demo.protocol, part(progress, 0.0, 0.9))
         write_outputs(record, prepared.case, demo.protocol.protocol, folder, part(progress, 0.9, 1.0))
@@ -187,7 +171,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     def segmentation(path: Path):
         return read_segmentation(path, labels=options.labels)
 
-    progress = _progress()
+    progress = terminal_progress()
     progress("Reading image and segmentations", 0.0)
     draft = segmentation(options.draft) if options.draft else None
     case = Case(
@@ -215,7 +199,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         if options.scene:
             print(f"  scene:  {options.scene}")
         if sys.stderr.isatty():
-            _say(f"Done in {time.monotonic() - started:.1f} s.")
+            say(f"Done in {time.monotonic() - started:.1f} s.")
     severity = ("ACCEPT", "REVIEW", "REJECT")
     if options.fail_on and severity.index(record.verdict) >= severity.index(options.fail_on.upper()):
         return EXIT_VERDICT
@@ -230,7 +214,7 @@ def _compare(options: argparse.Namespace) -> int:
     outputs = [Path(path) for path in (options.json, options.csv) if path not in (None, "-")]
     for path in outputs:
         require_writable(path.parent)
-    progress = _progress()
+    progress = terminal_progress()
     progress("Reading segmentations", 0.0)
     report = compare_segmentations(
         read_segmentation(options.reference, labels=options.labels),

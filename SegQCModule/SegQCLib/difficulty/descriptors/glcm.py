@@ -136,7 +136,7 @@ def glcm_features(counts: NDArray[np.integer], levels: NDArray[np.float64]) -> d
         "sum_entropy": _entropy(of_sum),
         "sum_squares": fourfold_variance / 4,
     }
-    return dict(zip(features, np.stack(list(features.values())).mean(axis=1).tolist(), strict=True))
+    return dict(zip(features, np.array(list(features.values())).mean(axis=1).tolist(), strict=True))
 
 
 def _distribution(joint: NDArray[np.float64], value: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -64,4 +64,4 @@ def gldm_features(counts: NDArray[np.integer], levels: NDArray[np.float64]) -> d
         Grey levels that occur.
     """
     features = level_size_features(counts[None], levels, np.arange(1.0, counts.shape[1] + 1))
-    return {name: float(features[kind][0]) for name, (kind, _) in _KINDS.items()}
+    return {name: features[kind] for name, (kind, _) in _KINDS.items()}

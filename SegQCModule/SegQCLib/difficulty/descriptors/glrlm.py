@@ -53,4 +53,4 @@ def glrlm_features(counts: NDArray[np.integer], levels: NDArray[np.float64]) -> 
         return dict.fromkeys(DEFINITIONS, math.nan)
     occurring = np.flatnonzero(counts.any(axis=(0, 1)))
     features = level_size_features(counts[:, :, occurring], levels, occurring + 1.0)
-    return {name: float(features[kind].mean()) for name, (kind, _) in _KINDS.items()}
+    return {name: features[kind] for name, (kind, _) in _KINDS.items()}

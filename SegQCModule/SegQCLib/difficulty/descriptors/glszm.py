@@ -42,21 +42,22 @@ DEFINITIONS = {name: define(kind, _WORDS, "", ibsi) for name, (kind, ibsi) in _K
 def zone_sizes(region: GreyLevels) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return how many zones have each of n grey levels and each size that occurs, shape (n, m), and those m sizes."""
     flat = region.flat
-    # Runs along the last axis are the nodes of the graph: they are fewer than the voxels.
-    along_run = _equal_neighbours(flat, 1)
-    starts, ends = flat > 0, flat > 0
+    inside = flat > 0
+    # Runs along the last axis are the nodes of a graph: they are fewer than the voxels.
+    along_run = _equal_neighbours(flat, inside, 1)
+    starts, ends = inside.copy(), inside & ~along_run
     starts[1:] &= ~along_run[:-1]
-    ends &= ~along_run
-    run_of = np.cumsum(starts, dtype=np.int32) - np.int32(1)
     starts_at = np.flatnonzero(starts)
     run_sizes = np.flatnonzero(ends) - starts_at + 1
+    run_of = np.cumsum(starts, dtype=np.int32)
+    run_of -= np.int32(1)
 
-    tails, heads = [], []
-    for step, joined in _joints(region, along_run):
+    lower, higher = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    for step, joined in _joints(region, inside, along_run):
         voxels = np.flatnonzero(joined)
-        tails.append(run_of.take(voxels))
-        heads.append(run_of[step:].take(voxels))
-    root = _lowest_connected(len(starts_at), _joined(tails), _joined(heads))
+        lower.append(run_of.take(voxels))
+        higher.append(run_of[step:].take(voxels))
+    root = _lowest_connected(len(starts_at), np.concatenate(lower, dtype=np.intp), np.concatenate(higher, dtype=np.intp))
 
     zone = root == np.arange(len(root))
     sizes = np.bincount(root, weights=run_sizes, minlength=len(root))[zone].astype(np.intp)
@@ -69,39 +70,36 @@ def zone_sizes(region: GreyLevels) -> tuple[NDArray[np.intp], NDArray[np.float64
     return counts, occurring.astype(float)
 
 
-def _joined(parts: list[NDArray[np.int32]]) -> NDArray[np.intp]:
-    return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.intp)
-
-
-def _lowest_connected(nodes: int, tails: NDArray[np.intp], heads: NDArray[np.intp]) -> NDArray[np.intp]:
+def _lowest_connected(nodes: int, lower: NDArray[np.intp], higher: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return for each node of a graph the lowest node that it is connected with.
 
     Every root hangs itself on its lowest neighbour, edges are drawn between the new roots, and so on until none is left:
     after a few rounds, each on a fraction of the edges.
     """
     root = np.arange(nodes)
-    while len(tails):
-        low, high = np.minimum(tails, heads), np.maximum(tails, heads)
-        np.minimum.at(root, high, low)
-        _climb(root, high if len(high) < nodes else np.arange(nodes))
-        tails, heads = root.take(low), root.take(high)
-        apart = np.flatnonzero(tails != heads)
-        tails, heads = tails.take(apart), heads.take(apart)
-    _climb(root, np.arange(nodes))
+    while len(lower):
+        np.minimum.at(root, higher, lower)
+        _climb(root, higher if len(higher) < nodes else slice(None))
+        these, those = root.take(lower), root.take(higher)
+        apart = np.flatnonzero(these != those)
+        these, those = these.take(apart), those.take(apart)
+        lower, higher = np.minimum(these, those), np.maximum(these, those)
+    _climb(root, slice(None))
     return root
 
 
-def _climb(root: NDArray[np.intp], nodes: NDArray[np.intp]) -> None:
-    """Hang nodes directly on their highest root; each pass doubles how far they see."""
-    above = root.take(nodes)
+def _climb(root: NDArray[np.intp], nodes: NDArray[np.intp] | slice) -> None:
+    """Hang nodes directly on their lowest root; each pass doubles how far they see."""
+    above = root[nodes]
     while True:
         further = root.take(above)
-        if np.array_equal(further, above):
+        if (further == above).all():
             return
-        root[nodes] = above = further
+        root[nodes] = further
+        above = further
 
 
-def _joints(region: GreyLevels, along_run: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+def _joints(region: GreyLevels, inside: NDArray[np.bool_], along_run: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """Yield step and the voxels to join with the voxel at that step, enough to connect every zone.
 
     A pair of equal neighbours is left out where other pairs already join the two: in smooth regions nearly all are.
@@ -111,7 +109,7 @@ def _joints(region: GreyLevels, along_run: NDArray[np.bool_]) -> Iterator[tuple[
     for direction, step in sorted(region.directions, key=lambda found: np.count_nonzero(found[0])):
         if step == 1:
             continue
-        equal = _equal_neighbours(flat, step)
+        equal = _equal_neighbours(flat, inside, step)
         ways_round = [along_axis * region.stride(axis) for axis, along_axis in enumerate(direction) if along_axis]
         if len(ways_round) == 1:
             joined = equal.copy()
@@ -128,11 +126,11 @@ def _joints(region: GreyLevels, along_run: NDArray[np.bool_]) -> Iterator[tuple[
         yield step, joined
 
 
-def _equal_neighbours(flat: NDArray[np.unsignedinteger], step: int) -> NDArray[np.bool_]:
+def _equal_neighbours(flat: NDArray[np.unsignedinteger], inside: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
     """Return where a voxel of the region and the voxel at a step have one grey level."""
     equal = np.zeros(len(flat), bool)
     np.equal(flat[:-step], flat[step:], out=equal[:-step])
-    equal &= flat > 0
+    equal &= inside
     return equal
 
 
@@ -148,4 +146,4 @@ def glszm_features(counts: NDArray[np.integer], sizes: NDArray[np.float64], leve
         Zone sizes that occur, in voxels.
     """
     features = level_size_features(counts[None], levels, sizes)
-    return {name: float(features[kind][0]) for name, (kind, _) in _KINDS.items()}
+    return {name: features[kind] for name, (kind, _) in _KINDS.items()}

@@ -52,10 +52,8 @@ def define(kind: str, words: dict[str, str], undefined: str, ibsi: str | None) -
     return Definition(meaning.format_map(words), formula, unit, values + undefined, ibsi)
 
 
-def level_size_features(
-    counts: NDArray[np.integer], levels: NDArray[np.float64], sizes: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
-    """Return the sixteen sums for each of A tables.
+def level_size_features(counts: NDArray[np.integer], levels: NDArray[np.float64], sizes: NDArray[np.float64]) -> dict[str, float]:
+    """Return the sixteen sums, averaged over A tables.
 
     Parameters
     ----------
@@ -68,7 +66,7 @@ def level_size_features(
 
     Returns
     -------
-    dict of ndarray of float64, shape (A,)
+    dict of float
         Keys as in `define`.
     """
     by_level = counts.sum(axis=2)
@@ -84,7 +82,7 @@ def level_size_features(
     crossed = level_powers[:, :2].T @ share @ size_powers[:, :2]
     level_sum = (level_share * level_share).sum(axis=1)
     size_sum = (size_share * size_share).sum(axis=1)
-    return {
+    sums = {
         "small": small,
         "large": large,
         "level_non_uniformity": level_sum * total,
@@ -103,6 +101,7 @@ def level_size_features(
         "small_high_level": crossed[:, 1, 0],
         "large_high_level": crossed[:, 1, 1],
     }
+    return dict(zip(sums, np.array(list(sums.values())).mean(axis=1).tolist(), strict=True))
 
 
 def _powers(values: NDArray[np.float64]) -> NDArray[np.float64]:

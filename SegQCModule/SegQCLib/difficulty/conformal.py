@@ -1,0 +1,172 @@
+"""Intervals and thresholds whose stated level holds on images nobody has fitted on: cross-conformal prediction (CV+).
+
+Every patient is predicted by the member of the model that was fitted without the fold of that patient. What came out beside
+the prediction, divided by the spread expected of such an image, is a score. For a new image each member predicts; each of its
+scores, times the spread expected there, is put beside its prediction, and the interval's ends are quantiles of all these
+values. Scores keep their sign, so that the interval may be longer towards low agreement than towards high.
+
+Reference: Barber, Candès, Ramdas, Tibshirani. Predictive inference with the jackknife+. Ann Stat 2021;49:486-507; scores
+divided by a predicted spread: Lei et al. J Am Stat Assoc 2018;113:1094-1111.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_SCORES_PER_FOLD = 199
+
+
+@dataclass(frozen=True)
+class Spread:
+    """exp(intercept + by_prediction * predicted Dice + by_size * size): the size of an error expected of such an image."""
+
+    intercept: float = field(metadata={"doc": "Natural logarithm of the spread where both others are 0."})
+    by_prediction: float = field(metadata={"doc": "Change of that logarithm per 1 of predicted Dice."})
+    by_size: float = field(metadata={"doc": "Change of that logarithm per unit of the model's size descriptor."})
+
+    def at(self, predicted: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the spread in Dice for each prediction, shape as given."""
+        return np.exp(self.intercept + self.by_prediction * np.asarray(predicted) + self.by_size * np.asarray(size))
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """The scores of one fold's patients, sorted; each stands for the same number of units."""
+
+    units: float = field(metadata={"doc": "How many lesions or slices of the fold the scores stand for."})
+    scores: tuple[float, ...] = field(metadata={"doc": "(observed - predicted) / spread, ascending."})
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if not self.scores or list(self.scores) != sorted(self.scores):
+            yield "scores", "must be ascending, and at least one"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Scores of all folds; the fold's place is that of the member that was fitted without it."""
+
+    spread: Spread = field(metadata={"doc": "The error that is expected of such an image."})
+    folds: tuple[FoldScores, ...] = field(metadata={"doc": "One entry per member."})
+
+    @property
+    def units(self) -> float:
+        """How many units the scores stand for."""
+        return sum(fold.units for fold in self.folds)
+
+
+def fit_spread(
+    error: NDArray[np.float64], predicted: NDArray[np.float64], size: NDArray[np.float64], weights: NDArray[np.float64]
+) -> Spread:
+    """Return the spread by weighted least squares on log(|error| + 0.005); all arrays of shape (n,).
+
+    The 0.005 keeps a chance hit from looking like certainty. Size enters as it is, so give its logarithm.
+    """
+    design = np.stack([np.ones_like(predicted), predicted, size], axis=1)
+    root = np.sqrt(weights / weights.mean())
+    # Little ridge: with one lesion size in a study the column is constant, and nothing can be said of it.
+    centre = design.mean(axis=0) * (0, 1, 1)
+    left = (design - centre) * root[:, None]
+    gram = left.T @ left + np.diag([0.0, 1e-3, 1e-3]) * len(error)
+    solved = np.linalg.solve(gram, left.T @ (np.log(np.abs(error) + 0.005) * root))
+    return Spread(float(solved[0] - centre[1:] @ solved[1:]), float(solved[1]), float(solved[2]))
+
+
+def calibrate(
+    observed: Sequence[NDArray[np.float64]],
+    predicted: NDArray[np.float64],
+    size: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    spread: Spread | None = None,
+) -> Calibration:
+    """Return spread and scores of predictions for patients outside each fold's fitting.
+
+    Parameters
+    ----------
+    observed : sequence of ndarray
+        Per row what was observed there: one mean, or the Dice of each pair; they share the row's weight.
+    predicted, size, weights, fold : ndarray, shape (n,)
+        Prediction by the member of the row's fold, size descriptor, weight, and fold from 0.
+    spread : Spread or None
+        None: fitted here.
+    """
+    counts = np.array([len(values) for values in observed])
+    rows = np.repeat(np.arange(len(counts)), counts)
+    error = np.concatenate(list(observed)) - predicted[rows]
+    weight = (weights / counts)[rows]
+    spread = spread or fit_spread(error, predicted[rows], size[rows], weight)
+    scores = error / spread.at(predicted, size)[rows]
+    return Calibration(
+        spread, tuple(_fold_scores(scores[fold[rows] == number], weight[fold[rows] == number]) for number in range(fold.max() + 1))
+    )
+
+
+def _fold_scores(scores: NDArray, weights: NDArray) -> FoldScores:
+    order = np.argsort(scores, kind="stable")
+    ranked, cumulated = scores[order], np.cumsum(weights[order])
+    number = min(MOST_SCORES_PER_FOLD, len(scores))
+    wanted = (np.arange(number) + 0.5) / number * cumulated[-1]
+    return FoldScores(float(cumulated[-1]), tuple(map(float, ranked[np.searchsorted(cumulated, wanted)])))
+
+
+def bound(centres: NDArray[np.float64], size: float, calibration: Calibration, share_below: float) -> float:
+    """Return the value that a share of all observations on such an image lies below.
+
+    Parameters
+    ----------
+    centres : ndarray, shape (members,)
+        Prediction of each member for this image.
+    size : float
+        Its size descriptor.
+    calibration : Calibration
+        With one fold per member.
+    share_below : float
+        Below 0.5 the rank is rounded towards the end (floor(q (n + 1)) of n units), above 0.5 likewise: the stated level is
+        reached or exceeded on images exchangeable with the study's.
+
+    Raises
+    ------
+    ValueError
+        If the study has too few units to say anything at this level.
+    """
+    if len(centres) != len(calibration.folds):
+        raise ValueError(f"{len(centres)} members and {len(calibration.folds)} folds of scores; there is one fold per member.")
+    units = calibration.units
+    rank = share_below * (units + 1)
+    level = (math.floor(rank + 1e-9) if share_below < 0.5 else math.ceil(rank - 1e-9)) / units
+    if not 0 < level <= 1:
+        raise ValueError(
+            f"{round(units)} units are too few for the {share_below:g} quantile; at least {_needed(share_below)} are needed."
+        )
+    spread = calibration.spread.at(centres, np.full(len(centres), size))
+    values = [
+        centre + width * np.array(fold.scores) for centre, width, fold in zip(centres, spread, calibration.folds, strict=True)
+    ]
+    weights = np.concatenate([np.full(len(fold.scores), fold.units / len(fold.scores)) for fold in calibration.folds])
+    pooled = np.concatenate(values)
+    order = np.argsort(pooled, kind="stable")
+    cumulated = np.cumsum(weights[order]) / weights.sum()
+    return float(pooled[order][min(np.searchsorted(cumulated, level - 1e-9), len(pooled) - 1)])
+
+
+def _needed(share_below: float) -> int:
+    return math.ceil(1 / min(share_below, 1 - share_below)) - 1
+
+
+def interval(centres: NDArray[np.float64], size: float, calibration: Calibration, coverage: float) -> tuple[float, float]:
+    """Return the ends, within 0 to 1, of the interval that holds what is observed with probability `coverage`.
+
+    Both tails have (1 - coverage) / 2. Parameters and errors as `bound`.
+    """
+    if not 0 < coverage < 1:
+        raise ValueError(f"The coverage {coverage:g} is not in (0, 1).")
+    tail = (1 - coverage) / 2
+    return (
+        max(0.0, bound(centres, size, calibration, tail)),
+        min(1.0, bound(centres, size, calibration, 1 - tail)),
+    )

@@ -1,0 +1,123 @@
+"""Whether an outline lies within what a model was fitted on: outside, a prediction would be a guess, and none is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.difficulty.descriptors.describe import descriptor_meaning
+from SegQCLib.difficulty.descriptors.meaning import Meaning
+
+# A lesion as unusual as one in 200 of the study is still predicted: the study shows how well.
+DISTANCE_QUANTILE = 0.995
+
+
+@dataclass(frozen=True)
+class FittedDescriptor:
+    """A descriptor that a model uses, and the values it had in the study."""
+
+    name: str = field(metadata={"doc": "<group>.<family>.<descriptor>."})
+    meaning: str = field(metadata={"doc": "In words."})
+    unit: str = field(metadata={"doc": "Unit; 1 for a pure number."})
+    minimum: float = field(metadata={"doc": "Smallest value in the study; below it the model refuses."})
+    lower_third: float = field(metadata={"doc": "A third of the study's outlines have less."})
+    median: float = field(metadata={"doc": "Median of the study's outlines."})
+    upper_third: float = field(metadata={"doc": "A third of the study's outlines have more."})
+    maximum: float = field(metadata={"doc": "Largest value in the study; above it the model refuses."})
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The robust Mahalanobis distance of an outline from the study's, and the largest that is predicted.
+
+    Descriptors are limited to the study's 1st and 99th percentile, centred on the median and divided by 1.4826 times the
+    median absolute deviation (by the standard deviation where that is 0); their correlations, shrunk by a tenth towards none,
+    give the distance sqrt(z' C^-1 z). For the distance itself values are not limited.
+    """
+
+    centres: tuple[float, ...] = field(metadata={"doc": "Per descriptor the median of the study."})
+    scales: tuple[float, ...] = field(metadata={"doc": "Per descriptor the robust standard deviation."})
+    inverse_covariance: tuple[tuple[float, ...], ...] = field(metadata={"doc": "Of the descriptors so scaled, shrunk by a tenth."})
+    limit: float = field(metadata={"doc": f"Largest distance that is predicted: the {DISTANCE_QUANTILE:g} quantile of the study."})
+
+    def distance(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the robust Mahalanobis distance of each row of descriptors, shape (n,), 0 or more."""
+        z = (values - np.asarray(self.centres)) / np.asarray(self.scales)
+        return np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", z, np.asarray(self.inverse_covariance), z), 0))
+
+
+def fit_descriptors(names: Sequence[str], values: NDArray[np.float64]) -> tuple[FittedDescriptor, ...]:
+    """Return the ranges of the descriptors of a study, values of shape (n, m)."""
+    quantiles = np.quantile(values, (0, 1 / 3, 0.5, 2 / 3, 1), axis=0).T
+    return tuple(FittedDescriptor(name, *_in_words(name), *map(float, row)) for name, row in zip(names, quantiles, strict=True))
+
+
+def _in_words(name: str) -> tuple[str, str]:
+    meaning: Meaning = descriptor_meaning(name)
+    return meaning.text, meaning.unit
+
+
+def fit_domain(values: NDArray[np.float64]) -> Domain:
+    """Return the domain of a study's descriptors, shape (n, m)."""
+    centres = np.median(values, axis=0)
+    scales = 1.4826 * np.median(np.abs(values - centres), axis=0)
+    scales = np.where(scales > 0, scales, values.std(axis=0))
+    scales = np.where(scales > 1e-12, scales, 1.0)
+    limited = np.clip(values, *np.quantile(values, (0.01, 0.99), axis=0))
+    z = (limited - centres) / scales
+    covariance = z.T @ z / len(z)
+    shrunk = 0.9 * covariance + 0.1 * np.diag(np.maximum(np.diag(covariance), 1e-6))
+    inverse = np.linalg.inv(shrunk)
+    unlimited = Domain(tuple(map(float, centres)), tuple(map(float, scales)), tuple(tuple(map(float, row)) for row in inverse), 0.0)
+    limit = float(np.quantile(unlimited.distance(values), DISTANCE_QUANTILE))
+    return Domain(unlimited.centres, unlimited.scales, unlimited.inverse_covariance, limit)
+
+
+def outside(values: NDArray[np.float64], descriptors: Sequence[FittedDescriptor], domain: Domain) -> tuple[str, ...]:
+    """Return the sentences that say why an outline is not predicted; none where it lies in the domain.
+
+    Parameters
+    ----------
+    values : ndarray, shape (m,)
+        Its descriptors; NaN is refused with the descriptor named.
+    """
+    undefined = [descriptor for descriptor, value in zip(descriptors, values, strict=True) if not np.isfinite(value)]
+    if undefined:
+        return tuple(f"{_named(one)} is undefined for this outline, so the model cannot predict." for one in undefined)
+    beyond = tuple(
+        f"{_named(one)}: {_shown(value, one)}; the model was fitted on {_shown(one.minimum, one)} to {_shown(one.maximum, one)}."
+        for one, value in zip(descriptors, values, strict=True)
+        if not one.minimum - _slack(one) <= value <= one.maximum + _slack(one)
+    )
+    if beyond:
+        return beyond
+    distance = float(domain.distance(values[None])[0])
+    if distance <= domain.limit:
+        return ()
+    z = (values - np.asarray(domain.centres)) / np.asarray(domain.scales)
+    # z_i (C^-1 z)_i add up to the squared distance.
+    parts = z * (np.asarray(domain.inverse_covariance) @ z)
+    worst = [descriptors[index] for index in np.argsort(parts)[::-1][:2]]
+    named = " and ".join(f"{_named(one, False)} ({_shown(values[descriptors.index(one)], one)})" for one in worst)
+    sentence = (
+        "The combination of descriptors is unlike the outlines that the model was fitted on (robust Mahalanobis distance"
+        f" {distance:.1f}, at most {domain.limit:.1f} is predicted); most unusual: {named}."
+    )
+    return (sentence,)
+
+
+def _slack(descriptor: FittedDescriptor) -> float:
+    """Rounding of sums and square roots must not refuse a spacing or a volume that the study has."""
+    return 1e-6 * max(abs(descriptor.minimum), abs(descriptor.maximum))
+
+
+def _named(descriptor: FittedDescriptor, starts_sentence: bool = True) -> str:
+    text = descriptor.meaning
+    return text[:1].upper() + text[1:] if starts_sentence else text
+
+
+def _shown(value: float, descriptor: FittedDescriptor) -> str:
+    return f"{value:.3g}" + ("" if descriptor.unit == "1" else f" {descriptor.unit}")

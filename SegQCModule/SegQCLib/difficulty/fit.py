@@ -1,0 +1,315 @@
+"""Fitting a difficulty model on a study: members on folds of patients, their calibration, and what they reach on unseen ones."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.case import Terminology
+from SegQCLib.difficulty.agreement_target import TargetDefinition
+from SegQCLib.difficulty.conformal import Calibration, bound, calibrate, interval
+from SegQCLib.difficulty.domain import Domain, FittedDescriptor, fit_descriptors, fit_domain, outside
+from SegQCLib.difficulty.model_file import CrossValidation, DifficultyModel, Measured, Member, Regressor
+from SegQCLib.difficulty.models.boosting import fit_boosting
+from SegQCLib.difficulty.models.constant import fit_constant
+from SegQCLib.difficulty.models.ridge import fit_ridge
+from SegQCLib.difficulty.patients import patient_folds
+from SegQCLib.difficulty.study_table import StudyTable
+from SegQCLib.errors import BadDataError
+from SegQCLib.progress import Progress, unwatched
+
+SIZE_DESCRIPTORS = {"lesion": "geometry.shape.log_volume", "slice": "geometry.shape.log_area"}
+
+_LEAST_PATIENTS = 20
+_BOOTSTRAPS = 1000
+
+
+def fit_model(
+    table: StudyTable,
+    *,
+    id: str,  # noqa: A002 - the field's name in the file
+    version: str,
+    date: str,
+    structure: Terminology,
+    modality: str,
+    target: TargetDefinition,
+    data: str,
+    licence: str,
+    citation: str,
+    regressor: Regressor = "ridge_and_boosting",
+    names: Sequence[str] | None = None,
+    folds: int = 10,
+    outer_folds: int = 10,
+    seed: int = 0,
+    coverage: float = 0.9,
+    progress: Progress = unwatched,
+) -> DifficultyModel:
+    """Return a model fitted on a study of several readers who outlined without AI.
+
+    One member per fold is fitted without that fold's patients; the mean of the members predicts, and the folds' scores
+    calibrate interval and threshold (`conformal`). Each row counts 1 / (number of rows of its unit), so that a lesion with four
+    readers counts no more than one with three. For the facts in `cross_validation` all of this, folds, calibration and
+    domain included, is repeated without each outer fold's patients, and measured on those.
+
+    Parameters
+    ----------
+    table : StudyTable
+        Rows with an undefined descriptor are left out and counted.
+    id, version, date, structure, modality, target, data, licence, citation
+        Stored with the model; see `DifficultyModel`.
+    regressor : str
+        constant, ridge, boosting (needs scikit-learn), or the mean of ridge and boosting.
+    names : sequence of str or None
+        Descriptors to use; None: all of the table. The size descriptor (log_volume or log_area) must be among them.
+    folds, outer_folds : int
+        Folds of whole patients: members, and repetitions of everything.
+    coverage : float
+        Level at which the facts are measured; predictions can be asked for at others.
+
+    Raises
+    ------
+    BadDataError
+        If the study has fewer than 20 patients whose descriptors are all defined.
+    ValueError
+        If a name is unknown, or an unknown regressor is asked for.
+    """
+    if regressor not in get_args(Regressor):
+        raise ValueError(f"There is no regressor {regressor!r}; there are {', '.join(get_args(Regressor))}.")
+    size_descriptor = SIZE_DESCRIPTORS[table.unit]
+    given = table.columns(names) if names is not None else table
+    if size_descriptor not in given.names:
+        raise ValueError(f"The descriptors lack {size_descriptor}, by which interval and thirds go.")
+    usable = given.rows(np.isfinite(given.values).all(axis=1))
+    patients = len(set(usable.patients))
+    if patients < _LEAST_PATIENTS:
+        raise BadDataError(
+            data,
+            f"has {patients} patients with outlines whose descriptors are all defined.",
+            f"At least {_LEAST_PATIENTS} patients are needed, so that an interval of 90 % exists.",
+        )
+    work = _Work(regressor, size_descriptor, folds, seed)
+    outer = patient_folds(usable.patients, min(outer_folds, patients), seed + 1)
+    said = _Said.empty(len(usable))
+    for number in range(outer.max() + 1):
+        progress(f"Cross-validating: fold {number + 1} of {outer.max() + 1}", number / (outer.max() + 2))
+        here = outer == number
+        _say(work.fitted(usable.rows(~here)), usable, np.flatnonzero(here), coverage, said)
+    progress("Fitting on all patients", (outer.max() + 1) / (outer.max() + 2))
+    fitted = work.fitted(usable)
+    return DifficultyModel(
+        schema="segqc-difficulty-model",
+        schema_version="1.0",
+        id=id,
+        version=version,
+        date=date,
+        structure=structure,
+        modality=modality,
+        unit=table.unit,
+        regressor=regressor,
+        target=target,
+        readers_without_ai=True,
+        simulated=table.simulated,
+        data=data,
+        patients=patients,
+        units=len(set(usable.units)),
+        outlines=len(usable),
+        left_out=len(given) - len(usable),
+        licence=licence,
+        citation=citation,
+        seed=seed,
+        software=_software(regressor),
+        size_descriptor=size_descriptor,
+        descriptors=fitted.descriptors,
+        domain=fitted.domain,
+        members=fitted.members,
+        of_mean=fitted.of_mean,
+        of_pairs=fitted.of_pairs,
+        cross_validation=_facts(usable, said, size_descriptor, int(outer.max()) + 1, coverage),
+    )
+
+
+def row_weights(units: Sequence[str]) -> NDArray[np.float64]:
+    """Return for each row 1 / (number of rows of its unit), so that each lesion or slice counts once."""
+    rows = Counter(units)
+    return np.array([1 / rows[unit] for unit in units])
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    descriptors: tuple[FittedDescriptor, ...]
+    domain: Domain
+    members: tuple[Member, ...]
+    of_mean: Calibration
+    of_pairs: Calibration
+    size_index: int
+
+
+@dataclass(frozen=True)
+class _Work:
+    """All that is done to a table, once for the model and once per outer fold."""
+
+    regressor: Regressor
+    size_descriptor: str
+    folds: int
+    seed: int
+
+    def fitted(self, table: StudyTable) -> _Fitted:
+        weights = row_weights(table.units)
+        fold = patient_folds(table.patients, min(self.folds, len(set(table.patients))), self.seed)
+        predicted = np.empty(len(table))
+        members = []
+        for number in range(fold.max() + 1):
+            here = fold == number
+            members.append(self._member(table.rows(~here), weights[~here], number))
+            predicted[here] = members[-1].predict(table.values[here])
+        size_index = table.names.index(self.size_descriptor)
+        size = table.values[:, size_index]
+        return _Fitted(
+            fit_descriptors(table.names, table.values),
+            fit_domain(table.values),
+            tuple(members),
+            calibrate([np.array([value]) for value in table.target], predicted, size, weights, fold),
+            calibrate(table.pairs, predicted, size, weights, fold),
+            size_index,
+        )
+
+    def _member(self, table: StudyTable, weights: NDArray, number: int) -> Member:
+        arrays = (table.values, table.target, weights)
+        seed = self.seed + number
+        return Member(
+            constant=fit_constant(*arrays) if self.regressor == "constant" else None,
+            ridge=fit_ridge(*arrays, table.patients, seed=seed) if "ridge" in self.regressor else None,
+            boosting=fit_boosting(*arrays, seed=seed) if "boosting" in self.regressor else None,
+        )
+
+
+@dataclass(frozen=True)
+class _Said:
+    """Per row what a model that has not seen its patient says; interval and threshold are NaN where it refuses."""
+
+    dice: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    reached: NDArray[np.float64]
+    constant: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, rows: int) -> _Said:
+        return cls(*(np.full(rows, np.nan) for _ in range(5)))
+
+
+def _say(fitted: _Fitted, table: StudyTable, rows: NDArray, coverage: float, said: _Said) -> None:
+    seen = np.setdiff1d(np.arange(len(table)), rows)
+    said.constant[rows] = np.average(table.target[seen], weights=row_weights([table.units[row] for row in seen]))
+    centres = np.stack([member.predict(table.values[rows]) for member in fitted.members], axis=1)
+    for row, of_row in zip(rows, centres, strict=True):
+        values = table.values[row]
+        said.dice[row] = np.clip(of_row.mean(), 0, 1)
+        if outside(values, fitted.descriptors, fitted.domain):
+            continue
+        size = float(values[fitted.size_index])
+        said.lower[row], said.upper[row] = interval(of_row, size, fitted.of_mean, coverage)
+        said.reached[row] = np.clip(bound(of_row, size, fitted.of_pairs, 1 - coverage), 0, 1)
+
+
+def _facts(table: StudyTable, said: _Said, size_descriptor: str, folds: int, coverage: float) -> CrossValidation:
+    weights = row_weights(table.units)
+    without = _without_describing_reader(table)
+    known = np.isfinite(without)
+    predicted = np.isfinite(said.lower)
+    kept = table.rows(predicted)
+    w = weights[predicted]
+    dice, lower, upper, reached = (part[predicted] for part in (said.dice, said.lower, said.upper, said.reached))
+    size = kept.values[:, kept.names.index(size_descriptor)]
+    third = np.searchsorted(np.quantile(size, (1 / 3, 2 / 3)), size, side="right")
+    inside = (lower <= kept.target) & (kept.target <= upper)
+    reaching_lower = np.array([np.mean(pairs >= limit) for pairs, limit in zip(kept.pairs, reached, strict=True)])
+    reaching_mean = np.array([np.mean(pairs >= limit) for pairs, limit in zip(kept.pairs, dice, strict=True)])
+
+    def error(from_what: NDArray, to: NDArray, rows: NDArray) -> Measured:
+        return _measured(np.abs(from_what - to)[rows], weights[rows], np.asarray(table.patients)[rows])
+
+    def mean(values: NDArray) -> float:
+        return float(np.average(values, weights=w))
+
+    def thirds(values: NDArray) -> tuple[float, ...]:
+        return tuple(float(np.average(values[third == one], weights=w[third == one])) for one in range(3))
+
+    everything = np.ones(len(table), bool)
+    return CrossValidation(
+        folds=folds,
+        mae=error(said.dice, table.target, everything),
+        mae_per_patient=_per_patient(said.dice, table.target, weights, table.patients),
+        mae_constant=error(said.constant, table.target, everything),
+        mae_without_describing_reader=error(said.dice, without, known) if known.any() else None,
+        stated_coverage=coverage,
+        coverage=mean(inside),
+        coverage_by_size=thirds(inside),
+        interval_width=mean(upper - lower),
+        pairs_reaching_lower=mean(reaching_lower),
+        pairs_reaching_lower_by_size=thirds(reaching_lower),
+        pairs_reaching_mean=mean(reaching_mean),
+        in_domain=float(np.average(predicted, weights=weights)),
+    )
+
+
+def _without_describing_reader(table: StudyTable) -> NDArray[np.float64]:
+    """Return per row the mean Dice of the pairs without its describing reader; NaN where pairs are not those of all readers.
+
+    Pairs stand in the order (0, 1), (0, 2), ... of the readers who outlined something, who are the describing readers of the
+    unit's rows.
+    """
+    readers: dict[str, list[int]] = {}
+    for unit, reader in zip(table.units, table.describing_reader, strict=True):
+        readers.setdefault(unit, []).append(int(reader))
+    found = np.full(len(table), np.nan)
+    for row, (unit, reader, pairs) in enumerate(zip(table.units, table.describing_reader, table.pairs, strict=True)):
+        number = round((1 + np.sqrt(1 + 8 * len(pairs))) / 2)
+        if number * (number - 1) // 2 != len(pairs) or len(readers[unit]) != number:
+            continue
+        first, second = np.triu_indices(number, 1)
+        place = sorted(readers[unit]).index(int(reader))
+        others = (first != place) & (second != place)
+        if others.any():
+            found[row] = pairs[others].mean()
+    return found
+
+
+def _measured(errors: NDArray, weights: NDArray, patients: Sequence[str]) -> Measured:
+    """Return the weighted mean of errors with its interval by bootstrap over patients."""
+    _, patient = np.unique(np.asarray(patients), return_inverse=True)
+    sums = np.bincount(patient, weights * errors)
+    total = np.bincount(patient, weights)
+    return _bootstrapped(lambda chosen: float(sums[chosen].sum() / total[chosen].sum()), len(total))
+
+
+def _per_patient(dice: NDArray, target: NDArray, weights: NDArray, patients: Sequence[str]) -> Measured:
+    _, patient = np.unique(np.asarray(patients), return_inverse=True)
+    total = np.bincount(patient, weights)
+    errors = np.abs(np.bincount(patient, weights * dice) - np.bincount(patient, weights * target)) / total
+    return _bootstrapped(lambda chosen: float(errors[chosen].mean()), len(total))
+
+
+def _bootstrapped(statistic: Callable[[NDArray], float], patients: int) -> Measured:
+    chance = np.random.default_rng(0)
+    resampled = [statistic(chance.integers(0, patients, patients)) for _ in range(_BOOTSTRAPS)]
+    return Measured(statistic(np.arange(patients)), *map(float, np.quantile(resampled, (0.025, 0.975))))
+
+
+def _software(regressor: Regressor) -> dict[str, str]:
+    from importlib.metadata import version
+
+    import scipy
+
+    from SegQCLib import __version__
+
+    versions = {"python": platform.python_version(), "segqc": __version__, "numpy": np.__version__, "scipy": scipy.__version__}
+    if "boosting" in regressor:
+        versions["scikit-learn"] = version("scikit-learn")
+    return versions

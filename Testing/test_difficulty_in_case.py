@@ -1,23 +1,30 @@
 """Which outline is described to the difficulty model, and what its prediction means for the verdict."""
 
+import json
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+import test_evaluate
 from phantoms import a_geometry, a_segmentation, a_volume
 from SegQCLib.alignment import align_map
 from SegQCLib.case import Case, Terminology, Volume
+from SegQCLib.cli import main
+from SegQCLib.demo import DEMO_NODULE_ANNOTATIONS
 from SegQCLib.difficulty.expected_agreement import ExpectedAgreement
 from SegQCLib.difficulty.in_case import expected_agreement, predict_segments, protocol_model
 from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import evaluate
 from SegQCLib.findings import Status
 from SegQCLib.geometry import axis_order, reorder_axes
+from SegQCLib.importers.lidc import read_nodule
 from SegQCLib.measure import measure
 from SegQCLib.prepare import prepare
 from SegQCLib.protocol import Decision, ExpectedAgreementRule, load_protocol
 from SegQCLib.record import Verdict
+from SegQCLib.resources import resource
 from SegQCLib.verdict import decide
 from test_checks import LIVER, LIVER_CODES, a_protocol, a_range
 from test_evaluate import DICE_09, loaded
@@ -25,6 +32,7 @@ from test_evaluate import DICE_09, loaded
 # 4 x 8 x 6 = 192 voxels, three and two of its slices.
 BOX, THREE_SLICES, TWO_SLICES = ((1, 5), (2, 10), (3, 9)), ((1, 4), (2, 10), (3, 9)), ((1, 3), (2, 10), (3, 9))
 ONE_SLICE = ((1, 2), (2, 10), (3, 9))
+CODE = {"value": "0", "scheme": "99TEST", "meaning": "Elsewhere"}
 
 
 @dataclass(frozen=True)
@@ -215,7 +223,7 @@ def test_a_map_on_a_coarser_grid_is_interpolated_and_one_of_another_place_is_ref
 
 def test_a_model_that_cannot_be_used_is_a_warning_and_the_fixed_limits_decide():
     rules = a_protocol(decisions=(DICE_09,), expected_agreement=ExpectedAgreementRule(model="no-such-model"))
-    record = evaluate(a_case(BOX, BOX), loaded(rules))
+    record = evaluate(test_evaluate.a_case(BOX, BOX), loaded(rules))
     assert record.verdict is Verdict.ACCEPT
     (finding,) = [f for f in record.findings if f.check == "expected_agreement"]
     assert finding.status is Status.WARN
@@ -227,3 +235,67 @@ def test_a_protocol_without_a_model_predicts_nothing_and_says_nothing():
     with pytest.raises(ValueError, match="names no difficulty model"):
         protocol_model(loaded(a_protocol()))
     assert load_protocol("ct-abdomen-portal-venous").protocol.expected_agreement.model is None
+
+
+def own_protocol(tmp_path, model="own.json", **changes):
+    """The shipped nodule protocol with the shipped model in a file of its own beside it, changed."""
+    shipped = json.loads(resource("Models/lung-nodule-ct.json").read_text(encoding="utf-8"))
+    (tmp_path / "own.json").write_text(json.dumps({**shipped, **changes.get("in_model", {})}), encoding="utf-8")
+    protocol = json.loads(resource("Protocols/ct-lung-nodule.json").read_text(encoding="utf-8"))
+    protocol["expected_agreement"]["model"] = model
+    (tmp_path / "protocol.json").write_text(json.dumps({**protocol, **changes.get("in_protocol", {})}), encoding="utf-8")
+    return load_protocol(tmp_path / "protocol.json")
+
+
+def test_a_model_of_a_study_is_found_beside_its_protocol(tmp_path):
+    assert protocol_model(own_protocol(tmp_path)).id == "lung-nodule-ct"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"model": "absent.json"}, "absent.json"),
+        ({"in_model": {"modality": "MR"}}, "is for MR, and the protocol allows CT"),
+        (
+            {"in_model": {"structure": {"category": CODE, "type": CODE}}},
+            "is for Elsewhere, and no structure of the protocol has its",
+        ),
+    ],
+)
+def test_a_model_that_is_not_for_the_protocol_is_refused_by_validate_and_a_warning_in_a_record(tmp_path, changes, fault, capsys):
+    protocol = own_protocol(tmp_path, **changes)
+    with pytest.raises(BadDataError, match=re.escape(fault)):
+        protocol_model(protocol)
+    assert main(["protocol", "validate", protocol.path]) == 1
+    assert fault in capsys.readouterr().err
+    (finding,) = expected_agreement(a_case(BOX, BOX), protocol).findings
+    assert fault in finding.message
+
+
+def test_the_nodule_of_the_demo_is_judged_by_its_own_threshold(lidc_database):
+    # One of four radiologists drew clearly less than the others.
+    nodule = read_nodule(lidc_database, DEMO_NODULE_ANNOTATIONS)
+    record = evaluate(Case(nodule.image, nodule.readers[0], nodule.readers[1:]), load_protocol("ct-lung-nodule"))
+    (prediction,) = record.expected_agreement
+    assert prediction.in_domain
+    assert prediction.described_role in ("reference", "reference 2", "reference 3")
+    assert 0 < prediction.lower < prediction.dice < prediction.upper < 1
+    # Nine in ten single pairs reach less than pairs reach on average.
+    assert prediction.threshold < prediction.dice
+    dices = [m.value for m in record.measurements if m.metric == "dice"]
+    accepted = sum(dices) / 3 >= prediction.threshold
+    assert (record.verdicts[0].verdict is Verdict.ACCEPT) == accepted
+    (card,) = record.difficulty_models
+    assert card.id == "lung-nodule-ct"
+    assert not card.simulated
+    assert any("Licence: CC BY 3.0" in fact for fact in card.facts)
+    assert len(card.sha256) == 64
+
+
+def test_without_its_colleagues_the_nodule_still_has_an_expected_agreement(lidc_database):
+    nodule = read_nodule(lidc_database, DEMO_NODULE_ANNOTATIONS)
+    record = evaluate(Case(nodule.image, nodule.readers[1]), load_protocol("ct-lung-nodule"))
+    (prediction,) = record.expected_agreement
+    assert (prediction.described_role, prediction.in_domain) == ("candidate", True)
+    assert record.verdict is Verdict.REVIEW
+    assert any("how hard this image is" in reason for reason in record.reasons)

@@ -3,10 +3,13 @@
 import csv
 import json
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from phantoms import a_segmentation
+from SegQCLib.importers.lidc import read_nodule
 from slicer_host import a_host, needs_host
 
 pytestmark = needs_host
@@ -299,3 +302,35 @@ def test_a_protocol_s_structures_that_the_case_lacks_leave_only_the_whole_case(h
     case.reference = case.draft = None
     evaluate(host, panel)
     assert [row[0] for row in shown_rows(panel)] == ["Whole case"]
+
+
+def test_the_experts_expected_mean_and_the_images_own_threshold_stand_in_the_table(host, panel, case, lidc_database):
+    import slicer
+
+    from SegQCLib.demo import DEMO_NODULE_ANNOTATIONS
+    from SegQCLib.mrml.segmentation import add_segmentation
+    from SegQCLib.mrml.volume import add_volume
+
+    nodule = read_nodule(lidc_database, DEMO_NODULE_ANNOTATIONS)
+    # LIDC's contours come without pixels, which a scene needs.
+    pixels = np.zeros(nodule.image.geometry.size, np.int16)
+    volume = add_volume(slicer.mrmlScene, replace(nodule.image, array=pixels), "Chest CT")
+    drawn = nodule.readers[:2]
+    case.draft = None
+    case.volume = volume
+    case.candidate, case.reference = (add_segmentation(slicer.mrmlScene, item, volume, item.name) for item in drawn)
+    case.protocol = "ct-lung-nodule"
+    host.process_events()
+    evaluate(host, panel)
+    (prediction,) = panel._record.expected_agreement
+    assert prediction.described_role == "reference"
+    table = panel.ui.structuresTable
+    headings = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
+    cells = {heading: table.item(1, column).text() for column, heading in enumerate(headings)}
+    assert cells["Structure"] == "lung_nodule"
+    assert float(cells["Threshold"]) == pytest.approx(prediction.threshold, abs=5e-4)
+    assert cells["Experts' mean"].startswith(f"{prediction.dice:.3f} (")
+    table.setCurrentCell(1, 0)
+    text = panel.ui.reasonsText.toPlainText()
+    assert "one outline is not to be judged by it" in text
+    assert all(reason in text for reason in prediction.reasons)

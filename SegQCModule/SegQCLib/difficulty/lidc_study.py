@@ -26,6 +26,13 @@ from SegQCLib.progress import Progress, counted, unwatched
 
 Part = Literal["develop", "test"]
 
+LIDC_DATA = (
+    "LIDC-IDRI: lung nodules on CT that 3 or 4 radiologists outlined without AI, contours without pixels; develop patients only"
+)
+LIDC_CITATION = (
+    "Armato SG 3rd et al. The Lung Image Database Consortium (LIDC) and Image Database Resource Initiative (IDRI). Med Phys"
+    " 2011;38:915-931. Data: The Cancer Imaging Archive, doi 10.7937/K9/TCIA.2015.LO9QL9SX"
+)
 MOST_READERS = 4
 _TOLERANCE_STEP = 0.9
 _LEAST_TOLERANCE_MM = 0.1

@@ -11,7 +11,7 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.pictures import slice_pictures
 from SegQCLib.record import Input, SegmentVerdict, Verdict
 from SegQCLib.report import render_report
-from test_report import a_case, a_measurement, a_protocol, a_record, a_slice, words
+from test_report import a_case, a_measurement, a_protocol, a_record, a_slice, predicted, words
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -41,6 +41,7 @@ def page() -> str:
         verdicts=(SegmentVerdict("liver", "liver", Verdict.REJECT, ("Dice 0.5 is below 0.9.",)),),
         verdict=Verdict.REJECT,
         slices_to_view=(a_slice(), a_slice(k=3)),
+        expected_agreement=tuple(predicted(segment=name, model="a-model-with-a-long-name 1.0") for name in names[:2]),
         inputs=(Input("candidate", "Reader 7", "/data/" + "y" * 200 + ".nii.gz", "ab" * 32),),
     )
     return render_report(record, a_protocol(), slice_pictures(a_case(), record, a_protocol()))

@@ -183,7 +183,7 @@ def _simulated_lesion(host: HostScan, design: LesionDesign, patient: str, number
         box = (slice(None),) * 3
     else:
         margins = [round(_CROP_MARGIN_MM / spacing) for spacing in implanted.spacing_mm]
-        (found,) = ndimage.find_objects(drawn)
+        (found,) = ndimage.find_objects(drawn.astype(np.uint8))
         box = tuple(slice(max(0, part.start - m), part.stop + m) for part, m in zip(found, margins, strict=True))
     readers, candidate = np.ascontiguousarray(readers[:, *box]), np.ascontiguousarray(candidate[box])
     every_reader = readers[: REPEAT_OF_FIRST + 1].any(axis=(2, 3)).all(axis=0)

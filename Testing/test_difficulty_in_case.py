@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -23,7 +24,7 @@ from SegQCLib.importers.lidc import read_nodule
 from SegQCLib.measure import measure
 from SegQCLib.prepare import prepare
 from SegQCLib.protocol import Decision, ExpectedAgreementRule, load_protocol
-from SegQCLib.record import Verdict
+from SegQCLib.record import QCRecord, Verdict, record_schema
 from SegQCLib.resources import resource
 from SegQCLib.verdict import decide
 from test_checks import LIVER, LIVER_CODES, a_protocol, a_range
@@ -290,6 +291,14 @@ def test_the_nodule_of_the_demo_is_judged_by_its_own_threshold(lidc_database):
     assert not card.simulated
     assert any("Licence: CC BY 3.0" in fact for fact in card.facts)
     assert len(card.sha256) == 64
+    plain = json.loads(record.to_json())
+    jsonschema.Draft202012Validator(record_schema()).validate(plain)
+    assert QCRecord.from_json(record.to_json()) == record
+    # Records from before there were models stay readable.
+    del plain["difficulty_models"]
+    for one in plain["expected_agreement"]:
+        del one["described_role"], one["unit"]
+    assert QCRecord.from_json(json.dumps(plain)).expected_agreement[0].threshold == prediction.threshold
 
 
 def test_without_its_colleagues_the_nodule_still_has_an_expected_agreement(lidc_database):

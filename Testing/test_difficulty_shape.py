@@ -282,6 +282,32 @@ def test_a_slice_knows_its_place_in_the_lesion():
     assert second["lesion_log_volume"] == pytest.approx(math.log((4 + 4 * 16) * 2.5))
 
 
+def test_a_slice_of_a_column_is_confirmed_by_both_neighbours_and_at_its_end_by_one():
+    mask = a_box((6, 9, 9), (1, 5), (2, 6), (2, 6))
+    middle, end = (describe_slice(mask, k, (2.0, 1.0, 1.0)) for k in (2, 4))
+    assert middle["geometry.neighbours.covered"] == middle["geometry.neighbours.interpolated_dice"] == 1
+    assert (end["geometry.neighbours.lower_dice"], end["geometry.neighbours.higher_dice"]) == (0, 1)
+    assert end["geometry.neighbours.covered"] == end["geometry.neighbours.uncovered"] == 0
+    assert end["geometry.neighbours.larger_second_neighbour"] == 1
+    assert middle["geometry.lesion.share_beyond"] == pytest.approx(1 / 4)
+
+
+def test_the_slice_between_a_small_and_a_large_square_is_the_one_of_middle_size():
+    mask = a_box((3, 15, 15), (0, 1), (6, 9), (6, 9)) | a_box((3, 15, 15), (1, 2), (4, 11), (4, 11))
+    mask |= a_box((3, 15, 15), (2, 3), (2, 13), (2, 13))
+    assert describe_slice(mask, 1, (2.0, 1.0, 1.0))["geometry.neighbours.interpolated_dice"] > 0.85
+
+
+def test_a_slice_knows_its_depth_in_the_lesion():
+    mask = a_box((7, 20, 20), (1, 6), (1, 19), (1, 19))
+    middle, end = (describe_slice(mask, k, (2.0, 1.0, 1.0)) for k in (3, 1))
+    assert middle["geometry.lesion.maximum_depth_mm"] == middle["geometry.lesion.slice_maximum_depth_mm"] == 6
+    assert end["geometry.lesion.slice_maximum_depth_mm"] == 2
+    assert end["geometry.lesion.slice_depth_to_maximum"] == pytest.approx(1 / 3)
+    of_lesion = describe_lesion(mask, (2.0, 1.0, 1.0))
+    assert end["geometry.lesion.sphericity"] == of_lesion["geometry.shape.sphericity"]
+
+
 def test_a_lesion_of_one_slice_is_at_position_one_half():
     assert describe_slice(np.ones((1, 2, 2), bool), 0, (1.0, 1.0, 1.0))["geometry.slice.position"] == 0.5
 

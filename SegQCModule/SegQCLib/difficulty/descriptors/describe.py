@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.difficulty.descriptors import position, slice_context, uncertainty
-from SegQCLib.difficulty.descriptors.families import GEOMETRY_2D, GEOMETRY_3D, IMAGE, GeometryFamily, ImageFamily, with_family
+from SegQCLib.difficulty.descriptors import position, uncertainty
+from SegQCLib.difficulty.descriptors.families import GEOMETRY_2D, GEOMETRY_3D, IMAGE, IN_LESION, ImageFamily, with_family
 from SegQCLib.difficulty.descriptors.grey_levels import bounding_box
 from SegQCLib.difficulty.descriptors.meaning import Meaning
 from SegQCLib.difficulty.descriptors.outline import outline_of
@@ -124,7 +124,7 @@ def describe_slice(
     names: Collection[str] | None = None,
     groups: Collection[str] = GROUPS,
 ) -> dict[str, float]:
-    """Return the descriptors of a lesion in slice k: of the slice alone, in 2-D, and geometry.slice.*, its place in the lesion.
+    """Return the descriptors of a lesion in slice k: of the slice alone, in 2-D, and of its place in the lesion.
 
     Parameters and errors are those of `describe_lesion`: arrays are whole volumes (k, j, i). Slice k of the mask must not
     be empty.
@@ -138,9 +138,9 @@ def describe_slice(
     values: dict[str, float] = {}
     for family in asked.families("geometry", GEOMETRY_2D):
         values |= with_family(f"geometry.{family.name}", family.describe(outline))
-    if asked.family("geometry.slice"):
-        box = bounding_box(mask)
-        values |= with_family("geometry.slice", slice_context.slice_context(mask[box], k - box[0].start, spacing_mm))
+    box = bounding_box(mask)
+    for family in asked.families("geometry", IN_LESION):
+        values |= with_family(f"geometry.{family.name}", family.describe(mask[box], k - box[0].start, spacing_mm))
     values |= _place(mask, around, asked, k)
     in_slice = _Surroundings(*(None if array is None else array[k] for array in (image, healthy, uncertainty)))
     values |= _of_grey_values(mask[k], tuple(spacing_mm[1:]), in_slice, asked)
@@ -190,7 +190,7 @@ class _Asked:
     def families(self, prefix: str, of: tuple) -> Iterator:
         """Yield the families wanted below a prefix; those that need a package that is missing only if asked for by name."""
         for family in of:
-            below = (family.name,) if isinstance(family, GeometryFamily) else family.names
+            below = family.names if isinstance(family, ImageFamily) else (family.name,)
             if any(self.family(f"{prefix}.{name}") for name in below) and (self.names is not None or _is_there(family.needs)):
                 yield family
 
@@ -278,8 +278,8 @@ def _meanings(unit: Unit) -> dict[str, Meaning]:
     for family in GEOMETRY_2D if unit == "slice" else GEOMETRY_3D:
         is_transform = family.name in ("fourier", "wavelet_8_levels", "wavelet_bounded")
         add(f"geometry.{family.name}", family.meanings, (lambda text: f"{text} of the outline") if is_transform else str)
-    if unit == "slice":
-        add("geometry.slice", slice_context.MEANINGS, str)
+    for family in IN_LESION if unit == "slice" else ():
+        add(f"geometry.{family.name}", family.meanings, str)
     add("geometry.position", position.MEANINGS, str)
     of_image = {name: meaning for family in IMAGE for name, meaning in family.meanings.items()}
     add("texture", of_image, lambda text: f"in the lesion: {text}")

@@ -16,10 +16,13 @@ from SegQCLib.difficulty.descriptors import (
     sampling,
     shape_2d,
     shape_3d,
-    slice_profile,
     sharpness,
+    slice_context,
+    slice_neighbours,
+    slice_profile,
     thickness,
     wavelets,
+    whole_lesion,
 )
 from SegQCLib.difficulty.descriptors.meaning import Meaning
 from SegQCLib.difficulty.descriptors.outline import Outline
@@ -39,6 +42,19 @@ class GeometryFamily:
 
     name: str
     describe: Callable[[Outline], dict[str, float]]
+    meanings: Mapping[str, Meaning]
+    needs: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SliceFamily:
+    """Descriptors of a slice in its lesion that are computed together: geometry.<name>.<descriptor>.
+
+    `describe` takes the whole lesion (k, j, i), the slice's k and the spacing (k, j, i) in mm.
+    """
+
+    name: str
+    describe: Callable[[NDArray[np.bool_], int, tuple[float, float, float]], dict[str, float]]
     meanings: Mapping[str, Meaning]
     needs: str = ""
 
@@ -100,6 +116,11 @@ GEOMETRY_3D = (
     GeometryFamily("sampling", sampling.sampling_3d, sampling.MEANINGS_3D),
     GeometryFamily("profile", slice_profile.slice_profile, slice_profile.MEANINGS),
     *_OF_EVERY_OUTLINE,
+)
+IN_LESION = (
+    SliceFamily("slice", slice_context.slice_context, slice_context.MEANINGS),
+    SliceFamily("neighbours", slice_neighbours.slice_neighbours, slice_neighbours.MEANINGS),
+    SliceFamily("lesion", whole_lesion.whole_lesion, whole_lesion.MEANINGS),
 )
 IMAGE = (
     ImageFamily(

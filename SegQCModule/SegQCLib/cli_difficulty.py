@@ -6,25 +6,21 @@ import argparse
 import datetime
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from SegQCLib.case import Segment, Segmentation, Terminology, Volume
+from SegQCLib.case import Segment, Terminology
 from SegQCLib.difficulty.agreement_target import TargetDefinition
 from SegQCLib.difficulty.read_lesion import ReadLesion
 from SegQCLib.difficulty.study_table import StudyTable
 from SegQCLib.errors import BadDataError
-from SegQCLib.geometry import Geometry
 from SegQCLib.progress import Progress, part
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
 
 if TYPE_CHECKING:
-    from SegQCLib.difficulty.model_file import CrossValidation, Measured
+    from SegQCLib.difficulty.described_segments import DescribedSegments
 
 # A descriptor that is undefined for more outlines would cost more outlines than it is worth.
 _DEFINED = 0.99
@@ -167,7 +163,7 @@ def _add_simulate(actions: Any) -> None:
         " for it, beside theirs. Simulated results show that methods work, not what radiologists do.",
     )
     simulate.add_argument("--patients", type=int, default=30, metavar="N", help="simulated patients (default: 30)")
-    simulate.add_argument("--slices", type=int, default=30, metavar="N", help="slices per patient (default: 30)")
+    simulate.add_argument("--slices", type=int, default=30, metavar="N", help="slices per patient, at least (default: 30)")
     simulate.add_argument("--seed", type=int, default=0, help="the same seed gives the same study (default: 0)")
     _add_json(simulate)
     simulate.set_defaults(run=_simulate)
@@ -252,17 +248,6 @@ def _share(text: str) -> float:
     return value
 
 
-@dataclass(frozen=True)
-class _Described:
-    """One outline with what is around it, on one grid."""
-
-    segment: Segment
-    mask: NDArray[np.bool_]
-    geometry: Geometry
-    arrays: dict[str, NDArray]
-    modality: str | None
-
-
 def _features(options: argparse.Namespace) -> int:
     if options.study is None:
         return _features_of_one(options)
@@ -285,16 +270,18 @@ def _features(options: argparse.Namespace) -> int:
 def _features_of_one(options: argparse.Namespace) -> int:
     from SegQCLib.difficulty.descriptors.describe import describe_lesion, describe_slice, descriptor_meaning
 
+    described = _described(options)
+    spacing = described.geometry.spacing_mm
     plain = []
-    for one in _outlines(options):
-        spacing = one.geometry.spacing_mm
-        if options.unit == "lesion":
-            described = {None: describe_lesion(one.mask, spacing, **one.arrays)}
-        else:
-            described = {k: describe_slice(one.mask, k, spacing, **one.arrays) for k in _slices(one, options)}
-        for k, values in described.items():
+    for segment in described.segments:
+        mask = described.mask(segment)
+        for k in _slices(described, segment, options.unit, options.slice):
+            if k is None:
+                values = describe_lesion(mask, spacing, **described.arrays)
+            else:
+                values = describe_slice(mask, k, spacing, **described.arrays)
             rows = [{"name": name, "value": _finite(value), **_meaning(descriptor_meaning(name))} for name, value in values.items()]
-            plain.append({"segment": one.segment.name, "slice": k, "descriptors": rows})
+            plain.append({"segment": segment.name, "slice": k, "descriptors": rows})
     if not _give_json(options, plain):
         for of_one in plain:
             print(_heading(of_one["segment"], of_one["slice"]))
@@ -314,24 +301,25 @@ def _predict(options: argparse.Namespace) -> int:
     from SegQCLib.difficulty import load_model
 
     model = load_model(options.model)
+    described = _described(options)
     plain = []
-    for one in _outlines(options):
-        options.unit = model.unit
-        for k in [None] if model.unit == "lesion" else _slices(one, options):
+    for segment in described.segments:
+        mask = described.mask(segment)
+        for k in _slices(described, segment, model.unit, options.slice):
             try:
                 said = model.predict(
-                    one.mask, one.geometry.spacing_mm, **one.arrays, k=k, structure=one.segment.terminology,
-                    modality=options.modality or one.modality, rule=options.rule, coverage=options.coverage,
+                    mask, described.geometry.spacing_mm, **described.arrays, k=k, structure=segment.terminology,
+                    modality=options.modality or described.modality, rule=options.rule, coverage=options.coverage,
                 )  # fmt: skip
             except ValueError as error:
-                raise BadDataError(one.segment.name, "cannot be predicted.", str(error)) from error
-            plain.append({"segment": one.segment.name, "slice": k, **to_plain(said)})
-    simulated = " It was fitted on simulated data." if model.simulated else ""
+                raise BadDataError(segment.name, "cannot be predicted.", str(error)) from error
+            plain.append({"segment": segment.name, "slice": k, **to_plain(said)})
     whole = {
         "model": f"{model.id} {model.version}", "simulated": model.simulated, "unit": model.unit, "rule": options.rule,
         "target": model.target.in_words(), "predictions": plain,
     }  # fmt: skip
     if not _give_json(options, whole):
+        simulated = " Fitted on SIMULATED readers." if model.simulated else ""
         print(f"{whole['model']}: {whole['target']}{simulated}")
         for prediction in plain:
             print(_heading(prediction["segment"], prediction["slice"]))
@@ -354,6 +342,29 @@ def _prediction_words(prediction: dict[str, Any], rule: str) -> str:
     return "\n".join(f"  {line}" for line in (*lines, *(f"- {reason}" for reason in prediction["reasons"])))
 
 
+def _described(options: argparse.Namespace) -> DescribedSegments:
+    from SegQCLib.difficulty.described_segments import read_described
+
+    return read_described(
+        options.segmentation, segment=options.segment, image=options.image, healthy=options.healthy,
+        uncertainty=options.uncertainty, labels=options.labels,
+    )  # fmt: skip
+
+
+def _slices(described: DescribedSegments, segment: Segment, unit: str, asked: int | None) -> list[int | None]:
+    """Return the slices to describe: those with voxels, or the one asked for; None once for a whole lesion."""
+    if unit == "lesion":
+        return [None]
+    there = described.slices(segment)
+    mask = described.mask(segment)
+    drawn = [k for k in there if mask[k].any()]
+    if asked is None:
+        return drawn
+    if asked not in drawn:
+        raise BadDataError(segment.name, f"has no voxel in slice {asked}.", f"It lies in the slices {there[0]} to {there[-1]}.")
+    return [asked]
+
+
 def _heading(segment: str, k: int | None) -> str:
     return segment if k is None else f"{segment}, slice {k}"
 
@@ -361,17 +372,22 @@ def _heading(segment: str, k: int | None) -> str:
 def _fit(options: argparse.Namespace) -> int:
     from SegQCLib.dataclass_json import to_json, to_plain
     from SegQCLib.difficulty.fit import fit_model
+    from SegQCLib.difficulty.reached_words import reached_words
     from SegQCLib.output import require_writable, write_files
 
     facts = _study_facts(options)
     require_writable(options.out.parent)
     progress = terminal_progress()
-    table, definition = _table(options, _definition(options), "develop", None, part(progress, 0.0, 0.4))
-    names = _names(options, table)
-    model = fit_model(
-        table, id=options.id or options.out.stem, version=options.version, date=datetime.date.today().isoformat(),
-        target=definition, regressor=options.model, names=names, seed=options.seed, progress=part(progress, 0.4, 1.0), **facts,
-    )  # fmt: skip
+    names = _names_of_model(options)
+    table, definition = _table(options, _definition(options), "develop", names, part(progress, 0.0, 0.4))
+    names = names or _names(options, table)
+    try:
+        model = fit_model(
+            table, id=options.id or options.out.stem, version=options.version, date=datetime.date.today().isoformat(),
+            target=definition, regressor=options.model, names=names, seed=options.seed, progress=part(progress, 0.4, 1.0), **facts,
+        )  # fmt: skip
+    except ValueError as error:
+        raise BadDataError("--descriptors", "cannot be fitted with.", str(error)) from error
     progress("Done", 1.0)
     write_files(options.out.parent, {options.out.name: to_json(model)})
     whole = {"model": str(options.out), **_table_facts(table), "cross_validation": to_plain(model.cross_validation)}
@@ -379,22 +395,26 @@ def _fit(options: argparse.Namespace) -> int:
         print(f"{options.out}: {options.model}, fitted on {_table_words(table.columns(names))}.")
         print(definition.in_words())
         print(f"On patients that it had not seen ({model.cross_validation.folds} folds of whole patients):")
-        print(_reached_words(model.cross_validation))
+        print(reached_words(model.cross_validation))
     return 0
 
 
-def _names(options: argparse.Namespace, table: StudyTable) -> tuple[str, ...]:
-    """Return the descriptors to fit with: those asked for, those of the shipped model, or those that are nearly always defined."""
+def _names_of_model(options: argparse.Namespace) -> tuple[str, ...] | None:
+    """Return the descriptors of the model named by @, or of the shipped one for its own study; None: they follow from the table."""
     from SegQCLib.difficulty import load_model
 
     asked = options.descriptors
     if asked is None and options.study == "lidc":
-        asked = "@lung-nodule-ct" if table.unit == "lesion" else "@lung-nodule-ct-slice"
+        asked = "@lung-nodule-ct" if options.unit == "lesion" else "@lung-nodule-ct-slice"
+    return load_model(asked[1:]).names if asked is not None and asked.startswith("@") else None
+
+
+def _names(options: argparse.Namespace, table: StudyTable) -> tuple[str, ...]:
+    """Return the descriptors to fit with: those asked for, or those that are nearly always defined."""
+    asked = options.descriptors
     if asked is None:
         defined = np.isfinite(table.values).mean(axis=0)
         return tuple(name for name, share in zip(table.names, defined, strict=True) if share >= _DEFINED)
-    if asked.startswith("@"):
-        return load_model(asked[1:]).names
     beginnings = tuple(part.strip() for part in asked.split(","))
     for beginning in beginnings:
         if not any(_begins(name, beginning) for name in table.names):
@@ -452,6 +472,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from SegQCLib.dataclass_json import to_plain
     from SegQCLib.difficulty import load_model
     from SegQCLib.difficulty.evaluate_model import evaluate_model
+    from SegQCLib.difficulty.reached_words import reached_words
 
     model = load_model(options.model)
     identity = {"model": f"{model.id} {model.version}", "simulated": model.simulated, "target": model.target.in_words()}
@@ -467,7 +488,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         if not _give_json(options, {**identity, "measured_on": "cross-validation", "reached": to_plain(model.cross_validation)}):
             print(f"{identity['model']}: {model.regressor}, {model.data}\n{identity['target']}")
             print(f"On patients that it had not seen ({model.cross_validation.folds} folds of {model.patients} patients):")
-            print(_reached_words(model.cross_validation))
+            print(reached_words(model.cross_validation))
         return 0
     progress = terminal_progress()
     options.unit, options.least_readers = model.unit, model.target.least_readers
@@ -480,7 +501,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     plain = {**identity, "measured_on": who, **_table_facts(table), "reached": to_plain(reached)}
     if not _give_json(options, plain):
         print(f"{identity['model']} on {who}: {_table_words(table)}\n{identity['target']}")
-        print(_reached_words(reached))
+        print(reached_words(reached))
     return 0
 
 
@@ -524,31 +545,6 @@ def _simulate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _reached_words(reached: CrossValidation) -> str:
-    def measured(number: Measured) -> str:
-        return f"{number.value:.4f}  (95 % interval over patients {number.lower:.4f} to {number.upper:.4f})"
-
-    def thirds(shares: tuple[float, ...]) -> str:
-        return "; thirds by size " + ", ".join(f"{share:.1%}" for share in shares)
-
-    leak_free = reached.mae_without_describing_reader
-    rows = (
-        ("mean absolute error (Dice)", measured(reached.mae)),
-        ("the same per patient", measured(reached.mae_per_patient)),
-        ("the same, one Dice for all", measured(reached.mae_constant)),
-        ("pairs without the reader described", "undefined" if leak_free is None else measured(leak_free)),
-        (f"interval of {reached.stated_coverage:.0%}: share inside", f"{reached.coverage:.1%}{thirds(reached.coverage_by_size)}"),
-        ("mean width of the interval (Dice)", f"{reached.interval_width:.3f}"),
-        (
-            "expert pairs that reach `lower`",
-            f"{reached.pairs_reaching_lower:.1%}{thirds(reached.pairs_reaching_lower_by_size)}",
-        ),
-        ("expert pairs that reach `mean`", f"{reached.pairs_reaching_mean:.1%}"),
-        ("outlines predicted (in domain)", f"{reached.in_domain:.1%}"),
-    )
-    return "\n".join(f"  {name:<38} {value}" for name, value in rows)
-
-
 def _table(
     options: argparse.Namespace,
     definition: TargetDefinition,
@@ -572,55 +568,6 @@ def _table(
             "About one patient in five is a test patient, by a hash of the id: fit leaves them out, --test takes only them.",
         )  # fmt: skip
     return table, definition
-
-
-def _outlines(options: argparse.Namespace) -> Iterator[_Described]:
-    """Yield the segments asked for that have voxels, with the arrays that are given."""
-    from SegQCLib.alignment import align, align_map
-    from SegQCLib.images import read_image
-    from SegQCLib.importers import read_segmentation
-    from SegQCLib.importers.uncertainty_map import read_map
-
-    segmentation = read_segmentation(options.segmentation, labels=options.labels)
-    image: Volume | None = read_image(options.image) if options.image else None
-    arrays: dict[str, NDArray] = {}
-    if image is not None:
-        segmentation = align(segmentation, image.geometry)
-        arrays["image"] = image.array
-    if options.healthy:
-        layers = align(read_segmentation(options.healthy), segmentation.geometry).layers
-        arrays["healthy"] = np.any([layer != 0 for layer in layers], axis=0)
-    if options.uncertainty:
-        read = read_map(options.uncertainty, segmentation.geometry)
-        arrays["uncertainty"] = align_map(read.volume, segmentation.geometry).array
-    drawn = [segment for segment in _chosen(segmentation, options.segment) if segmentation.box(segment) is not None]
-    if not drawn:
-        raise BadDataError(options.segmentation, "has no voxels to describe.", "Give a segmentation that is not empty.")
-    for segment in drawn:
-        yield _Described(
-            segment, segmentation.mask(segment), segmentation.geometry, arrays, image.acquisition.modality if image else None
-        )
-
-
-def _chosen(segmentation: Segmentation, name: str | None) -> list[Segment]:
-    if name is None:
-        return list(segmentation.segments)
-    chosen = [segment for segment in segmentation.segments if name in (segment.name, segment.id, str(segment.label_value))]
-    if not chosen:
-        there = ", ".join(f"{segment.name} ({segment.label_value})" for segment in segmentation.segments) or "none"
-        raise BadDataError(segmentation.name, f"has no segment {name!r}.", f"There are: {there}.")
-    return chosen
-
-
-def _slices(one: _Described, options: argparse.Namespace) -> list[int]:
-    there = np.flatnonzero(one.mask.any(axis=(1, 2))).tolist()
-    if options.slice is None:
-        return there
-    if options.slice not in there:
-        raise BadDataError(
-            one.segment.name, f"has no voxel in slice {options.slice}.", f"It lies in the slices {there[0]} to {there[-1]}."
-        )
-    return [options.slice]
 
 
 def _definition(options: argparse.Namespace) -> TargetDefinition:

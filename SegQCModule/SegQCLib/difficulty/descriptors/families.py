@@ -50,11 +50,11 @@ class GeometryFamily:
 class SliceFamily:
     """Descriptors of a slice in its lesion that are computed together: geometry.<name>.<descriptor>.
 
-    `describe` takes the whole lesion (k, j, i), the slice's k and the spacing (k, j, i) in mm.
+    `describe` takes the whole lesion and the slice's index in its mask.
     """
 
     name: str
-    describe: Callable[[NDArray[np.bool_], int, tuple[float, float, float]], dict[str, float]]
+    describe: Callable[[Outline, int], dict[str, float]]
     meanings: Mapping[str, Meaning]
     needs: str = ""
 

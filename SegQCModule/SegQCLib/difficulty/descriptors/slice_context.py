@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from SegQCLib.difficulty.descriptors.meaning import Meaning
+from SegQCLib.difficulty.descriptors.outline import Outline
 
 MEANINGS = {
     "position": Meaning("place between the lesion's first slice (0) and its last (1)"),
@@ -22,7 +22,7 @@ MEANINGS = {
 }
 
 
-def slice_context(mask: NDArray[np.bool_], k: int, spacing_mm: tuple[float, float, float]) -> dict[str, float]:
+def slice_context(lesion: Outline, k: int) -> dict[str, float]:
     """Return how slice k stands in its lesion.
 
     With slices first..last that hold the lesion and A(k) its area:
@@ -36,17 +36,16 @@ def slice_context(mask: NDArray[np.bool_], k: int, spacing_mm: tuple[float, floa
 
     Parameters
     ----------
-    mask : ndarray of bool, shape (k, j, i)
-        The whole lesion.
+    lesion : Outline
+        The whole lesion, 3-D.
     k : int
-        A slice that holds some of it.
-    spacing_mm : tuple of float
-        (k, j, i).
+        Index of the slice in `lesion.mask`; it holds some of the lesion.
     """
+    mask = lesion.mask
     areas = np.count_nonzero(mask, axis=(1, 2)).astype(float)
     first, last = (int(end) for end in np.flatnonzero(areas)[[0, -1]])
     end_slices = min(k - first, last - k)
-    neighbours = [float(areas[n]) if 0 <= n < len(areas) else 0.0 for n in (k - 1, k + 1)]
+    neighbours = [float(areas[n]) for n in (k - 1, k + 1)]
     dice = [
         2 * np.count_nonzero(mask[n] & mask[k]) / (area + areas[k])
         for n, area in zip((k - 1, k + 1), neighbours, strict=True)
@@ -55,11 +54,11 @@ def slice_context(mask: NDArray[np.bool_], k: int, spacing_mm: tuple[float, floa
     return {
         "position": (k - first) / (last - first) if last > first else 0.5,
         "end_distance_slices": float(end_slices),
-        "end_distance_mm": end_slices * float(spacing_mm[0]),
+        "end_distance_mm": end_slices * lesion.spacing_mm[0],
         "area_to_largest": float(areas[k] / areas.max()),
         "smaller_neighbour": float(min(neighbours) / areas[k]),
         "larger_neighbour": float(max(neighbours) / areas[k]),
         "neighbour_dice": float(sum(dice) / 2),
         "lesion_slices": float(last - first + 1),
-        "lesion_log_volume": math.log(areas.sum() * math.prod(spacing_mm)),
+        "lesion_log_volume": math.log(areas.sum() * math.prod(lesion.spacing_mm)),
     }

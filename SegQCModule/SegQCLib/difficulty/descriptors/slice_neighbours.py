@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.difficulty.descriptors.distance import distance_to_outside_mm
 from SegQCLib.difficulty.descriptors.meaning import Meaning
+from SegQCLib.difficulty.descriptors.outline import Outline
 
 MEANINGS = {
     "lower_dice": Meaning("Dice with the less similar neighbouring slice"),
@@ -19,7 +20,7 @@ MEANINGS = {
 }
 
 
-def slice_neighbours(mask: NDArray[np.bool_], k: int, spacing_mm: tuple[float, float, float]) -> dict[str, float]:
+def slice_neighbours(lesion: Outline, k: int) -> dict[str, float]:
     """Return how slice k agrees with the slices next to it; beyond the lesion's ends they are empty.
 
     - lower_dice, higher_dice: of the Dice with slice k - 1 and with slice k + 1;
@@ -30,14 +31,14 @@ def slice_neighbours(mask: NDArray[np.bool_], k: int, spacing_mm: tuple[float, f
 
     All but the last two lie in [0, 1]. Parameters are those of `slice_context`.
     """
-    padded = np.pad(mask, ((2, 2), (1, 1), (1, 1)))
-    below, here, above = padded[k + 1 : k + 4]
+    padded = np.pad(lesion.mask, ((1, 1), (0, 0), (0, 0)))
+    below, here, above = padded[k : k + 3]
     area = np.count_nonzero(here)
     dice = sorted((_dice(below, here), _dice(above, here)))
     between = 0.0
     if below.any() and above.any():
-        between = _dice(_signed_distance(below, spacing_mm) + _signed_distance(above, spacing_mm) > 0, here)
-    second = sorted(np.count_nonzero(padded[n]) / area for n in (k, k + 4))
+        between = _dice(_signed_distance(below, lesion.spacing_mm[1:]) + _signed_distance(above, lesion.spacing_mm[1:]) > 0, here)
+    second = sorted(np.count_nonzero(padded[n]) / area for n in (k - 1, k + 3))
     return {
         "lower_dice": dice[0],
         "higher_dice": dice[1],
@@ -53,7 +54,7 @@ def _dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     return 2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b))
 
 
-def _signed_distance(one: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
+def _signed_distance(one: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> NDArray[np.float32]:
     # A distance within the slice is never longer than its diagonal.
-    longest_mm = float(np.hypot(one.shape[0] * spacing_mm[1], one.shape[1] * spacing_mm[2]))
-    return distance_to_outside_mm(one, spacing_mm[1:]) - distance_to_outside_mm(~one, spacing_mm[1:], longest_mm)
+    longest_mm = float(np.hypot(*np.multiply(one.shape, spacing_mm)))
+    return distance_to_outside_mm(one, spacing_mm) - distance_to_outside_mm(~one, spacing_mm, longest_mm)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
-from numpy.typing import NDArray
 
 from SegQCLib.difficulty.descriptors import radial, shape_3d
 from SegQCLib.difficulty.descriptors.meaning import Meaning
-from SegQCLib.difficulty.descriptors.outline import outline_of
+from SegQCLib.difficulty.descriptors.outline import Outline
 
 _OF_SHAPE = ("surface_to_volume_per_mm", "sphericity", "elongation", "flatness")
 
@@ -23,7 +24,7 @@ MEANINGS = {
 }
 
 
-def whole_lesion(mask: NDArray[np.bool_], k: int, spacing_mm: tuple[float, float, float]) -> dict[str, float]:
+def whole_lesion(lesion: Outline, k: int) -> dict[str, float]:
     """Return what slice k's lesion is like, and where in its depth the slice lies.
 
     surface_to_volume_per_mm, sphericity, elongation and flatness are those of `shape_3d`, radial_variation that of `radial`.
@@ -33,20 +34,22 @@ def whole_lesion(mask: NDArray[np.bool_], k: int, spacing_mm: tuple[float, float
 
     Parameters are those of `slice_context`; undefined (NaN) is what is so in `shape_3d`.
     """
-    outline = outline_of(mask, spacing_mm)
-    shape = shape_3d.shape_3d(outline)
-    areas = np.count_nonzero(mask, axis=(1, 2))
-    first = int(np.flatnonzero(areas)[0])
-    in_slice = outline.depth_mm[k - first + 1]
-    depths_mm = in_slice[in_slice > 0]
-    maximum_mm = float(outline.depth_mm.max())
+    areas = np.count_nonzero(lesion.mask, axis=(1, 2))
+    in_slice_mm = lesion.depth_mm[k]
+    depths_mm = in_slice_mm[in_slice_mm > 0]
+    maximum_mm = float(lesion.depth_mm.max())
     return {
-        **{name: shape[name] for name in _OF_SHAPE},
-        "radial_variation": radial.radial(outline)["variation"],
-        "slice_spacing_mm": float(spacing_mm[0]),
+        **_form(lesion),
+        "slice_spacing_mm": lesion.spacing_mm[0],
         "maximum_depth_mm": maximum_mm,
         "slice_maximum_depth_mm": float(depths_mm.max()),
         "slice_mean_depth_mm": float(depths_mm.mean(dtype=float)),
         "slice_depth_to_maximum": float(depths_mm.max()) / maximum_mm,
         "share_beyond": float(min(areas[:k].sum(), areas[k + 1 :].sum()) / areas.sum()),
     }
+
+
+@functools.lru_cache(maxsize=1)  # a lesion's slices are described one after the other
+def _form(lesion: Outline) -> dict[str, float]:
+    shape = shape_3d.shape_3d(lesion)
+    return {**{name: shape[name] for name in _OF_SHAPE}, "radial_variation": radial.radial(lesion)["variation"]}

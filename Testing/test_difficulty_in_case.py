@@ -202,6 +202,13 @@ def test_where_the_model_refuses_the_fixed_limits_decide_and_it_is_said_why():
     assert segment.reasons[1] == "No image-specific threshold was used. 192 voxels are too few."
 
 
+def test_of_many_reasons_for_a_refusal_a_verdict_gives_two_and_says_how_many_more_there_are():
+    refused = replace(predicted(a_case(BOX, BOX))[0], dice=None, threshold=None, in_domain=False, reasons=("A.", "B.", "C.", "D."))
+    rules = a_protocol(decisions=(DICE_09,))
+    verdict = decide(rules, (), measure(a_case(BOX, BOX), rules).measurements, True, (refused,))
+    assert verdict.segments[0].reasons[1] == "No image-specific threshold was used. A. B. 2 more such reasons."
+
+
 def test_the_uncertainty_map_reaches_the_model_on_the_images_grid():
     values = np.arange(a_geometry().size[0] * 600, dtype=np.float32).reshape(a_geometry().size) / 6000
     stored = replace(a_geometry(), origin_lps_mm=(0.0, 19.0, 0.0), axes_lps=((0.0, 0.0, 1.0), (0.0, -1.0, 0.0), (1.0, 0.0, 0.0)))

@@ -13,6 +13,7 @@ from SegQCLib.number_texts import beside, ratio
 from SegQCLib.protocol import Decision, QCProtocol, Range, Structure
 from SegQCLib.record import Measurement, SegmentExpectedAgreement, SegmentVerdict, Verdict
 
+_MOST_REFUSALS = 2
 _SEVERITY = (Verdict.ACCEPT, Verdict.REVIEW, Verdict.REJECT)
 
 
@@ -154,7 +155,10 @@ def _deciding(expected: list[SegmentExpectedAgreement]) -> tuple[SegmentExpected
         return None, (f"{len(expected)} segments have this name, so no image-specific threshold was used.",)
     (prediction,) = expected
     if prediction.threshold is None:
-        return None, (" ".join(("No image-specific threshold was used.", *prediction.reasons)),)
+        # A lesion of another kind lies outside the model's range in a dozen ways; the prediction lists them all.
+        left = len(prediction.reasons) - _MOST_REFUSALS
+        more = (f"{left} more such reason{'s' if left > 1 else ''}.",) if left > 0 else ()
+        return None, (" ".join(("No image-specific threshold was used.", *prediction.reasons[:_MOST_REFUSALS], *more)),)
     return prediction, ()
 
 

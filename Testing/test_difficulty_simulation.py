@@ -15,7 +15,7 @@ from SegQCLib.difficulty.simulated_lesion import LesionDesign, implant, signed_d
 from SegQCLib.difficulty.simulated_readers import READERS, REPEAT_OF_FIRST, displacement_sd_mm, read, segment_twice
 from SegQCLib.difficulty.simulated_study import simulate_study, slices_of
 from SegQCLib.difficulty.simulated_table import CANDIDATE, simulated_table
-from SegQCLib.difficulty.simulation_report import run_simulation
+from SegQCLib.difficulty.simulation_report import simulate_in
 from SegQCLib.difficulty.study_table import StudyTable
 from SegQCLib.errors import BadDataError
 
@@ -327,11 +327,12 @@ def test_a_folder_without_the_scans_is_named(tmp_path):
         host_scans(tmp_path)
 
 
-def test_a_whole_simulation_says_that_it_is_simulated_everywhere(totalsegmentator):
+def test_a_whole_simulation_says_that_it_is_simulated_everywhere(host):
     told = []
-    report = run_simulation(
-        patients=3, slices_per_patient=3, folder=totalsegmentator, progress=lambda _words, share: told.append(share)
-    )
+    report = simulate_in(
+        [host], patients=3, slices_per_patient=3, seed=0, folds=10, predictions={},
+        progress=lambda _words, share: told.append(share),
+    )  # fmt: skip
     as_json = json.loads(report.to_json())
     assert as_json["simulated"] is True
     assert report.markdown().startswith("# Simulated readers on a real CT with implanted lesions")
@@ -340,6 +341,6 @@ def test_a_whole_simulation_says_that_it_is_simulated_everywhere(totalsegmentato
     assert told == sorted(told)
 
 
-def test_a_simulation_of_two_patients_has_no_folds_within_folds():
+def test_a_simulation_of_two_patients_has_no_folds_within_folds(host):
     with pytest.raises(ValueError, match="three patients"):
-        run_simulation(patients=2)
+        simulate_in([host], patients=2, slices_per_patient=1, seed=0, folds=10, predictions={})

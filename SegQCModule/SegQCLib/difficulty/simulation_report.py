@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from SegQCLib import dataclass_json
 from SegQCLib.difficulty.comparison_table import ComparedRow, compare, comparison_markdown, paper_methods
 from SegQCLib.difficulty.group_analysis import GroupRow, group_analysis, group_markdown
-from SegQCLib.difficulty.host_scans import host_scans
+from SegQCLib.difficulty.host_scans import HostScan, host_scans
 from SegQCLib.difficulty.patients import patient_folds
 from SegQCLib.difficulty.simulated_study import LABEL, simulate_study
 from SegQCLib.difficulty.simulated_table import PAPER_TARGET, simulated_table
@@ -22,9 +22,9 @@ from SegQCLib.samples import TOTALSEGMENTATOR, sample_folder
 
 CAVEAT = (
     "Simulated: how far simulated readers scatter was written down by us (local contrast to noise, curvature, size of the lesion,"
-    " gaps in its tissue). That descriptors find it back shows that they measure what they should and that the tables are"
-    " computed as in the paper. Which group comes out strongest, and how small the errors get, follows from those assumptions and"
-    " says nothing about radiologists. All anatomy comes from two scans."
+    " gaps in its tissue), and all anatomy comes from a few scans. That descriptors find it back shows that they measure what"
+    " they should and that the tables are computed as in the paper. Which group comes out strongest, and how small the errors get, follows from those assumptions and"
+    " says nothing about radiologists."
 )
 
 
@@ -34,7 +34,7 @@ class SimulationReport:
 
     label: str = field(metadata={"doc": "What the study is made of, in words."})
     simulated: bool = field(metadata={"doc": "Always true."})
-    host_data: str = field(metadata={"doc": "Licence and citation of the scans that hold the lesions."})
+    hosts: tuple[str, ...] = field(metadata={"doc": "Names of the scans that hold the lesions."})
     patients: int = field(metadata={"doc": "Number of simulated patients."})
     lesions: int = field(metadata={"doc": "Number of implanted lesions."})
     slices: int = field(metadata={"doc": "Number of slices that count."})
@@ -64,7 +64,7 @@ class SimulationReport:
             f" patients)\n\n{group_markdown(self.groups)}\n"
             f"## Methods ({self.folds} folds of whole patients; ± is the standard deviation over slices; counts are means over"
             f" {self.methods[0].gating.draws} draws of one synthetic Dice per slice)\n\n{comparison_markdown(self.methods)}\n"
-            f"Scans: {self.host_data}.\n"
+            f"Scans: {', '.join(self.hosts)}; by default {TOTALSEGMENTATOR.licence}.\n"
         )
 
 
@@ -97,9 +97,30 @@ def run_simulation(
     ValueError
         If there are fewer than three patients, or predictions lack a slice.
     """
+    return simulate_in(
+        host_scans(folder or sample_folder(TOTALSEGMENTATOR) / "tests" / "reference_files"),
+        patients=patients,
+        slices_per_patient=slices_per_patient,
+        seed=seed,
+        folds=folds,
+        predictions=predictions or {},
+        progress=progress,
+    )
+
+
+def simulate_in(
+    hosts: Sequence[HostScan],
+    *,
+    patients: int,
+    slices_per_patient: int,
+    seed: int,
+    folds: int,
+    predictions: Mapping[str, Mapping[str, float]],
+    progress: Progress = unwatched,
+) -> SimulationReport:
+    """Return the report of `run_simulation` for lesions in these scans."""
     if patients < 3:
         raise ValueError(f"Folds of whole patients within folds need three patients or more, not {patients}.")
-    hosts = host_scans(folder or sample_folder(TOTALSEGMENTATOR) / "tests" / "reference_files")
     lesions = tuple(
         simulate_study(
             hosts, patients=patients, slices_per_patient=slices_per_patient, seed=seed, progress=part(progress, 0.0, 0.2)
@@ -112,14 +133,14 @@ def run_simulation(
         table,
         paper_methods(table),
         patient_folds(table.patients, folds, seed),
-        predictions={name: _in_order(name, by_unit, table) for name, by_unit in (predictions or {}).items()},
+        predictions={name: _in_order(name, by_unit, table) for name, by_unit in predictions.items()},
         seed=seed,
         progress=part(progress, 0.8, 1.0),
     )
     return SimulationReport(
         label=LABEL,
         simulated=True,
-        host_data=TOTALSEGMENTATOR.licence,
+        hosts=tuple(host.name for host in hosts),
         patients=patients,
         lesions=len(lesions),
         slices=len(table),

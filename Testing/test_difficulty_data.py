@@ -13,15 +13,13 @@ from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
 from SegQCLib.difficulty.agreement_target import TargetDefinition, agreement_target, pairwise_dice, target_pairs
 from SegQCLib.difficulty.build_table import build_table
 from SegQCLib.difficulty.lidc_study import lidc_clusters, lidc_lesions
-from SegQCLib.difficulty.patients import is_test_patient, patient_folds, test_rows
+from SegQCLib.difficulty.patients import is_test_patient, of_test_patients, patient_folds
 from SegQCLib.difficulty.read_lesion import ReadLesion
 from SegQCLib.difficulty.study_folder import read_study
 from SegQCLib.difficulty.study_table import StudyTable
 from SegQCLib.difficulty.table_file import read_table, render_table
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import sitk_image
-
-test_rows.__test__ = False  # pytest takes its name for a test's
 
 
 def rows_of_length(*lengths, height=1):
@@ -112,7 +110,7 @@ def test_a_target_is_stored_as_json_and_read_back():
 def test_the_test_set_is_the_patients_whose_hash_ends_in_0_or_1():
     patients = [f"LIDC-IDRI-{number:04}" for number in range(1, 1013)]
     expected = [int(hashlib.sha256(patient.encode()).hexdigest(), 16) % 10 < 2 for patient in patients]
-    assert test_rows(patients).tolist() == expected
+    assert of_test_patients(patients).tolist() == expected
     assert [is_test_patient(patient) for patient in patients] == expected
     assert 0.15 < np.mean(expected) < 0.25
 

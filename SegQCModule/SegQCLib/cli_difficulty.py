@@ -531,12 +531,10 @@ def _simulate(options: argparse.Namespace) -> int:
     from SegQCLib.difficulty.simulation_report import run_simulation
     from SegQCLib.samples import TOTALSEGMENTATOR, sample_folder
 
-    folder = sample_folder(TOTALSEGMENTATOR, say) / "tests" / "reference_files"
+    sample_folder(TOTALSEGMENTATOR, say)  # a download is told before it starts
     progress = terminal_progress()
     try:
-        report = run_simulation(
-            patients=options.patients, slices_per_patient=options.slices, seed=options.seed, folder=folder, progress=progress
-        )
+        report = run_simulation(patients=options.patients, slices_per_patient=options.slices, seed=options.seed, progress=progress)
     except ValueError as error:
         raise BadDataError("simulate", "cannot be done.", str(error)) from error
     progress("Done", 1.0)
@@ -553,7 +551,7 @@ def _table(
     progress: Progress,
 ) -> tuple[StudyTable, TargetDefinition]:
     """Return the table of a study, or that of a file with the definition that it has, reduced to the patients asked for."""
-    from SegQCLib.difficulty.patients import test_rows
+    from SegQCLib.difficulty.patients import of_test_patients
     from SegQCLib.difficulty.table_file import read_table
 
     if options.table is None:
@@ -561,7 +559,7 @@ def _table(
     else:
         table, definition = read_table(options.table)
         if patients != "all":
-            table = table.rows(test_rows(table.patients) == (patients == "test"))
+            table = table.rows(of_test_patients(table.patients) == (patients == "test"))
     if not len(table):
         raise BadDataError(
             options.table or options.study, "has no patients left.",

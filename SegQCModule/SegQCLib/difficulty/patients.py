@@ -19,7 +19,7 @@ def is_test_patient(patient: str) -> bool:
     return int(hashlib.sha256(patient.encode()).hexdigest(), 16) % 10 in (0, 1)
 
 
-def test_rows(patients: Sequence[str]) -> NDArray[np.bool_]:
+def of_test_patients(patients: Sequence[str]) -> NDArray[np.bool_]:
     """Return for each row, given by its patient, whether it belongs to the test set; shape (n,)."""
     test = {patient for patient in set(patients) if is_test_patient(patient)}
     return np.array([patient in test for patient in patients], bool)

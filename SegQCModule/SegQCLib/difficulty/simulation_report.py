@@ -23,8 +23,8 @@ from SegQCLib.samples import TOTALSEGMENTATOR, sample_folder
 CAVEAT = (
     "Simulated: how far simulated readers scatter was written down by us (local contrast to noise, curvature, size of the lesion,"
     " gaps in its tissue), and all anatomy comes from a few scans. That descriptors find it back shows that they measure what"
-    " they should and that the tables are computed as in the paper. Which group comes out strongest, and how small the errors get, follows from those assumptions and"
-    " says nothing about radiologists."
+    " they should and that the tables are computed as in the paper. Which group comes out strongest, and how small the errors"
+    " get, follows from those assumptions and says nothing about radiologists."
 )
 
 

@@ -232,6 +232,8 @@ def _of_grey_values(
     mask: NDArray[np.bool_], spacing_mm: tuple[float, ...], around: _Surroundings, asked: _Asked
 ) -> dict[str, float]:
     """Return texture, imaging, border and uncertainty of a lesion (3-D) or slice (2-D)."""
+    if around.image is None and around.uncertainty is None:
+        return {}
     values: dict[str, float] = {}
     box = box_with_margin(mask, spacing_mm, BAND_MM)
     region = mask[box]

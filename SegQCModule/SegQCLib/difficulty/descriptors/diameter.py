@@ -17,7 +17,7 @@ def largest_distance(points: NDArray[np.float64]) -> float:
     Parameters
     ----------
     points : ndarray of float, shape (n, 2 or 3)
-        One or more; if there are very many, not all on one line or plane, unless it can be seen at its two ends.
+        One or more. In 3-D, many points must not all lie in one plane; those of an outline never do.
     """
     from_centre = np.linalg.norm(points - (points.min(axis=0) + points.max(axis=0)) / 2, axis=1)
     farthest = points[from_centre.argmax()]

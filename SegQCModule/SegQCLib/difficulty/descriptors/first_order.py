@@ -74,11 +74,12 @@ def first_order(values: NDArray[np.float64], level_counts: NDArray[np.integer], 
         Volume of a voxel in mm3, or its area in mm2 in a 2-D image.
     """
     total = len(values)
-    p10, p25, p50, p75, p90 = _percentiles(values, (10, 25, 50, 75, 90))
-    lowest, highest = float(values.min()), float(values.max())
-    mean = float(values.sum()) / total
-    if lowest == highest:
-        mean = lowest  # rounding of the sum would make a flat region look varied
+    values = np.sort(values)
+    p10, p25, p50, p75, p90 = (_percentile(values, percent) for percent in (10, 25, 50, 75, 90))
+    lowest, highest = float(values[0]), float(values[-1])
+    middle = values[np.searchsorted(values, p10) : np.searchsorted(values, p90, side="right")]
+    # The rounded sum would make a flat region look varied.
+    mean = lowest if lowest == highest else float(values.sum()) / total
     from_mean = values - mean
     squared = from_mean * from_mean
     variance = float(squared.sum()) / total
@@ -86,7 +87,6 @@ def first_order(values: NDArray[np.float64], level_counts: NDArray[np.integer], 
     third = float(np.einsum("i,i", squared, from_mean)) / total
     fourth = float(np.einsum("i,i", squared, squared)) / total
     energy = float(np.einsum("i,i", values, values))
-    middle = values[(values >= p10) & (values <= p90)]
     share = level_counts / total
     return {
         "energy": energy,
@@ -100,7 +100,7 @@ def first_order(values: NDArray[np.float64], level_counts: NDArray[np.integer], 
         "median": p50,
         "interquartile_range": p75 - p25,
         "range": highest - lowest,
-        "mean_absolute_deviation": float(np.abs(from_mean).sum()) / total,
+        "mean_absolute_deviation": float(np.abs(from_mean, out=from_mean).sum()) / total,
         "robust_mean_absolute_deviation": _mean_absolute_deviation(middle),
         "root_mean_squared": (energy / total) ** 0.5,
         "skewness": third / variance**1.5 if variance else 0.0,
@@ -116,13 +116,8 @@ def _mean_absolute_deviation(values: NDArray[np.float64]) -> float:
     return float(np.abs(values - values.sum() / len(values)).sum()) / len(values)
 
 
-def _percentiles(values: NDArray[np.float64], percents: tuple[int, ...]) -> list[float]:
-    """Return percentiles with linear interpolation."""
-    ordered = np.sort(values)  # faster than partial sorting for so many places
-    places = [(len(values) - 1) * percent / 100 for percent in percents]
-    below = [int(place) for place in places]
-    above = [min(place + 1, len(values) - 1) for place in below]
-    return [
-        float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
-        for place, low, high in zip(places, below, above, strict=True)
-    ]
+def _percentile(ordered: NDArray[np.float64], percent: int) -> float:
+    place = (len(ordered) - 1) * percent / 100
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return float(ordered[below] + (ordered[above] - ordered[below]) * (place - below))

@@ -31,12 +31,15 @@ class GreyLevels:
         0 outside of the region, else 1 + position of the voxel's level in `levels`.
     levels : ndarray of float64, shape (n,)
         Levels that occur, ascending, 1 or more.
+    counts : ndarray of int, shape (n,)
+        Number of voxels of each of these levels.
     axes : tuple of int
         Axes along which voxels are neighbours: all of them, or (1, 2) of a volume for neighbours within slices only.
     """
 
     rank: NDArray[np.unsignedinteger]
     levels: NDArray[np.float64]
+    counts: NDArray[np.intp]
     axes: tuple[int, ...]
 
     @cached_property
@@ -58,11 +61,6 @@ class GreyLevels:
     def inside_rank(self) -> NDArray[np.unsignedinteger]:
         """Rank of each voxel of the region."""
         return self.flat[self.inside]
-
-    @cached_property
-    def counts(self) -> NDArray[np.intp]:
-        """Number of voxels of each level, shape (n,)."""
-        return np.bincount(self.inside_rank, minlength=len(self.levels) + 1)[1:]
 
     @cached_property
     def directions(self) -> tuple[tuple[tuple[int, ...], int], ...]:
@@ -130,7 +128,9 @@ def bin_grey_values(values: NDArray, bin_width: float) -> NDArray[np.intp]:
     span = math.floor(highest / bin_width) - math.floor(lowest / bin_width) + 1
     if span > WIDEST:
         raise _too_many(f"span {span:,} grey levels of width {bin_width:g}")
-    return np.floor(values / bin_width).astype(np.intp) - (math.floor(lowest / bin_width) - 1)
+    levels = np.floor(values / bin_width).astype(np.intp)
+    levels -= math.floor(lowest / bin_width) - 1
+    return levels
 
 
 def grey_levels(levels: NDArray[np.integer], mask: NDArray[np.bool_]) -> GreyLevels:
@@ -148,14 +148,14 @@ def grey_levels(levels: NDArray[np.integer], mask: NDArray[np.bool_]) -> GreyLev
     BadDataError
         If more than 1,000 levels occur.
     """
-    present = np.bincount(levels) > 0
-    found = np.flatnonzero(present)
+    counts = np.bincount(levels)
+    found = np.flatnonzero(counts)
     if len(found) > MOST_LEVELS:
         raise _too_many(f"hold {len(found):,} different grey levels")
-    rank_of = np.cumsum(present, dtype=np.uint8 if len(found) < 256 else np.uint16)
+    rank_of = np.cumsum(counts > 0, dtype=np.uint8 if len(found) < 256 else np.uint16)
     rank = np.zeros([size + 2 for size in mask.shape], rank_of.dtype)
     rank[(slice(1, -1),) * mask.ndim][mask] = rank_of[levels]
-    return GreyLevels(rank, found.astype(float), tuple(range(mask.ndim)))
+    return GreyLevels(rank, found.astype(float), counts[found], tuple(range(mask.ndim)))
 
 
 def _too_many(found: str) -> BadDataError:

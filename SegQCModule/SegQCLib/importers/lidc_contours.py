@@ -56,40 +56,50 @@ def contours_mask(
     ndarray of bool, shape (k, j, i)
     """
     mask = np.zeros(size, bool)
-    for contour in sorted(contours, key=lambda contour: not contour.inclusion):  # exclusions cut last
-        k = int(np.argmin(np.abs(positions_mm - contour.z_mm)))
-        low = contour.points_xy.min(axis=0)
-        inside = _strictly_inside(contour.points_xy - low)
-        (i, j), (height, width) = low - first_xy, inside.shape
-        mask[k, j : j + height, i : i + width][inside] = contour.inclusion
+    inside = _strictly_inside([contour.points_xy - first_xy for contour in contours], size[1:])
+    for number in sorted(range(len(contours)), key=lambda number: not contours[number].inclusion):  # exclusions cut last
+        k = int(np.argmin(np.abs(positions_mm - contours[number].z_mm)))
+        mask[k][inside[number]] = contours[number].inclusion
     return mask
 
 
-def _strictly_inside(points_xy: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return the pixels (j, i) inside a closed polygon of pixels that begins at (0, 0), without the pixels on its line.
+def _strictly_inside(chains: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return for each closed polygon of pixels (x, y) the pixels (j, i) inside of it, without those on its line.
 
     Inside is by the even-odd rule: what a contour only surrounds, as a bay whose mouth it closes, is not in it.
     """
-    size = points_xy.max(axis=0)[::-1] + 1
-    ends = np.roll(points_xy, -1, axis=0)
-    inside = _enclosed(points_xy, ends, size)
-    inside[_line_pixels(points_xy, ends)] = False
+    lengths = np.array([len(chain) for chain in chains])
+    last = np.cumsum(lengths) - 1
+    following = np.arange(last[-1] + 1) + 1
+    following[last] = last - lengths + 1
+    starts = np.concatenate(chains)
+    ends = starts[following]
+    which_chain = np.repeat(np.arange(len(chains)), lengths)
+    inside = _enclosed(starts, ends, which_chain, (len(chains), *size))
+    edge, rows, columns = _line_pixels(starts, ends)
+    inside[which_chain[edge], rows, columns] = False
     return inside
 
 
-def _enclosed(starts: NDArray[np.int64], ends: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.bool_]:
-    lower = np.where((starts[:, 1] <= ends[:, 1])[:, np.newaxis], starts, ends)
+def _enclosed(
+    starts: NDArray[np.int64], ends: NDArray[np.int64], which_chain: NDArray[np.int64], size: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    upward = starts[:, 1] <= ends[:, 1]
+    lower = np.where(upward[:, np.newaxis], starts, ends)
     rise = np.abs(ends - starts)[:, 1]
-    run = np.where(starts[:, 1] <= ends[:, 1], 1, -1) * (ends - starts)[:, 0]
-    which, step = _repeated(rise)  # a level edge crosses no row
-    crossing = lower[which, 0] + step * run[which] // rise[which]
-    toggles = np.zeros((size[0], size[1] + 1), np.int64)
-    np.add.at(toggles, (lower[which, 1] + step, crossing + 1), 1)
-    return np.cumsum(toggles, axis=1)[:, :-1] % 2 == 1
+    run = np.where(upward, 1, -1) * (ends - starts)[:, 0]
+    edge, step = _repeated(rise)  # a level edge crosses no row
+    crossing = lower[edge, 0] + step * run[edge] // rise[edge]
+    chains, height, width = size
+    place = (which_chain[edge] * height + lower[edge, 1] + step) * (width + 1) + crossing + 1
+    crossings = np.bincount(place, minlength=chains * height * (width + 1)).reshape(chains, height, width + 1)
+    return np.cumsum(crossings, axis=2)[:, :, :-1] % 2 == 1
 
 
-def _line_pixels(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return rows and columns of the pixels on straight lines: one a step along the longer axis, ties to the left end.
+def _line_pixels(
+    starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return edge, row and column of the pixels on straight lines: one a step along the longer axis, ties to the left end.
 
     Some chains leave pixels out; their neighbours are joined by such a line.
     """
@@ -97,10 +107,10 @@ def _line_pixels(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[ND
     left, right = np.where(leftward, ends, starts), np.where(leftward, starts, ends)
     extent = np.abs(right - left)
     longer = np.maximum(extent.max(axis=1), 1)
-    which, step = _repeated(longer + 1)
-    moved = (2 * extent[which] * step[:, np.newaxis] + longer[which, np.newaxis] - 1) // (2 * longer[which, np.newaxis])
-    columns, rows = (left[which] + np.sign(right - left)[which] * moved).T
-    return rows, columns
+    edge, step = _repeated(longer + 1)
+    moved = (2 * extent[edge] * step[:, np.newaxis] + longer[edge, np.newaxis] - 1) // (2 * longer[edge, np.newaxis])
+    columns, rows = (left[edge] + np.sign(right - left)[edge] * moved).T
+    return edge, rows, columns
 
 
 def _repeated(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

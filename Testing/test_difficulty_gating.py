@@ -127,3 +127,9 @@ def test_a_defect_is_not_cut_by_a_grid_that_ends_at_the_outline():
     moved = next(work for work in works if work.work == "moved by half of its width")
     # Half of it is shared: Dice 0.5.
     assert (moved.passed["half"].share, moved.passed["above"].share) == (1.0, 0.0)
+
+
+def test_where_nothing_is_good_the_share_of_good_included_is_undefined():
+    gating = synthetic_gating(np.ones(5), np.full(5, 0.5), mean=0.5, sd=0.1)
+    assert np.isnan(gating.good_included.share)
+    assert gating.bad_rejected.of == 5

@@ -8,6 +8,7 @@ the same outlines with known defects are compared with the threshold of each ima
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Share:
     Attributes
     ----------
     share : float
-        0 to 1.
+        0 to 1; NaN where there is nothing to share out.
     lower, upper : float
         95 % interval; over what is said where the share is made.
     count, of : float
@@ -251,10 +252,11 @@ def gate_readers(lesions: Sequence[ReadLesion], thresholds: Mapping[str, Sequenc
 
 
 def _over_draws(count: NDArray, of: NDArray) -> Share:
-    """Return the mean share over draws with the 95 % interval of single draws; NaN where a draw has nothing to share out."""
-    shares = np.divide(count, of, out=np.full(len(of), np.nan), where=of > 0)
-    lower, upper = np.quantile(shares, (0.025, 0.975))
-    return Share(float(shares.mean()), float(lower), float(upper), float(count.mean()), float(of.mean()))
+    """Return the share over all draws with the 95 % interval of single draws; NaN where no draw has anything to share out."""
+    if not of.any():
+        return Share(math.nan, math.nan, math.nan, 0.0, 0.0)
+    lower, upper = np.quantile(count[of > 0] / of[of > 0], (0.025, 0.975))
+    return Share(float(count.sum() / of.sum()), float(lower), float(upper), float(count.mean()), float(of.mean()))
 
 
 def _finite(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:

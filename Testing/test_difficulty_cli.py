@@ -143,6 +143,8 @@ def test_fit_asks_for_readers_without_ai_and_for_the_facts(table, tmp_path, caps
     assert "--structure, --data, --licence" in capsys.readouterr().err
     assert segqc(*arguments, *FIT_FACTS, "--readers-without-ai", "--descriptors", "geometry.sha") == 1
     assert "'geometry.sha' is the beginning of no descriptor" in capsys.readouterr().err
+    assert segqc(*arguments, *FIT_FACTS, "--readers-without-ai", "--model", "forest") == 1
+    assert "'forest' is no kind of model. There are constant, ridge" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -154,7 +156,9 @@ def test_predict_gives_dice_interval_threshold_and_reasons(model, study, capsys)
     assert 0 <= said["lower"] <= said["dice"] <= said["upper"] <= 1
     assert said["threshold"] < said["dice"]
     assert segqc("predict", "--model", model, "--segmentation", study / "10-1.nrrd", "--rule", "mean") == 0
-    assert f"threshold for one outline       {said['dice']:.2f}  (rule mean)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"threshold for one outline       {said['dice']:.2f}  (rule mean)" in printed
+    assert "taken for Nodule (Lung)" in printed
 
 
 def test_predict_refuses_another_modality_in_words(model, study, capsys):

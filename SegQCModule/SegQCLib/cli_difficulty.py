@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.util
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -86,9 +87,9 @@ def _add_fit(actions: Any) -> None:
     _add_target(fit)
     fit.add_argument(
         "--model",
-        choices=["constant", "ridge", "boosting", "ridge_and_boosting"],
-        default="ridge_and_boosting",
-        help="what predicts: one Dice for all, linear, trees, or the mean of both (default); trees need scikit-learn to fit",
+        metavar="KIND",
+        help="what predicts: constant (one Dice for all), ridge, median_ridge, boosting (needs scikit-learn), or the mean of two"
+        " (default: what suits the shipped models' study best)",
     )
     fit.add_argument(
         "--descriptors",
@@ -299,6 +300,7 @@ def _meaning(meaning: Any) -> dict[str, str]:
 def _predict(options: argparse.Namespace) -> int:
     from SegQCLib.dataclass_json import to_plain
     from SegQCLib.difficulty import load_model
+    from SegQCLib.difficulty.in_case import structure_words
 
     model = load_model(options.model)
     described = _described(options)
@@ -314,13 +316,21 @@ def _predict(options: argparse.Namespace) -> int:
             except ValueError as error:
                 raise BadDataError(segment.name, "cannot be predicted.", str(error)) from error
             plain.append({"segment": segment.name, "slice": k, **to_plain(said)})
+    modality = options.modality or described.modality
+    assumed = [
+        f"{segment.name}: the file does not say in codes what was outlined; taken for {structure_words(model)}."
+        for segment in described.segments
+        if segment.terminology is None
+    ] + ([f"The modality is not known; taken for {model.modality}."] if modality is None else [])
     whole = {
         "model": f"{model.id} {model.version}", "simulated": model.simulated, "unit": model.unit, "rule": options.rule,
-        "target": model.target.in_words(), "predictions": plain,
+        "target": model.target.in_words(), "assumed": assumed, "predictions": plain,
     }  # fmt: skip
     if not _give_json(options, whole):
         simulated = " Fitted on SIMULATED readers." if model.simulated else ""
         print(f"{whole['model']}: {whole['target']}{simulated}")
+        for sentence in assumed:
+            print(sentence)
         for prediction in plain:
             print(_heading(prediction["segment"], prediction["slice"]))
             print(_prediction_words(prediction, options.rule))
@@ -328,17 +338,19 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _prediction_words(prediction: dict[str, Any], rule: str) -> str:
-    percent = f"{prediction['coverage']:.0%}"
-    lines = []
-    if prediction["in_domain"]:
-        pairs = "" if rule == "mean" else f": {percent} of single pairs of experts are expected to reach it"
-        lines = [
-            f"expected mean Dice of experts   {prediction['dice']:.2f}",
-            f"interval of that mean ({percent})    {prediction['lower']:.2f} to {prediction['upper']:.2f}",
-            f"threshold for one outline       {prediction['threshold']:.2f}  (rule {rule}{pairs})",
-        ]
+    from SegQCLib.difficulty.in_words import NOT_PREDICTED, percent
+
+    share = percent(prediction["coverage"])
+    if not prediction["in_domain"]:
+        lines = [NOT_PREDICTED]
     else:
-        lines = ["not predicted"]
+        pairs = "" if rule == "mean" else f": {share} of single pairs of experts are expected to reach it"
+        rows = {
+            "expected mean Dice of experts": f"{prediction['dice']:.2f}",
+            f"interval of that mean ({share})": f"{prediction['lower']:.2f} to {prediction['upper']:.2f}",
+            "threshold for one outline": f"{prediction['threshold']:.2f}  (rule {rule}{pairs})",
+        }
+        lines = [f"{name:<32}{value}" for name, value in rows.items()]
     return "\n".join(f"  {line}" for line in (*lines, *(f"- {reason}" for reason in prediction["reasons"])))
 
 
@@ -378,13 +390,14 @@ def _fit(options: argparse.Namespace) -> int:
     facts = _study_facts(options)
     require_writable(options.out.parent)
     progress = terminal_progress()
+    chosen = {} if options.model is None else {"regressor": _regressor(options.model)}
     names = _names_of_model(options)
     table, definition = _table(options, _definition(options), "develop", names, part(progress, 0.0, 0.4))
     names = names or _names(options, table)
     try:
         model = fit_model(
             table, id=options.id or options.out.stem, version=options.version, date=datetime.date.today().isoformat(),
-            target=definition, regressor=options.model, names=names, seed=options.seed, progress=part(progress, 0.4, 1.0), **facts,
+            target=definition, names=names, seed=options.seed, progress=part(progress, 0.4, 1.0), **chosen, **facts,
         )  # fmt: skip
     except ValueError as error:
         raise BadDataError("--descriptors", "cannot be fitted with.", str(error)) from error
@@ -392,11 +405,24 @@ def _fit(options: argparse.Namespace) -> int:
     write_files(options.out.parent, {options.out.name: to_json(model)})
     whole = {"model": str(options.out), **_table_facts(table), "cross_validation": to_plain(model.cross_validation)}
     if not _give_json(options, whole):
-        print(f"{options.out}: {options.model}, fitted on {_table_words(table.columns(names))}.")
+        print(f"{options.out}: {model.regressor}, fitted on {_table_words(table.columns(names))}.")
         print(definition.in_words())
         print(f"On patients that it had not seen ({model.cross_validation.folds} folds of whole patients):")
         print(reached_words(model.cross_validation))
     return 0
+
+
+def _regressor(name: str) -> str:
+    from SegQCLib.difficulty.model_file import Regressor
+
+    if name not in get_args(Regressor):
+        raise BadDataError("--model", f"{name!r} is no kind of model.", f"There are {', '.join(get_args(Regressor))}.")
+    if "boosting" in name and importlib.util.find_spec("sklearn") is None:
+        raise BadDataError(
+            "--model", f"{name} is fitted with scikit-learn, which is not installed here.",
+            "Install it with: pip install 'segqc[difficulty]'.",
+        )  # fmt: skip
+    return name
 
 
 def _names_of_model(options: argparse.Namespace) -> tuple[str, ...] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from SegQCLib.difficulty.in_words import percent
+
 if TYPE_CHECKING:
     from SegQCLib.difficulty.model_file import CrossValidation, Measured
 
@@ -15,7 +17,7 @@ def reached_words(reached: CrossValidation) -> str:
         return f"{number.value:.4f}  (95 % interval over patients {number.lower:.4f} to {number.upper:.4f})"
 
     def thirds(shares: tuple[float, ...]) -> str:
-        return "; thirds by size " + ", ".join(f"{share:.1%}" for share in shares)
+        return "; thirds by size " + ", ".join(f"{100 * share:.1f} %" for share in shares)
 
     leak_free = reached.mae_without_describing_reader
     rows = (
@@ -23,13 +25,16 @@ def reached_words(reached: CrossValidation) -> str:
         ("the same per patient", measured(reached.mae_per_patient)),
         ("the same, one Dice for all", measured(reached.mae_constant)),
         ("pairs without the reader described", "undefined" if leak_free is None else measured(leak_free)),
-        (f"interval of {reached.stated_coverage:.0%}: share inside", f"{reached.coverage:.1%}{thirds(reached.coverage_by_size)}"),
+        (
+            f"interval of {percent(reached.stated_coverage)}: share inside",
+            f"{100 * reached.coverage:.1f} %{thirds(reached.coverage_by_size)}",
+        ),
         ("mean width of the interval (Dice)", f"{reached.interval_width:.3f}"),
         (
             "expert pairs that reach `lower`",
-            f"{reached.pairs_reaching_lower:.1%}{thirds(reached.pairs_reaching_lower_by_size)}",
+            f"{100 * reached.pairs_reaching_lower:.1f} %{thirds(reached.pairs_reaching_lower_by_size)}",
         ),
-        ("expert pairs that reach `mean`", f"{reached.pairs_reaching_mean:.1%}"),
-        ("outlines predicted (in domain)", f"{reached.in_domain:.1%}"),
+        ("expert pairs that reach `mean`", f"{100 * reached.pairs_reaching_mean:.1f} %"),
+        ("outlines predicted (in domain)", f"{100 * reached.in_domain:.1f} %"),
     )
     return "\n".join(f"  {name:<38} {value}" for name, value in rows)

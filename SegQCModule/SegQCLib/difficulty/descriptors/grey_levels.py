@@ -50,7 +50,7 @@ class GreyLevels:
     @cached_property
     def flat_and_beyond(self) -> NDArray[np.unsignedinteger]:
         """`flat`, followed by as many zeros as the longest step."""
-        return np.concatenate([self.flat, np.zeros(max((step for _, step in self.directions), default=0), self.flat.dtype)])
+        return np.concatenate([self.flat, np.zeros(max(step for _, step in self.directions), self.flat.dtype)])
 
     @cached_property
     def inside(self) -> NDArray[np.intp]:

@@ -62,18 +62,28 @@ class Calibration:
 def fit_spread(
     error: NDArray[np.float64], predicted: NDArray[np.float64], size: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> Spread:
-    """Return the spread by weighted least squares on log(|error| + 0.005); all arrays of shape (n,).
+    """Return the spread as the expected size of the error: regression of |error| with a logarithmic link, gamma deviance.
 
-    The 0.005 keeps a chance hit from looking like certainty. Size enters as it is, so give its logarithm.
+    Size enters as it is, so give its logarithm. All arrays of shape (n,).
     """
-    design = np.stack([np.ones_like(predicted), predicted, size], axis=1)
-    root = np.sqrt(weights / weights.mean())
-    # Little ridge: with one lesion size in a study the column is constant, and nothing can be said of it.
-    centre = design.mean(axis=0) * (0, 1, 1)
-    left = (design - centre) * root[:, None]
-    gram = left.T @ left + np.diag([0.0, 1e-3, 1e-3]) * len(error)
-    solved = np.linalg.solve(gram, left.T @ (np.log(np.abs(error) + 0.005) * root))
-    return Spread(float(solved[0] - centre[1:] @ solved[1:]), float(solved[1]), float(solved[2]))
+    absolute = np.maximum(np.abs(error), 1e-6)
+    w = weights / weights.sum()
+    columns = np.stack([predicted, size], axis=1)
+    centre = w @ columns
+    design = np.column_stack([np.ones(len(error)), columns - centre])
+    # A little ridge: with one lesion size in a study that column is constant, and nothing can be said of it.
+    ridge = np.diag([0.0, 1e-5, 1e-5])
+    coefficients = np.array([np.log(w @ absolute), 0.0, 0.0])
+    for _ in range(100):
+        ratio = absolute * np.exp(-(design @ coefficients))
+        step = np.linalg.solve(
+            (design * (w * ratio)[:, None]).T @ design + ridge, design.T @ (w * (ratio - 1)) - ridge @ coefficients
+        )
+        # The deviance is convex, but a full step from far away can overshoot.
+        coefficients += step * min(1.0, 1.0 / max(np.abs(design @ step).max(), 1e-12))
+        if np.abs(step).max() < 1e-10:
+            break
+    return Spread(float(coefficients[0] - centre @ coefficients[1:]), float(coefficients[1]), float(coefficients[2]))
 
 
 def calibrate(
@@ -114,19 +124,21 @@ def _fold_scores(scores: NDArray, weights: NDArray) -> FoldScores:
     return FoldScores(float(cumulated[-1]), tuple(map(float, ranked[np.searchsorted(cumulated, wanted)])))
 
 
-def bound(centres: NDArray[np.float64], size: float, calibration: Calibration, share_below: float) -> float:
-    """Return the value that a share of all observations on such an image lies below.
+def bound(
+    centres: NDArray[np.float64], size: NDArray[np.float64], calibration: Calibration, share_below: float
+) -> NDArray[np.float64]:
+    """Return for each image the value that a share of all observations on such an image lies below; shape (n,).
 
     Parameters
     ----------
-    centres : ndarray, shape (members,)
-        Prediction of each member for this image.
-    size : float
-        Its size descriptor.
+    centres : ndarray, shape (n, members)
+        Prediction of each member for each image.
+    size : ndarray, shape (n,)
+        Size descriptor of each image.
     calibration : Calibration
         With one fold per member.
     share_below : float
-        Below 0.5 the rank is rounded towards the end (floor(q (n + 1)) of n units), above 0.5 likewise: the stated level is
+        In (0, 1). The rank is rounded towards the nearer end (of units + 1, as in conformal prediction): the stated level is
         reached or exceeded on images exchangeable with the study's.
 
     Raises
@@ -134,39 +146,37 @@ def bound(centres: NDArray[np.float64], size: float, calibration: Calibration, s
     ValueError
         If the study has too few units to say anything at this level.
     """
-    if len(centres) != len(calibration.folds):
-        raise ValueError(f"{len(centres)} members and {len(calibration.folds)} folds of scores; there is one fold per member.")
-    units = calibration.units
+    if centres.shape[1] != len(calibration.folds):
+        raise ValueError(f"{centres.shape[1]} members and {len(calibration.folds)} folds of scores; there is one fold per member.")
+    units = round(calibration.units)
     rank = share_below * (units + 1)
-    level = (math.floor(rank + 1e-9) if share_below < 0.5 else math.ceil(rank - 1e-9)) / units
-    if not 0 < level <= 1:
-        raise ValueError(
-            f"{round(units)} units are too few for the {share_below:g} quantile; at least {_needed(share_below)} are needed."
-        )
-    spread = calibration.spread.at(centres, np.full(len(centres), size))
-    values = [
-        centre + width * np.array(fold.scores) for centre, width, fold in zip(centres, spread, calibration.folds, strict=True)
-    ]
+    rank = math.floor(rank + 1e-9) if share_below < 0.5 else math.ceil(rank - 1e-9)
+    if not 1 <= rank <= units:
+        needed = math.ceil(1 / min(share_below, 1 - share_below) - 1 - 1e-9)
+        raise ValueError(f"{units} units are too few for the {share_below:g} quantile; at least {needed} are needed.")
+    spread = calibration.spread.at(centres, size[:, None])
+    pooled = np.concatenate(
+        [centres[:, [number]] + spread[:, [number]] * np.array(fold.scores) for number, fold in enumerate(calibration.folds)],
+        axis=1,
+    )
     weights = np.concatenate([np.full(len(fold.scores), fold.units / len(fold.scores)) for fold in calibration.folds])
-    pooled = np.concatenate(values)
-    order = np.argsort(pooled, kind="stable")
-    cumulated = np.cumsum(weights[order]) / weights.sum()
-    return float(pooled[order][min(np.searchsorted(cumulated, level - 1e-9), len(pooled) - 1)])
+    order = np.argsort(pooled, axis=1, kind="stable")
+    cumulated = np.cumsum(weights[order], axis=1) / weights.sum()
+    place = np.minimum((cumulated < rank / units - 1e-9).sum(axis=1), pooled.shape[1] - 1)
+    rows = np.arange(len(pooled))
+    return pooled[rows, order[rows, place]]
 
 
-def _needed(share_below: float) -> int:
-    return math.ceil(1 / min(share_below, 1 - share_below)) - 1
-
-
-def interval(centres: NDArray[np.float64], size: float, calibration: Calibration, coverage: float) -> tuple[float, float]:
+def interval(
+    centres: NDArray[np.float64], size: NDArray[np.float64], calibration: Calibration, coverage: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the ends, within 0 to 1, of the interval that holds what is observed with probability `coverage`.
 
-    Both tails have (1 - coverage) / 2. Parameters and errors as `bound`.
+    Both tails have (1 - coverage) / 2. Parameters, shapes and errors as `bound`.
     """
     if not 0 < coverage < 1:
         raise ValueError(f"The coverage {coverage:g} is not in (0, 1).")
     tail = (1 - coverage) / 2
-    return (
-        max(0.0, bound(centres, size, calibration, tail)),
-        min(1.0, bound(centres, size, calibration, 1 - tail)),
-    )
+    ends = (bound(centres, size, calibration, share) for share in (tail, 1 - tail))
+    lower, upper = (np.clip(end, 0, 1) for end in ends)
+    return lower, upper

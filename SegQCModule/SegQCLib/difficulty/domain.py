@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,14 @@ from SegQCLib.difficulty.descriptors.meaning import Meaning
 
 # A lesion as unusual as one in 200 of the study is still predicted: the study shows how well.
 DISTANCE_QUANTILE = 0.995
+
+_LOGARITHMS = {
+    "geometry.shape.log_volume": ("volume", "mm3"),
+    "geometry.shape.log_area": ("area", "mm2"),
+    "geometry.slice.lesion_log_volume": ("volume of the whole lesion", "mm3"),
+    "geometry.profile.log_slices": ("number of slices", "1"),
+    "geometry.profile.log_ends_volume": ("volume of the first and last slice", "mm3"),
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,8 @@ def outside(values: NDArray[np.float64], descriptors: Sequence[FittedDescriptor]
     if undefined:
         return tuple(f"{_named(one)} is undefined for this outline, so the model cannot predict." for one in undefined)
     beyond = tuple(
-        f"{_named(one)}: {_shown(value, one)}; the model was fitted on {_shown(one.minimum, one)} to {_shown(one.maximum, one)}."
+        f"{_named(one)}: {with_unit(value, one)}; the model was fitted on {with_unit(one.minimum, one)} to"
+        f" {with_unit(one.maximum, one)}."
         for one, value in zip(descriptors, values, strict=True)
         if not one.minimum - _slack(one) <= value <= one.maximum + _slack(one)
     )
@@ -101,7 +111,7 @@ def outside(values: NDArray[np.float64], descriptors: Sequence[FittedDescriptor]
     # z_i (C^-1 z)_i add up to the squared distance.
     parts = z * (np.asarray(domain.inverse_covariance) @ z)
     worst = [descriptors[index] for index in np.argsort(parts)[::-1][:2]]
-    named = " and ".join(f"{_named(one, False)} ({_shown(values[descriptors.index(one)], one)})" for one in worst)
+    named = " and ".join(f"{_named(one, False)} ({with_unit(values[descriptors.index(one)], one)})" for one in worst)
     sentence = (
         "The combination of descriptors is unlike the outlines that the model was fitted on (robust Mahalanobis distance"
         f" {distance:.1f}, at most {domain.limit:.1f} is predicted); most unusual: {named}."
@@ -115,9 +125,19 @@ def _slack(descriptor: FittedDescriptor) -> float:
 
 
 def _named(descriptor: FittedDescriptor, starts_sentence: bool = True) -> str:
-    text = descriptor.meaning
+    text = in_plain_words(descriptor)
     return text[:1].upper() + text[1:] if starts_sentence else text
 
 
-def _shown(value: float, descriptor: FittedDescriptor) -> str:
-    return f"{value:.3g}" + ("" if descriptor.unit == "1" else f" {descriptor.unit}")
+def in_plain_words(descriptor: FittedDescriptor) -> str:
+    """Return a descriptor's meaning; of a logarithm that of the number itself, which readers know."""
+    return _LOGARITHMS[descriptor.name][0] if descriptor.name in _LOGARITHMS else descriptor.meaning
+
+
+def with_unit(value: float, descriptor: FittedDescriptor) -> str:
+    """Return a value of a descriptor with its unit; for a logarithm the number itself."""
+    unit = descriptor.unit
+    if descriptor.name in _LOGARITHMS:
+        value, unit = math.exp(value), _LOGARITHMS[descriptor.name][1]
+    digits = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return digits + ("" if unit == "1" else f" {unit}")

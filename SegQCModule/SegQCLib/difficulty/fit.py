@@ -18,6 +18,7 @@ from SegQCLib.difficulty.domain import Domain, FittedDescriptor, fit_descriptors
 from SegQCLib.difficulty.model_file import CrossValidation, DifficultyModel, Measured, Member, Regressor
 from SegQCLib.difficulty.models.boosting import fit_boosting
 from SegQCLib.difficulty.models.constant import fit_constant
+from SegQCLib.difficulty.models.median_ridge import choose_penalty, fit_median_ridge
 from SegQCLib.difficulty.models.ridge import fit_ridge
 from SegQCLib.difficulty.patients import patient_folds
 from SegQCLib.difficulty.study_table import StudyTable
@@ -42,7 +43,7 @@ def fit_model(
     data: str,
     licence: str,
     citation: str,
-    regressor: Regressor = "ridge_and_boosting",
+    regressor: Regressor = "median_ridge",
     names: Sequence[str] | None = None,
     folds: int = 10,
     outer_folds: int = 10,
@@ -64,7 +65,8 @@ def fit_model(
     id, version, date, structure, modality, target, data, licence, citation
         Stored with the model; see `DifficultyModel`.
     regressor : str
-        constant, ridge, boosting (needs scikit-learn), or the mean of ridge and boosting.
+        constant, ridge, median_ridge (the default: the best on LIDC-IDRI for its simplicity), boosting (needs scikit-learn), or
+        median_ridge_and_boosting, the mean of both.
     names : sequence of str or None
         Descriptors to use; None: all of the table. The size descriptor (log_volume or log_area) must be among them.
     folds, outer_folds : int
@@ -164,9 +166,11 @@ class _Work:
         fold = patient_folds(table.patients, min(self.folds, len(set(table.patients))), self.seed)
         predicted = np.empty(len(table))
         members = []
+        arrays = (table.values, table.target, weights)
+        penalty = choose_penalty(*arrays, table.patients, seed=self.seed) if "median_ridge" in self.regressor else None
         for number in range(fold.max() + 1):
             here = fold == number
-            members.append(self._member(table.rows(~here), weights[~here], number))
+            members.append(self._member(table.rows(~here), weights[~here], number, penalty))
             predicted[here] = members[-1].predict(table.values[here])
         size_index = table.names.index(self.size_descriptor)
         size = table.values[:, size_index]
@@ -179,12 +183,17 @@ class _Work:
             size_index,
         )
 
-    def _member(self, table: StudyTable, weights: NDArray, number: int) -> Member:
+    def _member(self, table: StudyTable, weights: NDArray, number: int, penalty: float | None) -> Member:
         arrays = (table.values, table.target, weights)
         seed = self.seed + number
+        ridge = None
+        if penalty is not None:
+            ridge = fit_median_ridge(*arrays, penalty)
+        elif self.regressor == "ridge":
+            ridge = fit_ridge(*arrays, table.patients, seed=seed)
         return Member(
             constant=fit_constant(*arrays) if self.regressor == "constant" else None,
-            ridge=fit_ridge(*arrays, table.patients, seed=seed) if "ridge" in self.regressor else None,
+            ridge=ridge,
             boosting=fit_boosting(*arrays, seed=seed) if "boosting" in self.regressor else None,
         )
 
@@ -208,14 +217,11 @@ def _say(fitted: _Fitted, table: StudyTable, rows: NDArray, coverage: float, sai
     seen = np.setdiff1d(np.arange(len(table)), rows)
     said.constant[rows] = np.average(table.target[seen], weights=row_weights([table.units[row] for row in seen]))
     centres = np.stack([member.predict(table.values[rows]) for member in fitted.members], axis=1)
-    for row, of_row in zip(rows, centres, strict=True):
-        values = table.values[row]
-        said.dice[row] = np.clip(of_row.mean(), 0, 1)
-        if outside(values, fitted.descriptors, fitted.domain):
-            continue
-        size = float(values[fitted.size_index])
-        said.lower[row], said.upper[row] = interval(of_row, size, fitted.of_mean, coverage)
-        said.reached[row] = np.clip(bound(of_row, size, fitted.of_pairs, 1 - coverage), 0, 1)
+    said.dice[rows] = np.clip(centres.mean(axis=1), 0, 1)
+    inside = np.array([not outside(table.values[row], fitted.descriptors, fitted.domain) for row in rows], bool)
+    size = table.values[rows[inside], fitted.size_index]
+    said.lower[rows[inside]], said.upper[rows[inside]] = interval(centres[inside], size, fitted.of_mean, coverage)
+    said.reached[rows[inside]] = np.clip(bound(centres[inside], size, fitted.of_pairs, 1 - coverage), 0, 1)
 
 
 def facts_on_unseen(table: StudyTable, said: Said, size_descriptor: str, folds: int, coverage: float) -> CrossValidation:

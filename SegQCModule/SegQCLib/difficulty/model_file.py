@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,8 +28,11 @@ from SegQCLib.errors import BadDataError
 
 MODEL_SCHEMA_ID = "https://segqc.invalid/schemas/difficulty_model.schema.json"
 
+# Trees have thousands of numbers; a line for each would be most of the file. No text of a model has brackets after line ends.
+_NUMBERS = re.compile(r"\[\n[-+.\deE,\s]*\]")
+
 Rule = Literal["lower", "mean"]
-Regressor = Literal["constant", "ridge", "boosting", "ridge_and_boosting"]
+Regressor = Literal["constant", "ridge", "median_ridge", "boosting", "median_ridge_and_boosting"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Member:
     """One fold's regressors, fitted without the patients of that fold; where there are several, their mean is the prediction."""
 
     constant: Constant | None = field(default=None, metadata={"doc": "The same Dice for every image."})
-    ridge: Ridge | None = field(default=None, metadata={"doc": "Linear in the descriptors."})
+    ridge: Ridge | None = field(default=None, metadata={"doc": "Linear in the descriptors, of the mean or of the median."})
     boosting: Boosting | None = field(default=None, metadata={"doc": "Gradient-boosted trees."})
 
     @property
@@ -127,7 +131,7 @@ class DifficultyModel:
     structure: Terminology = field(metadata={"doc": "What was outlined, in codes."})
     modality: str = field(metadata={"doc": "DICOM Modality (0008,0060), for example CT."})
     unit: Unit = field(metadata={"doc": "What one prediction is for: a lesion, or one slice of it."})
-    regressor: Regressor = field(metadata={"doc": "What predicts."})
+    regressor: Regressor = field(metadata={"doc": "What predicts; of two the mean."})
     target: TargetDefinition = field(metadata={"doc": "Which agreement is predicted."})
     readers_without_ai: bool = field(
         metadata={"doc": "Always true: drafts of an AI would raise the readers' agreement, so nothing else may be fitted."}
@@ -258,17 +262,17 @@ class DifficultyModel:
         refused = outside(values, self.descriptors, self.domain)
         if refused:
             return ExpectedAgreement(None, None, None, coverage, None, False, refused)
-        centres = self.centres(values[None])[0]
-        size = float(values[self.names.index(self.size_descriptor)])
+        centres = self.centres(values[None])
+        size = values[[self.names.index(self.size_descriptor)]]
         of_mean, of_pairs = self.of_mean, self.of_pairs
         if self.recalibration is not None:
-            centres = np.array([self.recalibration.offset + self.recalibration.scale * centres.mean()])
+            centres = self.recalibration.offset + self.recalibration.scale * centres.mean(axis=1, keepdims=True)
             of_mean, of_pairs = self.recalibration.of_mean, self.recalibration.of_pairs
         dice = float(np.clip(centres.mean(), 0, 1))
-        lower, upper = interval(centres, size, of_mean, coverage)
-        # With few units the interval's quantile can lie on the other side of a prediction far out.
-        lower, upper = min(lower, dice), max(upper, dice)
-        reached = float(np.clip(bound(centres, size, of_pairs, 1 - coverage), 0, 1))
+        (lower,), (upper,) = interval(centres, size, of_mean, coverage)
+        # Where members are far apart, both ends of a short interval can lie on one side of their mean.
+        lower, upper = min(float(lower), dice), max(float(upper), dice)
+        reached = float(np.clip(bound(centres, size, of_pairs, 1 - coverage)[0], 0, 1))
         return ExpectedAgreement(
             dice, lower, upper, coverage, reached if rule == "lower" else dice, True,
             reasons(self, values, dice, reached, coverage),
@@ -323,8 +327,8 @@ def read_model(path: Path) -> DifficultyModel:
 
 
 def write_model(model: DifficultyModel, path: Path) -> None:
-    """Write a model as JSON; the same model gives the same bytes."""
-    path.write_text(to_json(model), encoding="utf-8")
+    """Write a model as JSON, lists of numbers on one line; the same model gives the same bytes."""
+    path.write_text(_NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]), to_json(model)), encoding="utf-8")
 
 
 def model_schema() -> dict[str, Any]:

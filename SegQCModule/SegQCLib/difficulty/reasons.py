@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.difficulty.domain import FittedDescriptor
+from SegQCLib.difficulty.domain import FittedDescriptor, in_plain_words, with_unit
 
 if TYPE_CHECKING:
     from SegQCLib.difficulty.model_file import DifficultyModel
@@ -122,11 +122,10 @@ def reasons(model: DifficultyModel, values: NDArray[np.float64], dice: float, re
         if abs(one.change) < _LEAST_CHANGE:
             break
         verb = "lowers" if one.change < 0 else "raises"
-        unit = "" if one.main.unit == "1" else f" {one.main.unit}"
         sentences.append(
             f"{one.group[:1].upper()}{one.group[1:]} {verb} the expected agreement by {abs(one.change):.2f} (an average"
-            f" {model.unit} has {base:.2f}); {one.main.meaning}: {one.value:.3g}{unit}, median of the study"
-            f" {one.main.median:.3g}{unit}."
+            f" {model.unit} has {base:.2f}); {in_plain_words(one.main)}: {with_unit(one.value, one.main)}, median of the study"
+            f" {with_unit(one.main.median, one.main)}."
         )
     return tuple(sentences)
 

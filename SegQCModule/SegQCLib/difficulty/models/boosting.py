@@ -20,10 +20,10 @@ class GrowthSettings:
     """
 
     loss: str = "absolute_error"
-    learning_rate: float = 0.05
-    trees: int = 120
-    leaves: int = 8
-    rows_per_leaf: int = 40
+    learning_rate: float = 0.12
+    trees: int = 60
+    leaves: int = 12
+    rows_per_leaf: int = 100
     l2: float = 5.0
     share_of_descriptors: float = 0.3
 

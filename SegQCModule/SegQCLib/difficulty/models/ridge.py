@@ -25,8 +25,8 @@ class Ridge:
     coefficients: tuple[float, ...] = field(metadata={"doc": "Change of the Dice per standard deviation of each descriptor."})
     means: tuple[float, ...] = field(metadata={"doc": "Mean of each descriptor, in its unit."})
     deviations: tuple[float, ...] = field(metadata={"doc": "Standard deviation of each, in its unit; 1 for a constant one."})
-    minima: tuple[float, ...] = field(metadata={"doc": "Smallest value of each descriptor at fitting."})
-    maxima: tuple[float, ...] = field(metadata={"doc": "Largest value of each descriptor at fitting."})
+    minima: tuple[float, ...] = field(metadata={"doc": "Lower limit of each descriptor: lesser values count as this."})
+    maxima: tuple[float, ...] = field(metadata={"doc": "Upper limit of each descriptor: larger values count as this."})
     penalty: float = field(metadata={"doc": "Weight of the squared coefficients against the squared errors."})
 
     @property
@@ -86,14 +86,19 @@ def fit_ridge(
     return next(_path(values, target, weights, (best,)))
 
 
+def standardised(values: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
+    """Return weighted mean and deviation of each descriptor, shape (m,), and the descriptors less one over the other."""
+    means = np.average(values, axis=0, weights=weights)
+    deviations = np.sqrt(np.average((values - means) ** 2, axis=0, weights=weights))
+    # A descriptor that is the same everywhere comes out as rounding noise, which must not be scaled up.
+    deviations[deviations <= 1e-9 * np.maximum(1.0, np.abs(means))] = 1.0
+    return means, deviations, (values - means) / deviations
+
+
 def _path(values: NDArray, target: NDArray, weights: NDArray, penalties: Sequence[float]):
     """Yield the regression for each penalty, from one decomposition."""
     w = weights / weights.mean()
-    means = np.average(values, axis=0, weights=w)
-    deviations = np.sqrt(np.average((values - means) ** 2, axis=0, weights=w))
-    # A descriptor that is the same everywhere comes out as rounding noise, which must not be scaled up.
-    deviations[deviations <= 1e-9 * np.maximum(1.0, np.abs(means))] = 1.0
-    standard = (values - means) / deviations
+    means, deviations, standard = standardised(values, weights)
     intercept = float(np.average(target, weights=w))
     eigenvalues, directions = np.linalg.eigh((standard * w[:, None]).T @ standard)
     along = directions.T @ (standard.T @ (w * (target - intercept)))

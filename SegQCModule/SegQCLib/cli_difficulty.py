@@ -516,7 +516,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if not with_study:
         if not _give_json(options, {**identity, "measured_on": "cross-validation", "reached": to_plain(model.cross_validation)}):
             print(f"{identity['model']}: {model.regressor}, {model.data}\n{identity['target']}")
-            print(f"On patients that it had not seen ({model.cross_validation.folds} folds of {model.patients} patients):")
+            print(f"On patients that it had not seen ({model.patients} patients in {model.cross_validation.folds} folds):")
             print(reached_words(model.cross_validation))
         return 0
     progress = terminal_progress()

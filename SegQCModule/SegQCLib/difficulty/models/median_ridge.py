@@ -1,8 +1,8 @@
 """Ridge regression of the median: the absolute error in place of the squared one.
 
 Agreement has a long tail of hard lesions and of single outlying readers. Squared errors follow that tail; the absolute error,
-by which a prediction is judged, does not. On the develop patients of LIDC-IDRI this was better than Ridge, gradient
-boosting, extra trees, support vectors and kernel regression (Benchmarks/difficulty_models.py).
+by which a prediction is judged, does not. On the develop patients of LIDC-IDRI this was the best single model for lesions, and
+for slices second to gradient boosting with the same loss (Benchmarks/difficulty_models.py).
 """
 
 from __future__ import annotations

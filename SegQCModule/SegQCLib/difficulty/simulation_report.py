@@ -83,7 +83,7 @@ def run_simulation(
     Parameters
     ----------
     patients, slices_per_patient, seed : int
-        See `simulate_study`. 900 slices take two to three minutes.
+        See `simulate_study`. 900 slices take some minutes, most of them the trees on 600 descriptors.
     folds : int
         Of the comparison, fewer where there are fewer patients; the group analysis has one fold per patient, up to 30.
     folder : Path or None

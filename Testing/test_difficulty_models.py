@@ -244,7 +244,7 @@ def test_groups_add_up_and_each_names_its_largest_descriptor(model):
 
 def test_the_reason_says_what_stands_out_with_its_number(model):
     reasons = model.predict_described(np.array([3.5, 0.55, 2.5])).reasons
-    assert reasons[0].startswith("Small, rough border; expected agreement 0.4")
+    assert reasons[0].startswith("Small, irregular shape; expected agreement 0.4")
     assert reasons[1].startswith("The size lowers the expected agreement by 0.0")
     assert "; volume: 33.1 mm3, median of the study 1" in reasons[1]  # exp(3.5), and about exp(5)
 

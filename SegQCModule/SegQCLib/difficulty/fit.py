@@ -55,8 +55,9 @@ def fit_model(
 
     One member per fold is fitted without that fold's patients; the mean of the members predicts, and the folds' scores
     calibrate interval and threshold (`conformal`). Each row counts 1 / (number of rows of its unit), so that a lesion with four
-    readers counts no more than one with three. For the facts in `cross_validation` all of this, folds, calibration and
-    domain included, is repeated without each outer fold's patients, and measured on those.
+    readers counts no more than one with three. The penalty of the median Ridge is chosen once, on three folds of the study.
+    For the facts in `cross_validation` all of this, penalty, folds, calibration and domain included, is repeated without each
+    outer fold's patients, and measured on those.
 
     Parameters
     ----------

@@ -25,13 +25,13 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("separate parts and holes", ("geometry.shape.components", "geometry.shape.holes")),
     (
         "the border's length for the size",
-        ("geometry.shape.surface_to_volume", "geometry.shape.perimeter_to_area", "geometry.perturbation.", "geometry.border."),
+        ("geometry.shape.surface_to_volume", "geometry.shape.perimeter_to_area", "geometry.perturbation."),
     ),
     (
         "the shape",
         (
             "geometry.shape.sphericity", "geometry.shape.elongation", "geometry.shape.flatness", "geometry.radial.variation",
-            "geometry.radial.minimum_to_maximum", "geometry.roughness.", "geometry.wavelet", "geometry.fourier",
+            "geometry.radial.minimum_to_maximum", "geometry.wavelet", "geometry.fourier",
         ),
     ),
     ("the size", ("geometry.",)),
@@ -44,7 +44,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 _ADJECTIVES: tuple[tuple[str, str | None, str | None], ...] = (
     ("geometry.shape.log_volume", "small", "large"),
     ("geometry.shape.log_area", "small", "large"),
-    ("geometry.shape.sphericity", "rough border", "smooth, round border"),
+    ("geometry.shape.sphericity", "irregular shape", "round shape"),
     ("geometry.shape.elongation", "elongated", None),
     ("geometry.sampling.slices", "on few slices", "on many slices"),
     ("geometry.sampling.slice_spacing_mm", None, "slices far apart"),
@@ -131,7 +131,7 @@ def reasons(model: DifficultyModel, values: NDArray[np.float64], dice: float, re
 
 
 def appearance(values: Mapping[str, float], descriptors: Sequence[FittedDescriptor]) -> str:
-    """Return what stands out against the study's outlines, such as "small, rough border"; empty where nothing does.
+    """Return what stands out against the study's outlines, such as "small, irregular shape"; empty where nothing does.
 
     A word is used where its descriptor lies in the study's lower or upper third.
     """

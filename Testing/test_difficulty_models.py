@@ -31,11 +31,13 @@ VOLUME, ROUND, SPACING = "geometry.shape.log_volume", "geometry.shape.sphericity
 NAMES = (VOLUME, ROUND, SPACING)
 
 
-def a_study(units=300, level=0.5, noise=0.02, seed=0, names=NAMES, patient="p"):
+def a_study(units=300, level=0.5, noise=0.02, seed=0, names=NAMES, patient="p", largest=7.0):
     """Return a table whose agreement is level + 0.05 (log volume - 5) + normal noise; three readers describe the same outline."""
     chance = np.random.default_rng(seed)
-    size = chance.uniform(3, 7, units)
-    values = np.column_stack([size, chance.uniform(0.5, 0.9, units), chance.choice([1.0, 2.5, 5.0], units)])[:, : len(names)]
+    size = chance.uniform(10 - largest, largest, units)
+    values = np.column_stack(
+        [size, chance.uniform(0.7 - largest * 0.2 / 7, 0.7 + largest * 0.2 / 7, units), chance.choice([1.0, 2.5, 5.0], units)]
+    )[:, : len(names)]
     pairs = level + 0.05 * (size - 5)[:, None] + chance.normal(0, noise, (units, 3))
     row = np.repeat(np.arange(units), 3)
     return StudyTable(
@@ -258,7 +260,7 @@ def test_every_geometry_descriptor_belongs_to_a_group():
 
 
 def a_centre(units, offset, seed=9):
-    return a_study(units, level=0.5 + offset, seed=seed, patient="own")
+    return a_study(units, level=0.5 + offset, seed=seed, patient="own", largest=6.5)  # within the domain
 
 
 def test_a_centre_whose_readers_agree_less_gets_its_own_level(model):
@@ -277,7 +279,7 @@ def test_a_centre_whose_readers_agree_less_gets_its_own_level(model):
 
 
 def test_nineteen_cases_are_too_few_to_recalibrate(model):
-    with pytest.raises(BadDataError, match=r"has 19 usable cases.*At least 20"):
+    with pytest.raises(BadDataError, match=r"has 19 cases in the model's domain.*At least 20"):
         recalibrate(model, a_centre(19, 0.0), centre="north", date="2026-11-22")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from SegQCLib.difficulty.conformal import calibrate
+from SegQCLib.difficulty.domain import outside
 from SegQCLib.difficulty.fit import row_weights
 from SegQCLib.difficulty.model_file import DifficultyModel, Recalibration
 from SegQCLib.difficulty.study_table import StudyTable
@@ -29,24 +30,25 @@ def recalibrate(model: DifficultyModel, table: StudyTable, *, centre: str, date:
     ----------
     model : DifficultyModel
     table : StudyTable
-        The centre's cases with the model's descriptors; each read by several of its readers without AI.
+        The centre's cases with the model's descriptors; each read by several of its readers without AI. Outlines that the
+        model refuses are left out.
     centre, date : str
         Stored with the model.
 
     Raises
     ------
     BadDataError
-        With fewer than 20 cases, fewer than 2 patients, or another unit.
+        With fewer than 20 cases that the model does not refuse, fewer than 2 patients, or another unit.
     """
     if table.unit != model.unit:
         raise BadDataError(centre, f"gives {table.unit}s, but {model.id} predicts for a {model.unit}.", "Describe the same unit.")
     table = table.columns(model.names)
-    table = table.rows(np.isfinite(table.values).all(axis=1))
+    table = table.rows(np.array([not outside(row, model.descriptors, model.domain) for row in table.values], bool))
     cases = len(set(table.units))
     if cases < LEAST_CASES or len(set(table.patients)) < 2:
         raise BadDataError(
             centre,
-            f"has {cases} usable cases of {len(set(table.patients))} patients.",
+            f"has {cases} cases in the model's domain, of {len(set(table.patients))} patients.",
             f"At least {LEAST_CASES} cases of 2 or more patients are needed: with fewer, no interval of 90 % exists, as each"
             " tail of 5 % holds less than one case.",
         )

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from SegQCLib.dataclass_json import to_json
+from SegQCLib.difficulty.agreement_target import agreement_target
+from SegQCLib.difficulty.host_scans import host_scans
 from SegQCLib.difficulty.models.slice_crop import SliceCrop, slice_channels
+from SegQCLib.difficulty.simulated_study import simulate_study, slices_of
+from SegQCLib.difficulty.simulated_table import PAPER_TARGET
 from SegQCLib.errors import BadDataError, Cancelled
+from SegQCLib.resources import resource
 
 torch = pytest.importorskip("torch")
 
@@ -342,3 +347,22 @@ def test_a_single_array_is_refused(tmp_path):
     np.save(tmp_path / "array.npy", np.zeros(3))
     with pytest.raises(BadDataError, match="a single array"):
         load_resnet(tmp_path / "array.npy")
+
+
+def test_the_shipped_example_says_that_it_is_simulated():
+    path = resource("Models/simulated-lesion-resnet.npz")
+    _, card = load_resnet(path)
+    assert card.simulated
+    assert "simulated" in path.name
+    assert "simulated readers" in card.study
+    assert path.stat().st_size < 1_000_000
+
+
+def test_the_shipped_example_is_nearer_than_the_mean_on_lesions_it_was_not_trained_on(totalsegmentator):
+    network, _ = load_resnet(resource("Models/simulated-lesion-resnet.npz"))
+    seen_with_another_seed = simulate_study(host_scans(totalsegmentator), patients=6, slices_per_patient=8, seed=2026)
+    slices = [one for made in seen_with_another_seed for one in slices_of(made)]
+    target = np.array([agreement_target(one.readers, PAPER_TARGET) for one in slices])
+    channels = [slice_channels(one.image, one.candidate, one.uncertainty, one.spacing_mm, network.crop) for one in slices]
+    error = np.abs(network.predict(np.stack(channels)) - target).mean()
+    assert error < np.abs(target - target.mean()).mean()

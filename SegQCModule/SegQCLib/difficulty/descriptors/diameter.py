@@ -29,7 +29,7 @@ def largest_distance(points: NDArray[np.float64]) -> float:
     if len(ends) > _PAIRED_DIRECTLY:
         from scipy.spatial import ConvexHull
 
-        ends = points[ConvexHull(points).vertices]
+        ends = ends[ConvexHull(ends).vertices]
     return max(bound, _largest_of_all_pairs(ends))
 
 
@@ -50,12 +50,17 @@ def largest_distance_in_planes(points: NDArray[np.int64], axis: int, spacing_mm:
     spacing_mm : tuple of float
         Of whole voxels, (k, j, i).
     """
-    ordered = points[np.argsort(points[:, axis], kind="stable")]
-    starts = np.flatnonzero(np.diff(ordered[:, axis], prepend=-1))
-    sizes = np.diff(starts, append=len(ordered))
-    in_plane = np.delete(ordered * (np.asarray(spacing_mm) / 2), axis, axis=1)
-    centres = (np.minimum.reduceat(in_plane, starts) + np.maximum.reduceat(in_plane, starts)) / 2
-    radii = np.maximum.reduceat(np.linalg.norm(in_plane - np.repeat(centres, sizes, axis=0), axis=1), starts)
+    order = np.argsort(points[:, axis].astype(np.uint16), kind="stable")  # 16 bits are sorted several times faster
+    plane_of = points[order, axis]
+    starts = np.flatnonzero(np.diff(plane_of, prepend=-1))
+    sizes = np.diff(starts, append=len(order))
+    in_plane = [points[order, other] * (spacing_mm[other] / 2) for other in range(3) if other != axis]
+    squared_radii = 0.0
+    for places in in_plane:
+        centres = (np.minimum.reduceat(places, starts) + np.maximum.reduceat(places, starts)) / 2
+        squared_radii = squared_radii + (places - np.repeat(centres, sizes)) ** 2
+    radii = np.sqrt(np.maximum.reduceat(squared_radii, starts))
+    in_plane = np.stack(in_plane, axis=1)
     largest = 0.0
     for plane in np.argsort(-radii):
         if 2 * radii[plane] <= largest:

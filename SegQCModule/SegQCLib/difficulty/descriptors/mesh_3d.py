@@ -49,7 +49,7 @@ def mesh_area_and_volume(mask: NDArray[np.bool_], spacing_mm: tuple[float, float
     spacing = np.asarray(spacing_mm, float)
     voxel_mm3 = spacing.prod()
     areas_mm2 = np.linalg.norm(vectors * (voxel_mm3 / spacing), axis=2).sum(axis=1)
-    at = np.nonzero((codes != 0) & (codes != 255))
+    at = np.unravel_index(np.flatnonzero((codes != 0) & (codes != 255)), codes.shape)
     from_origin = sum(np.dot(place, directions[codes[at], axis]) for axis, place in enumerate(at))
     return float(counts @ areas_mm2), float((counts @ volumes + from_origin / 3) * voxel_mm3)
 

@@ -39,7 +39,8 @@ class Outline:
         found = []
         for axis in range(self.mask.ndim):
             lower, upper = np.moveaxis(self.mask, axis, 0)[:-1], np.moveaxis(self.mask, axis, 0)[1:]
-            points = 2 * np.stack(np.nonzero(np.moveaxis(lower ^ upper, 0, axis)), axis=1)
+            border = np.ascontiguousarray(np.moveaxis(lower ^ upper, 0, axis))
+            points = 2 * np.stack(np.unravel_index(np.flatnonzero(border), border.shape), axis=1)
             points[:, axis] += 1
             found.append(points)
         return np.concatenate(found)

@@ -114,6 +114,16 @@ def _add_fit(actions: Any) -> None:
         action="store_true",
         help="confirm that no reader started from an AI result: drafts inflate agreement. Needed for your own study",
     )
+    fit.add_argument(
+        "--folds", type=int, default=10, metavar="N", help="members of the model, each fitted without a fold (default: 10)"
+    )
+    fit.add_argument(
+        "--outer-folds",
+        type=int,
+        default=10,
+        metavar="N",
+        help="how often all of it is repeated for the cross-validation (default: 10)",
+    )
     fit.add_argument("--seed", type=int, default=0, help="of folds and trees (default: 0)")
     fit.add_argument("--out", type=Path, required=True, metavar="MODEL.json", help="where the model goes")
     _add_json(fit)
@@ -400,7 +410,8 @@ def _fit(options: argparse.Namespace) -> int:
     try:
         model = fit_model(
             table, id=options.id or options.out.stem, version=options.version, date=datetime.date.today().isoformat(),
-            target=definition, names=names, seed=options.seed, progress=part(progress, 0.4, 1.0), **chosen, **facts,
+            target=definition, names=names, folds=options.folds, outer_folds=options.outer_folds, seed=options.seed,
+            progress=part(progress, 0.4, 1.0), **chosen, **facts,
         )  # fmt: skip
     except ValueError as error:
         raise BadDataError("--descriptors", "cannot be fitted with.", str(error)) from error

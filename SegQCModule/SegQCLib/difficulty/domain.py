@@ -15,6 +15,10 @@ from SegQCLib.difficulty.descriptors.meaning import Meaning
 # A lesion as unusual as one in 200 of the study is still predicted: the study shows how well.
 DISTANCE_QUANTILE = 0.995
 
+# A study's largest value is a matter of chance: a pixel spacing of 1 mm is no other kind of image than its 0.98 mm. Models
+# hold a descriptor at its range (`Ridge`, trees), so a little outside it they say what they say at its end.
+RANGE_MARGIN = 0.1
+
 _LOGARITHMS = {
     "geometry.shape.log_volume": ("volume", "mm3"),
     "geometry.shape.log_area": ("area", "mm2"),
@@ -31,20 +35,25 @@ class FittedDescriptor:
     name: str = field(metadata={"doc": "<group>.<family>.<descriptor>."})
     meaning: str = field(metadata={"doc": "In words."})
     unit: str = field(metadata={"doc": "Unit; 1 for a pure number."})
-    minimum: float = field(metadata={"doc": "Smallest value in the study; below it the model refuses."})
+    minimum: float = field(
+        metadata={"doc": f"Smallest value in the study; the model refuses below it by more than {RANGE_MARGIN:g} of the range."}
+    )
     lower_third: float = field(metadata={"doc": "A third of the study's outlines have less."})
     median: float = field(metadata={"doc": "Median of the study's outlines."})
     upper_third: float = field(metadata={"doc": "A third of the study's outlines have more."})
-    maximum: float = field(metadata={"doc": "Largest value in the study; above it the model refuses."})
+    maximum: float = field(
+        metadata={"doc": f"Largest value in the study; the model refuses above it by more than {RANGE_MARGIN:g} of the range."}
+    )
 
 
 @dataclass(frozen=True)
 class Domain:
     """The robust Mahalanobis distance of an outline from the study's, and the largest that is predicted.
 
-    Descriptors are limited to the study's 1st and 99th percentile, centred on the median and divided by 1.4826 times the
-    median absolute deviation (by the standard deviation where that is 0); their correlations, shrunk by a tenth towards none,
-    give the distance sqrt(z' C^-1 z). For the distance itself values are not limited.
+    Descriptors are centred on the median and divided by 1.4826 times the median absolute deviation, after they were limited
+    to the study's 1st and 99th percentile; counts that are the same for most outlines (cavities, separate parts) have a
+    deviation of 0 and are divided by their standard deviation instead, unlimited. Their covariance, shrunk by a tenth towards none,
+    gives the distance sqrt(z' C^-1 z). For the distance itself values are not limited.
     """
 
     centres: tuple[float, ...] = field(metadata={"doc": "Per descriptor the median of the study."})
@@ -75,7 +84,9 @@ def fit_domain(values: NDArray[np.float64]) -> Domain:
     scales = 1.4826 * np.median(np.abs(values - centres), axis=0)
     scales = np.where(scales > 0, scales, values.std(axis=0))
     scales = np.where(scales > 1e-12, scales, 1.0)
-    limited = np.clip(values, *np.quantile(values, (0.01, 0.99), axis=0))
+    # Of a count that is nearly always the same, the percentiles would leave no variance, and a single cavity would be infinitely far.
+    mostly_same = np.ptp(np.quantile(values, (0.25, 0.75), axis=0), axis=0) == 0
+    limited = np.where(mostly_same, values, np.clip(values, *np.quantile(values, (0.01, 0.99), axis=0)))
     z = (limited - centres) / scales
     covariance = z.T @ z / len(z)
     shrunk = 0.9 * covariance + 0.1 * np.diag(np.maximum(np.diag(covariance), 1e-6))
@@ -120,8 +131,8 @@ def outside(values: NDArray[np.float64], descriptors: Sequence[FittedDescriptor]
 
 
 def _slack(descriptor: FittedDescriptor) -> float:
-    """Rounding of sums and square roots must not refuse a spacing or a volume that the study has."""
-    return 1e-6 * max(abs(descriptor.minimum), abs(descriptor.maximum))
+    # Where the study has one value only, rounding must not refuse it.
+    return max(RANGE_MARGIN * (descriptor.maximum - descriptor.minimum), 1e-6 * abs(descriptor.maximum))
 
 
 def _named(descriptor: FittedDescriptor, starts_sentence: bool = True) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from SegQCLib.difficulty.domain import RANGE_MARGIN
 from SegQCLib.difficulty.model_file import DifficultyModel, Measured
 from SegQCLib.number_texts import grouped
 from SegQCLib.resources import resource
@@ -38,6 +39,7 @@ def render_model_card(model: DifficultyModel) -> str:
     groups = dict.fromkeys(name.partition(".")[0] for name in model.names)
     return templates.get_template("model_card.html").render(
         model=model,
+        margin=RANGE_MARGIN,
         names=", ".join(_SOURCES[group] for group in groups),
         needs_image=any(group not in ("geometry", "uncertainty") for group in groups),
     )

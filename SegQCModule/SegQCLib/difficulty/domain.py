@@ -84,7 +84,7 @@ def fit_domain(values: NDArray[np.float64]) -> Domain:
     scales = 1.4826 * np.median(np.abs(values - centres), axis=0)
     scales = np.where(scales > 0, scales, values.std(axis=0))
     scales = np.where(scales > 1e-12, scales, 1.0)
-    # Of a count that is nearly always the same, the percentiles would leave no variance, and a single cavity would be infinitely far.
+    # Percentiles would leave no variance of a count that is nearly always the same: a single cavity would be infinitely far.
     mostly_same = np.ptp(np.quantile(values, (0.25, 0.75), axis=0), axis=0) == 0
     limited = np.where(mostly_same, values, np.clip(values, *np.quantile(values, (0.01, 0.99), axis=0)))
     z = (limited - centres) / scales

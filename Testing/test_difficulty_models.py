@@ -15,7 +15,7 @@ from SegQCLib.difficulty import load_model
 from SegQCLib.difficulty.agreement_target import TargetDefinition
 from SegQCLib.difficulty.descriptors.describe import describe_lesion
 from SegQCLib.difficulty.fit import fit_model
-from SegQCLib.difficulty.model_file import model_schema, read_model, write_model
+from SegQCLib.difficulty.model_file import model_schema, model_text, read_model
 from SegQCLib.difficulty.models.boosting import GrowthSettings, fit_boosting, from_sklearn, grow
 from SegQCLib.difficulty.models.constant import fit_constant
 from SegQCLib.difficulty.models.median_ridge import fit_median_ridge
@@ -297,7 +297,7 @@ def test_a_model_read_again_is_the_same(regressor, tmp_path):
     if "boosting" in regressor:
         pytest.importorskip("sklearn")
     fitted = a_model(a_study(60), regressor, folds=2, outer_folds=2)
-    write_model(fitted, tmp_path / "model.json")
+    (tmp_path / "model.json").write_text(model_text(fitted), encoding="utf-8")
     again = read_model(tmp_path / "model.json")
     assert again == fitted
     values = np.array([5.0, 0.7, 2.5])
@@ -307,12 +307,12 @@ def test_a_model_read_again_is_the_same(regressor, tmp_path):
 
 def test_a_recalibrated_model_read_again_is_the_same(model, tmp_path):
     own = recalibrate(model, a_centre(20, 0.1), centre="north", date="2026-11-22")
-    write_model(own, tmp_path / "own.json")
+    (tmp_path / "own.json").write_text(model_text(own), encoding="utf-8")
     assert load_model(tmp_path / "own.json") == own
 
 
 def test_all_faults_of_a_file_are_said_at_once(model, tmp_path):
-    write_model(model, tmp_path / "model.json")
+    (tmp_path / "model.json").write_text(model_text(model), encoding="utf-8")
     plain = json.loads((tmp_path / "model.json").read_text())
     plain["unit"] = "volume"
     plain["members"][0]["ridge"]["penalty"] = "much"
@@ -325,7 +325,7 @@ def test_all_faults_of_a_file_are_said_at_once(model, tmp_path):
 
 
 def test_contradictions_in_a_file_are_said(model, tmp_path):
-    write_model(model, tmp_path / "model.json")
+    (tmp_path / "model.json").write_text(model_text(model), encoding="utf-8")
     plain = json.loads((tmp_path / "model.json").read_text())
     plain["readers_without_ai"] = False
     plain["descriptors"][1]["name"] = "geometry.shape.colour"

@@ -393,8 +393,9 @@ def _heading(segment: str, k: int | None) -> str:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    from SegQCLib.dataclass_json import to_json, to_plain
+    from SegQCLib.dataclass_json import to_plain
     from SegQCLib.difficulty.fit import fit_model
+    from SegQCLib.difficulty.model_file import model_text
     from SegQCLib.difficulty.reached_words import reached_words
     from SegQCLib.output import require_writable, write_files
 
@@ -416,7 +417,7 @@ def _fit(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise BadDataError("--descriptors", "cannot be fitted with.", str(error)) from error
     progress("Done", 1.0)
-    write_files(options.out.parent, {options.out.name: to_json(model)})
+    write_files(options.out.parent, {options.out.name: model_text(model)})
     whole = {"model": str(options.out), **_table_facts(table), "cross_validation": to_plain(model.cross_validation)}
     if not _give_json(options, whole):
         print(f"{options.out}: {model.regressor}, fitted on {_table_words(table.columns(names))}.")
@@ -545,8 +546,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _recalibrate(options: argparse.Namespace) -> int:
-    from SegQCLib.dataclass_json import to_json, to_plain
+    from SegQCLib.dataclass_json import to_plain
     from SegQCLib.difficulty import load_model
+    from SegQCLib.difficulty.model_file import model_text
     from SegQCLib.difficulty.recalibrate import recalibrate
     from SegQCLib.output import require_writable, write_files
 
@@ -556,7 +558,7 @@ def _recalibrate(options: argparse.Namespace) -> int:
     table, _ = _table(options, model.target, "all", model.names, progress)
     own = recalibrate(model, table, centre=options.centre, date=datetime.date.today().isoformat())
     progress("Done", 1.0)
-    write_files(options.out.parent, {options.out.name: to_json(own)})
+    write_files(options.out.parent, {options.out.name: model_text(own)})
     facts = own.recalibration
     if not _give_json(options, {"model": str(options.out), "version": own.version, "recalibration": to_plain(facts)}):
         print(f"{options.out}: {own.id} {own.version}, {facts.cases} {own.unit}s of {facts.patients} patients of {facts.centre}.")

@@ -326,9 +326,9 @@ def read_model(path: Path) -> DifficultyModel:
         ) from error
 
 
-def write_model(model: DifficultyModel, path: Path) -> None:
-    """Write a model as JSON, lists of numbers on one line; the same model gives the same bytes."""
-    path.write_text(_NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]), to_json(model)), encoding="utf-8")
+def model_text(model: DifficultyModel) -> str:
+    """Return a model as JSON, lists of numbers on one line; the same model gives the same text."""
+    return _NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]), to_json(model))
 
 
 def model_schema() -> dict[str, Any]:

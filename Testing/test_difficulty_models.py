@@ -14,7 +14,8 @@ from SegQCLib.case import Code, Terminology
 from SegQCLib.difficulty import load_model
 from SegQCLib.difficulty.agreement_target import TargetDefinition
 from SegQCLib.difficulty.descriptors.describe import describe_lesion
-from SegQCLib.difficulty.fit import fit_model
+from SegQCLib.difficulty.evaluate_model import evaluate_model
+from SegQCLib.difficulty.fit import fit_model, without_describing_reader
 from SegQCLib.difficulty.model_file import model_schema, model_text, read_model
 from SegQCLib.difficulty.models.boosting import GrowthSettings, fit_boosting, from_sklearn, grow
 from SegQCLib.difficulty.models.constant import fit_constant
@@ -163,6 +164,18 @@ def test_the_leak_free_error_is_that_against_the_one_pair_without_the_describing
     assert model.cross_validation.mae_without_describing_reader.value == pytest.approx(0.02 * np.sqrt(2 / np.pi), rel=0.1)
 
 
+def test_the_pairs_of_others_are_known_only_where_every_reader_is():
+    table = a_study(2)
+    others = without_describing_reader(table, "mean_pairwise")
+    # Pairs stand as (0, 1), (0, 2), (1, 2): without reader 0 the last is left, without reader 2 the first.
+    assert others[:3] == pytest.approx(table.pairs[0][::-1])
+    some = without_describing_reader(table.rows(np.array([0, 1, 3, 4, 5])), "mean_pairwise")
+    assert np.isnan(some[:2]).all()
+    assert some[2:] == pytest.approx(others[3:])
+    assert np.isnan(without_describing_reader(table, "against_operator")).all()
+    assert without_describing_reader(table, "without_describing_reader") == pytest.approx(table.target)
+
+
 def test_rows_with_an_undefined_descriptor_are_left_out_and_counted():
     table = a_study()
     table.values[:5, 1] = np.nan
@@ -173,6 +186,20 @@ def test_rows_with_an_undefined_descriptor_are_left_out_and_counted():
 def test_a_study_of_few_patients_is_refused():
     with pytest.raises(BadDataError, match=r"has 15 patients.*At least 20"):
         a_model(a_study(30))
+
+
+def test_too_few_lesions_for_an_interval_without_one_fold_are_refused():
+    # 21 patients with a lesion each, in ten folds: one of them has three, and 18 lesions have no interval of 90 %.
+    few = a_study(21)
+    few = dataclasses.replace(few, patients=tuple(unit.replace("lesion", "p") for unit in few.units))
+    with pytest.raises(BadDataError, match=r"has 18 lesions left without one of 10 folds.*19 are needed"):
+        a_model(few, "constant", folds=10, outer_folds=10)
+
+
+def test_lesions_of_one_size_still_come_in_thirds():
+    table = a_study(60)
+    table.values[:, 0] = 5.0
+    assert len(a_model(table, "constant").cross_validation.coverage_by_size) == 3
 
 
 def test_the_size_must_be_among_the_descriptors():
@@ -254,6 +281,36 @@ def test_the_reason_says_what_stands_out_with_its_number(model):
 def test_every_geometry_descriptor_belongs_to_a_group():
     for name in describe_lesion(a_ball(6), (1.0, 0.7, 0.7), groups=("geometry",)):
         assert group_of(name)
+
+
+# Other patients
+
+
+def test_a_model_keeps_its_errors_and_levels_on_other_patients(model):
+    facts = evaluate_model(model, a_study(300, seed=11, patient="other", largest=6.5))
+    assert facts.mae.value == pytest.approx(0.02 / np.sqrt(3) * np.sqrt(2 / np.pi), rel=0.1)
+    assert (facts.coverage, facts.pairs_reaching_lower) == pytest.approx((0.9, 0.9), abs=0.05)
+    assert (facts.folds, facts.in_domain) == (1, pytest.approx(1, abs=0.02))
+
+
+def test_outlines_that_the_model_refuses_count_in_the_error_and_not_in_the_coverage(model):
+    table = a_study(60, seed=12, patient="other", largest=6.5)
+    table.values[:90, 2] = 9.0  # slices farther apart than in any study
+    table.values[90:93, 1] = np.nan
+    facts = evaluate_model(model, table)
+    usable = table.rows(np.r_[0:90, 93:180])
+    errors = np.abs(model.limits(usable.values, 0.9)[0] - usable.target)
+    assert facts.mae.value == pytest.approx(errors.mean())
+    assert facts.in_domain == pytest.approx(87 / 180)
+    assert np.isfinite(facts.mae_per_patient.value)
+
+
+def test_a_table_without_a_descriptor_of_the_model_or_of_another_unit_is_refused(model):
+    for use in (evaluate_model, lambda model, table: recalibrate(model, table, centre="north", date="2026-11-22")):
+        with pytest.raises(BadDataError, match=r"lacks the descriptors geometry\.sampling"):
+            use(model, a_study(names=(VOLUME, ROUND)))
+        with pytest.raises(BadDataError, match="gives slices, but test-lesions predicts for a lesion"):
+            use(model, dataclasses.replace(a_study(), unit="slice"))
 
 
 # Recalibration

@@ -124,6 +124,11 @@ def _fold_scores(scores: NDArray, weights: NDArray) -> FoldScores:
     return FoldScores(float(cumulated[-1]), tuple(map(float, ranked[np.searchsorted(cumulated, wanted)])))
 
 
+def least_units(share_below: float) -> int:
+    """Return how many units a study needs for this quantile: 19 for 0.05 or 0.95, as then each tail holds one of 20 ranks."""
+    return math.ceil(1 / min(share_below, 1 - share_below) - 1 - 1e-9)
+
+
 def bound(
     centres: NDArray[np.float64], size: NDArray[np.float64], calibration: Calibration, share_below: float
 ) -> NDArray[np.float64]:
@@ -152,8 +157,9 @@ def bound(
     rank = share_below * (units + 1)
     rank = math.floor(rank + 1e-9) if share_below < 0.5 else math.ceil(rank - 1e-9)
     if not 1 <= rank <= units:
-        needed = math.ceil(1 / min(share_below, 1 - share_below) - 1 - 1e-9)
-        raise ValueError(f"{units} units are too few for the {share_below:g} quantile; at least {needed} are needed.")
+        raise ValueError(
+            f"{units} units are too few for the {share_below:g} quantile; at least {least_units(share_below)} are needed."
+        )
     spread = calibration.spread.at(centres, size[:, None])
     pooled = np.concatenate(
         [centres[:, [number]] + spread[:, [number]] * np.array(fold.scores) for number, fold in enumerate(calibration.folds)],
@@ -180,3 +186,18 @@ def interval(
     ends = (bound(centres, size, calibration, share) for share in (tail, 1 - tail))
     lower, upper = (np.clip(end, 0, 1) for end in ends)
     return lower, upper
+
+
+def limits(
+    centres: NDArray[np.float64], size: NDArray[np.float64], of_mean: Calibration, of_pairs: Calibration, coverage: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the predicted mean, the ends of its interval, and the Dice that a share `coverage` of single pairs reaches.
+
+    Each of shape (n,), within 0 to 1. Parameters, shapes and errors as `interval`; `of_mean` has the scores of means, `of_pairs`
+    those of pairs.
+    """
+    dice = np.clip(centres.mean(axis=1), 0, 1)
+    lower, upper = interval(centres, size, of_mean, coverage)
+    reached = np.clip(bound(centres, size, of_pairs, 1 - coverage), 0, 1)
+    # Where members are far apart, both ends of a short interval can lie on one side of their mean.
+    return dice, np.minimum(lower, dice), np.maximum(upper, dice), reached

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.case import Terminology
-from SegQCLib.difficulty.agreement_target import TargetDefinition
-from SegQCLib.difficulty.conformal import Calibration, bound, calibrate, interval
+from SegQCLib.difficulty.agreement_target import TargetDefinition, TargetKind
+from SegQCLib.difficulty.conformal import Calibration, calibrate, least_units, limits
 from SegQCLib.difficulty.domain import Domain, FittedDescriptor, fit_descriptors, fit_domain, outside
 from SegQCLib.difficulty.model_file import CrossValidation, DifficultyModel, Measured, Member, Regressor
 from SegQCLib.difficulty.models.boosting import fit_boosting
@@ -26,6 +26,9 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, unwatched
 
 SIZE_DESCRIPTORS = {"lesion": "geometry.shape.log_volume", "slice": "geometry.shape.log_area"}
+
+COVERAGE = 0.9
+"""Level at which the facts in `cross_validation` are measured; predictions can be asked for at others."""
 
 _LEAST_PATIENTS = 20
 _BOOTSTRAPS = 1000
@@ -48,7 +51,6 @@ def fit_model(
     folds: int = 10,
     outer_folds: int = 10,
     seed: int = 0,
-    coverage: float = 0.9,
     progress: Progress = unwatched,
 ) -> DifficultyModel:
     """Return a model fitted on a study of several readers who outlined without AI.
@@ -72,13 +74,12 @@ def fit_model(
         Descriptors to use; None: all of the table. The size descriptor (log_volume or log_area) must be among them.
     folds, outer_folds : int
         Folds of whole patients: members, and repetitions of everything.
-    coverage : float
-        Level at which the facts are measured; predictions can be asked for at others.
 
     Raises
     ------
     BadDataError
-        If the study has fewer than 20 patients whose descriptors are all defined.
+        If the study has fewer than 20 patients whose descriptors are all defined, or without one outer fold of them fewer
+        than the 19 lesions or slices that an interval of 90 % needs.
     ValueError
         If a name is unknown, or an unknown regressor is asked for.
     """
@@ -94,15 +95,23 @@ def fit_model(
         raise BadDataError(
             data,
             f"has {patients} patients with outlines whose descriptors are all defined.",
-            f"At least {_LEAST_PATIENTS} patients are needed, so that an interval of 90 % exists.",
+            f"At least {_LEAST_PATIENTS} patients are needed to tell the error on unseen ones.",
         )
     work = _Work(regressor, size_descriptor, folds, seed)
     outer = patient_folds(usable.patients, min(outer_folds, patients), seed + 1)
+    fewest = min(len(set(usable.rows(outer != number).units)) for number in range(outer.max() + 1))
+    needed = least_units((1 - COVERAGE) / 2)
+    if fewest < needed:
+        raise BadDataError(
+            data,
+            f"has {fewest} {table.unit}s left without one of {outer.max() + 1} folds of patients.",
+            f"{needed} are needed for an interval of {COVERAGE:.0%}.",
+        )
     said = Said.empty(len(usable))
     for number in range(outer.max() + 1):
         progress(f"Cross-validating: fold {number + 1} of {outer.max() + 1}", number / (outer.max() + 2))
         here = outer == number
-        _say(work.fitted(usable.rows(~here)), usable, np.flatnonzero(here), coverage, said)
+        _say(work.fitted(usable.rows(~here)), usable, np.flatnonzero(here), said)
     progress("Fitting on all patients", (outer.max() + 1) / (outer.max() + 2))
     fitted = work.fitted(usable)
     return DifficultyModel(
@@ -133,7 +142,7 @@ def fit_model(
         members=fitted.members,
         of_mean=fitted.of_mean,
         of_pairs=fitted.of_pairs,
-        cross_validation=facts_on_unseen(usable, said, size_descriptor, int(outer.max()) + 1, coverage),
+        cross_validation=facts_on_unseen(usable, said, target.kind, size_descriptor, int(outer.max()) + 1, COVERAGE),
     )
 
 
@@ -201,7 +210,10 @@ class _Work:
 
 @dataclass(frozen=True)
 class Said:
-    """Per row what a model that has not seen its patient says; interval and threshold are NaN where it refuses."""
+    """Per row what a model that has not seen its patient says; interval and threshold are NaN where it refuses.
+
+    All are NaN where an undefined descriptor leaves nothing to say.
+    """
 
     dice: NDArray[np.float64]
     lower: NDArray[np.float64]
@@ -213,29 +225,41 @@ class Said:
     def empty(cls, rows: int) -> Said:
         return cls(*(np.full(rows, np.nan) for _ in range(5)))
 
+    def tell(self, rows: Sequence[int], dice: NDArray, lower: NDArray, upper: NDArray, reached: NDArray) -> None:
+        """Enter the limits of these rows."""
+        for column, values in ((self.dice, dice), (self.lower, lower), (self.upper, upper), (self.reached, reached)):
+            column[rows] = values
 
-def _say(fitted: _Fitted, table: StudyTable, rows: NDArray, coverage: float, said: Said) -> None:
+    def refuse(self, rows: Sequence[int]) -> None:
+        """Take interval and threshold of these rows back: no user would be shown them."""
+        for column in (self.lower, self.upper, self.reached):
+            column[rows] = np.nan
+
+
+def _say(fitted: _Fitted, table: StudyTable, rows: NDArray, said: Said) -> None:
     seen = np.setdiff1d(np.arange(len(table)), rows)
     said.constant[rows] = np.average(table.target[seen], weights=row_weights([table.units[row] for row in seen]))
     centres = np.stack([member.predict(table.values[rows]) for member in fitted.members], axis=1)
-    said.dice[rows] = np.clip(centres.mean(axis=1), 0, 1)
-    inside = np.array([not outside(table.values[row], fitted.descriptors, fitted.domain) for row in rows], bool)
-    size = table.values[rows[inside], fitted.size_index]
-    said.lower[rows[inside]], said.upper[rows[inside]] = interval(centres[inside], size, fitted.of_mean, coverage)
-    said.reached[rows[inside]] = np.clip(bound(centres[inside], size, fitted.of_pairs, 1 - coverage), 0, 1)
+    size = table.values[rows, fitted.size_index]
+    said.tell(rows, *limits(centres, size, fitted.of_mean, fitted.of_pairs, COVERAGE))
+    said.refuse([row for row in rows if outside(table.values[row], fitted.descriptors, fitted.domain)])
 
 
-def facts_on_unseen(table: StudyTable, said: Said, size_descriptor: str, folds: int, coverage: float) -> CrossValidation:
+def facts_on_unseen(
+    table: StudyTable, said: Said, kind: TargetKind, size_descriptor: str, folds: int, coverage: float
+) -> CrossValidation:
     """Return what predictions for patients that no part of the model has seen amount to; each unit counts once."""
     weights = row_weights(table.units)
-    without = _without_describing_reader(table)
-    known = np.isfinite(without)
+    without = without_describing_reader(table, kind)
+    described = np.isfinite(said.dice)
+    known = np.isfinite(without) & described
     predicted = np.isfinite(said.lower)
     kept = table.rows(predicted)
     w = weights[predicted]
     dice, lower, upper, reached = (part[predicted] for part in (said.dice, said.lower, said.upper, said.reached))
     size = kept.values[:, kept.names.index(size_descriptor)]
-    third = np.searchsorted(np.quantile(size, (1 / 3, 2 / 3)), size, side="right")
+    # By rank: where many have one size, quantiles would leave a third empty.
+    third = np.argsort(np.argsort(size, kind="stable"), kind="stable") * 3 // len(size)
     inside = (lower <= kept.target) & (kept.target <= upper)
     reaching_lower = np.array([np.mean(pairs >= limit) for pairs, limit in zip(kept.pairs, reached, strict=True)])
     reaching_mean = np.array([np.mean(pairs >= limit) for pairs, limit in zip(kept.pairs, dice, strict=True)])
@@ -249,12 +273,13 @@ def facts_on_unseen(table: StudyTable, said: Said, size_descriptor: str, folds: 
     def thirds(values: NDArray) -> tuple[float, ...]:
         return tuple(float(np.average(values[third == one], weights=w[third == one])) for one in range(3))
 
-    everything = np.ones(len(table), bool)
     return CrossValidation(
         folds=folds,
-        mae=error(said.dice, table.target, everything),
-        mae_per_patient=_per_patient(said.dice, table.target, weights, table.patients),
-        mae_constant=error(said.constant, table.target, everything),
+        mae=error(said.dice, table.target, described),
+        mae_per_patient=_per_patient(
+            (said.dice - table.target)[described], weights[described], np.asarray(table.patients)[described]
+        ),
+        mae_constant=error(said.constant, table.target, described),
         mae_without_describing_reader=error(said.dice, without, known) if known.any() else None,
         stated_coverage=coverage,
         coverage=mean(inside),
@@ -267,19 +292,24 @@ def facts_on_unseen(table: StudyTable, said: Said, size_descriptor: str, folds: 
     )
 
 
-def _without_describing_reader(table: StudyTable) -> NDArray[np.float64]:
-    """Return per row the mean Dice of the pairs without its describing reader; NaN where pairs are not those of all readers.
+def without_describing_reader(table: StudyTable, kind: TargetKind) -> NDArray[np.float64]:
+    """Return per row the mean Dice of the pairs that its describing reader has no part in, shape (n,), 0 to 1.
 
-    Pairs stand in the order (0, 1), (0, 2), ... of the readers who outlined something, who are the describing readers of the
-    unit's rows.
+    NaN, undefined: where the target has one operator's pairs only, no pair is left, or a reader's row is missing, so that it is not
+    known whose pairs are whose. Pairs stand in the order (0, 1), (0, 2), ... of the readers who outlined something, who are
+    the describing readers of the unit's rows.
     """
+    if kind == "without_describing_reader":
+        return table.target
+    if kind == "against_operator":
+        return np.full(len(table), np.nan)
     readers: dict[str, list[int]] = {}
     for unit, reader in zip(table.units, table.describing_reader, strict=True):
         readers.setdefault(unit, []).append(int(reader))
     found = np.full(len(table), np.nan)
     for row, (unit, reader, pairs) in enumerate(zip(table.units, table.describing_reader, table.pairs, strict=True)):
-        number = round((1 + np.sqrt(1 + 8 * len(pairs))) / 2)
-        if number * (number - 1) // 2 != len(pairs) or len(readers[unit]) != number:
+        number = len(readers[unit])
+        if number * (number - 1) // 2 != len(pairs):
             continue
         first, second = np.triu_indices(number, 1)
         place = sorted(readers[unit]).index(int(reader))
@@ -297,11 +327,12 @@ def _measured(errors: NDArray, weights: NDArray, patients: Sequence[str]) -> Mea
     return _bootstrapped(lambda chosen: float(sums[chosen].sum() / total[chosen].sum()), len(total))
 
 
-def _per_patient(dice: NDArray, target: NDArray, weights: NDArray, patients: Sequence[str]) -> Measured:
+def _per_patient(errors: NDArray, weights: NDArray, patients: Sequence[str]) -> Measured:
+    """Return the mean over patients of |weighted mean of signed errors| with its interval."""
     _, patient = np.unique(np.asarray(patients), return_inverse=True)
     total = np.bincount(patient, weights)
-    errors = np.abs(np.bincount(patient, weights * dice) - np.bincount(patient, weights * target)) / total
-    return _bootstrapped(lambda chosen: float(errors[chosen].mean()), len(total))
+    of_patients = np.abs(np.bincount(patient, weights * errors)) / total
+    return _bootstrapped(lambda chosen: float(of_patients[chosen].mean()), len(total))
 
 
 def _bootstrapped(statistic: Callable[[NDArray], float], patients: int) -> Measured:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from SegQCLib.case import Terminology
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, json_schema, to_json
 from SegQCLib.difficulty.agreement_target import TargetDefinition
-from SegQCLib.difficulty.conformal import Calibration, bound, interval
+from SegQCLib.difficulty.conformal import Calibration, limits
 from SegQCLib.difficulty.descriptors.describe import describe_lesion, describe_slice, descriptor_meaning
 from SegQCLib.difficulty.domain import Domain, FittedDescriptor, outside
 from SegQCLib.difficulty.expected_agreement import ExpectedAgreement
@@ -23,7 +23,7 @@ from SegQCLib.difficulty.models.boosting import Boosting
 from SegQCLib.difficulty.models.constant import Constant
 from SegQCLib.difficulty.models.ridge import Ridge
 from SegQCLib.difficulty.reasons import reasons
-from SegQCLib.difficulty.study_table import Unit
+from SegQCLib.difficulty.study_table import StudyTable, Unit
 from SegQCLib.errors import BadDataError
 
 MODEL_SCHEMA_ID = "https://segqc.invalid/schemas/difficulty_model.schema.json"
@@ -262,21 +262,43 @@ class DifficultyModel:
         refused = outside(values, self.descriptors, self.domain)
         if refused:
             return ExpectedAgreement(None, None, None, coverage, None, False, refused)
-        centres = self.centres(values[None])
-        size = values[[self.names.index(self.size_descriptor)]]
-        of_mean, of_pairs = self.of_mean, self.of_pairs
-        if self.recalibration is not None:
-            centres = self.recalibration.offset + self.recalibration.scale * centres.mean(axis=1, keepdims=True)
-            of_mean, of_pairs = self.recalibration.of_mean, self.recalibration.of_pairs
-        dice = float(np.clip(centres.mean(), 0, 1))
-        (lower,), (upper,) = interval(centres, size, of_mean, coverage)
-        # Where members are far apart, both ends of a short interval can lie on one side of their mean.
-        lower, upper = min(float(lower), dice), max(float(upper), dice)
-        reached = float(np.clip(bound(centres, size, of_pairs, 1 - coverage)[0], 0, 1))
+        dice, lower, upper, reached = (float(part[0]) for part in self.limits(values[None], coverage))
         return ExpectedAgreement(
             dice, lower, upper, coverage, reached if rule == "lower" else dice, True,
             reasons(self, values, dice, reached, coverage),
         )  # fmt: skip
+
+    def limits(self, values: NDArray[np.float64], coverage: float) -> tuple[NDArray[np.float64], ...]:
+        """Return predicted mean, both ends of its interval, and the Dice that a share `coverage` of single pairs reaches.
+
+        For each row of descriptors, shape (n, m), whether or not it lies in the domain; each of shape (n,), 0 to 1.
+        """
+        centres, of_mean, of_pairs = self.centres(values), self.of_mean, self.of_pairs
+        if self.recalibration is not None:
+            centres = self.recalibration.offset + self.recalibration.scale * centres.mean(axis=1, keepdims=True)
+            of_mean, of_pairs = self.recalibration.of_mean, self.recalibration.of_pairs
+        return limits(centres, values[:, self.names.index(self.size_descriptor)], of_mean, of_pairs, coverage)
+
+    def columns_of(self, table: StudyTable, whose: str) -> StudyTable:
+        """Return a study's table reduced to the model's descriptors, in their order.
+
+        Raises
+        ------
+        BadDataError
+            Naming whose table it is, if it is of another unit or lacks a descriptor of the model.
+        """
+        if table.unit != self.unit:
+            raise BadDataError(whose, f"gives {table.unit}s, but {self.id} predicts for a {self.unit}.", "Describe the same unit.")
+        absent = [name for name in self.names if name not in table.names]
+        if absent:
+            raise BadDataError(whose, f"lacks the descriptors {', '.join(absent)}.", "Describe it anew, from its segmentations.")
+        return table.columns(self.names)
+
+    @property
+    def base(self) -> float:
+        """The prediction for a mean outline, before what descriptors add."""
+        base = float(np.mean([member.base for member in self.members]))
+        return base if self.recalibration is None else self.recalibration.offset + self.recalibration.scale * base
 
     def contributions(self, values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Return the prediction for a mean outline and what each descriptor, shape (m,), adds; their sum is the prediction.
@@ -284,11 +306,8 @@ class DifficultyModel:
         For the linear part exactly its terms, for trees the changes along their paths (`Boosting.contributions`); with a
         recalibration both are scaled. The sum is the prediction before it is limited to 0 to 1.
         """
-        base = float(np.mean([member.base for member in self.members]))
         added = np.mean([member.contributions(values[None])[0] for member in self.members], axis=0)
-        if self.recalibration is not None:
-            return self.recalibration.offset + self.recalibration.scale * base, self.recalibration.scale * added
-        return base, added
+        return self.base, added if self.recalibration is None else self.recalibration.scale * added
 
     def _of_other_images(self, structure: Terminology | None, modality: str | None) -> tuple[str, ...]:
         found = []

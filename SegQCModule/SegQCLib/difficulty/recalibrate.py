@@ -38,19 +38,18 @@ def recalibrate(model: DifficultyModel, table: StudyTable, *, centre: str, date:
     Raises
     ------
     BadDataError
-        With fewer than 20 cases that the model does not refuse, fewer than 2 patients, or another unit.
+        With fewer than 20 cases that the model does not refuse, fewer than 2 patients, another unit, or without a descriptor of
+        the model.
     """
-    if table.unit != model.unit:
-        raise BadDataError(centre, f"gives {table.unit}s, but {model.id} predicts for a {model.unit}.", "Describe the same unit.")
-    table = table.columns(model.names)
+    table = model.columns_of(table, centre)
     table = table.rows(np.array([not outside(row, model.descriptors, model.domain) for row in table.values], bool))
     cases = len(set(table.units))
     if cases < LEAST_CASES or len(set(table.patients)) < 2:
         raise BadDataError(
             centre,
             f"has {cases} cases in the model's domain, of {len(set(table.patients))} patients.",
-            f"At least {LEAST_CASES} cases of 2 or more patients are needed: with fewer, no interval of 90 % exists, as each"
-            " tail of 5 % holds less than one case.",
+            f"At least {LEAST_CASES} cases of 2 or more patients are needed: of {LEAST_CASES}, one lies in each tail of 5 % beyond"
+            " an interval of 90 %.",
         )
     weights = row_weights(table.units)
     predicted = model.centres(table.values).mean(axis=1)

@@ -289,7 +289,7 @@ def test_hard_cases_can_come_first_where_saved_records_say_which_they_are(workli
         assert panel.ui.hardFirstCheck.visible
         texts = [panel.ui.caseList.item(row).text() for row in range(3)]
         assert texts == ["one", "two  (experts' mean 0.750)", "three  (experts' mean 0.500)"]
-        assert "a mean Dice of 0.500 among themselves on nodule; 0.250 is accepted there" in panel.ui.caseList.item(2).toolTip()
+        assert "a mean Dice of 0.500 among themselves on nodule, its hardest segment" in panel.ui.caseList.item(2).toolTip()
         panel.ui.hardFirstCheck.setChecked(True)
         assert [panel.ui.caseList.item(row).text().split()[0] for row in range(3)] == ["three", "two", "one"]
         click(host, panel, "nextButton")

@@ -16,7 +16,7 @@ from SegQCLib.geometry import geometry_of
 from SegQCLib.measurements_csv import render_csv
 from SegQCLib.metric_texts import METRIC_TEXTS, metric_text
 from SegQCLib.pictures import orientation_letters, outline_path_mm, slice_pictures, slice_view
-from SegQCLib.protocol import AllowedTexts, Decision, QCProtocol, Range, Structure, WindowRule
+from SegQCLib.protocol import AllowedTexts, Decision, ExpectedAgreementRule, QCProtocol, Range, Structure, WindowRule
 from SegQCLib.record import (
     CaseFacts,
     DifficultyModelCard,
@@ -248,8 +248,8 @@ def test_a_refused_prediction_gives_its_reasons_and_no_number():
     prediction = SegmentExpectedAgreement(
         "liver", "liver 1.0", None, None, None, 0.9, None, "lower", False, ("CNR 0.4 is below 2",)
     )
-    page = words(report(expected_agreement=(prediction,)))
-    assert "Not predicted. The protocol's fixed limits decide." in page
+    page = words(report(expected_agreement=(prediction,), measurements=(a_measurement(value=0.88),)))
+    assert "Not predicted. The protocol's fixed limits decide. Measured Dice: 0.880." in page
     assert "CNR 0.4 is below 2." in page
     assert "Experts' mean" not in page
 
@@ -268,6 +268,24 @@ def test_the_interval_of_the_experts_mean_and_the_threshold_for_one_outline_are_
     assert "Compare the diamond with the flag, not with the bar." in page
     assert "Measured 0.880 against the reference" in page
     assert "Sharp border. Model liver 1.0; it was given the outline of the reference." in page
+
+
+def test_without_a_reference_no_threshold_is_drawn_or_said_to_decide():
+    limit = Decision("dice", ("liver",), Range("1", "Study plan 3.2", 0.9))
+    changes = {"expected_agreement": (predicted(described_role="candidate"),), "measurements": ()}
+    page = report(a_protocol(decisions=(limit,)), **changes)
+    assert 'class="mean" cx=' in page
+    assert page.count('class="threshold"') == 1  # in the legend
+    assert "there is no reference, so no outline is judged; an expert's outline like the candidate's would have 0.850" in words(
+        page
+    )
+    assert "own threshold" not in words(page)
+
+
+def test_a_model_that_could_not_be_used_is_named_where_its_prediction_would_stand():
+    finding = Finding("expected_agreement", Status.WARN, "No expected expert agreement was predicted. absent.json: is missing.")
+    rules = a_protocol(expected_agreement=ExpectedAgreementRule(model="absent.json"))
+    assert "Not predicted by the model absent.json. No expected" in words(report(rules, findings=(finding,)))
 
 
 def test_the_protocols_limit_on_dice_is_not_shown_as_if_it_had_decided():
@@ -302,12 +320,6 @@ def test_the_marks_lie_on_the_axis_by_their_values():
     assert 'class="mean" cx="237.5"' in page
     assert 'class="threshold" d="M132.5 50' in page
     assert 'class="measured" d="M80.0 25' in page
-
-
-def test_without_a_reference_the_prediction_is_shown_and_decides_nothing():
-    page = words(report(expected_agreement=(predicted(described_role="candidate"),)))
-    assert "Measured none there is no reference to compare with, so this decides nothing" in page
-    assert "it was given the outline of the candidate, as there is no reference" in page
 
 
 def test_the_models_card_stands_below_and_says_if_it_was_fitted_on_simulated_data():

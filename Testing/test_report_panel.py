@@ -330,7 +330,14 @@ def test_the_experts_expected_mean_and_the_images_own_threshold_stand_in_the_tab
     assert cells["Structure"] == "lung_nodule"
     assert float(cells["Threshold"]) == pytest.approx(prediction.threshold, abs=5e-4)
     assert cells["Experts' mean"].startswith(f"{prediction.dice:.3f} (")
+    assert not any(table.isColumnHidden(column) for column in range(table.columnCount))
     table.setCurrentCell(1, 0)
     text = panel.ui.reasonsText.toPlainText()
     assert "one outline is not to be judged by it" in text
     assert all(reason in text for reason in prediction.reasons)
+
+    case.reference = None
+    host.process_events()
+    evaluate(host, panel)
+    shown = [heading for column, heading in enumerate(headings) if not table.isColumnHidden(column)]
+    assert shown == ["Structure", "Verdict", "Volume", "Experts' mean"]

@@ -8,7 +8,7 @@ from phantoms import a_segmentation, a_volume
 from SegQCLib.case import Case
 from SegQCLib.evaluate import evaluate
 from SegQCLib.number_texts import beside, grouped, millilitres, ratio, signed
-from SegQCLib.protocol import Range
+from SegQCLib.protocol import ExpectedAgreementRule, Range
 from SegQCLib.record import SegmentExpectedAgreement
 from SegQCLib.structure_rows import structure_rows
 from test_evaluate import DICE_09, a_protocol, loaded
@@ -16,6 +16,8 @@ from test_evaluate import DICE_09, a_protocol, loaded
 # 5 x 8 x 10 = 400 voxels of 2 mm3.
 BOX = ((2, 7), (4, 12), (5, 15))
 SHIFTED = ((2, 7), (4, 12), (10, 20))
+
+PREDICTED = SegmentExpectedAgreement("liver", "model 1", 0.88, 0.81, 0.93, 0.9, 0.7, "lower", True, ("Sharp border.",), "reference")
 
 
 def rows_of(*references, candidate=BOX, draft=None):
@@ -72,19 +74,32 @@ def test_the_worst_verdict_comes_first_then_the_lowest_dice():
 
 def test_the_experts_mean_with_its_interval_and_the_threshold_for_one_outline_are_kept_apart():
     (row,) = rows_of(BOX)
-    assert (row.expected_agreement, row.threshold) == ("not predicted", "–")
+    assert (row.expected_agreement, row.threshold) == ("–", "–")
     record = evaluate(Case(a_volume(), a_segmentation(liver=BOX)), loaded(a_protocol()))
-    expected = SegmentExpectedAgreement(
-        "liver", "model 1", 0.88, 0.81, 0.93, 0.9, 0.7, "lower", True, ("Sharp border.",), "candidate"
-    )
-    (row,) = structure_rows(replace(record, expected_agreement=(expected,)))
+    (row,) = structure_rows(replace(record, expected_agreement=(PREDICTED,)))
     assert (row.expected_agreement, row.threshold) == ("0.880 (0.810 to 0.930)", "0.700")
     text = " ".join(row.details)
     assert "mean Dice of 0.880 among themselves" in text
     assert "with a probability of 90 % their mean lies between 0.810 and 0.930" in text
     assert "0.700 (90 % of single pairs of experts are expected to reach it)" in text
-    assert "it was given the outline of the candidate, as there is no reference" in text
+    assert "it was given the outline of the reference" in text
     assert row.details[-1] == "Sharp border."
+
+
+def test_what_the_candidates_own_outline_predicts_is_no_threshold():
+    record = evaluate(Case(a_volume(), a_segmentation(liver=BOX)), loaded(a_protocol()))
+    (row,) = structure_rows(replace(record, expected_agreement=(replace(PREDICTED, described_role="candidate"),)))
+    assert (row.expected_agreement, row.threshold) == ("0.880 (0.810 to 0.930)", "–")
+    text = " ".join(row.details)
+    assert "There is no reference, so no outline is judged" in text
+    assert "it was given the outline of the candidate, as there is no reference" in text
+
+
+def test_a_model_that_could_not_be_used_is_told_beside_the_structure():
+    rules = a_protocol(decisions=(DICE_09,), expected_agreement=ExpectedAgreementRule(model="no-such-model"))
+    (row,) = structure_rows(evaluate(Case(a_volume(), a_segmentation(liver=BOX), (a_segmentation(liver=BOX),)), loaded(rules)))
+    assert (row.verdict, row.expected_agreement, row.threshold) == ("ACCEPT", "not predicted", "–")
+    assert "no-such-model" in row.details[-1]
 
 
 def test_a_refused_prediction_has_its_reason_and_no_number():

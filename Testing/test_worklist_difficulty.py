@@ -30,7 +30,7 @@ def save(folder, case, reader, *predictions, age_s=0):
 def test_the_hardest_segment_of_the_newest_record_stands_for_a_case(tmp_path):
     save(tmp_path, "one", "Anna", predicted("nodule 1", 0.75), predicted("nodule 2", 0.5), predicted("nodule 3", None))
     save(tmp_path, "one", "Ben", predicted("nodule 1", 0.25), age_s=60)
-    assert case_difficulties(WORKLIST, tmp_path) == {"one": CaseDifficulty("nodule 2", 0.5, 0.25)}
+    assert case_difficulties(WORKLIST, tmp_path) == {"one": CaseDifficulty("nodule 2", 0.5)}
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"expected_agreement": [1]}', "{broken"])

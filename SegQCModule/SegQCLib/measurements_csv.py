@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from SegQCLib.difficulty.in_words import described_words, percent
+from SegQCLib.difficulty.in_words import described_words, percent, sets_limit
 from SegQCLib.record import Measurement, QCRecord, SegmentExpectedAgreement
 
 COLUMNS = ("segment", "structure", "metric", "value", "unit", "definition", "candidate_role", "reference_role", "reason")
@@ -51,12 +51,13 @@ def _predicted(prediction: SegmentExpectedAgreement, structure: str | None) -> I
     model, coverage = described_words(prediction), percent(prediction.coverage)
     interval = f"of the interval that holds the experts' mean with a probability of {coverage}"
     pairs = f"{coverage} of single pairs of experts are expected to reach it" if prediction.rule == "lower" else "the expected mean"
+    limit = "Dice that is accepted on this image" if sets_limit(prediction) else "decides nothing, as there is no reference"
     why = None if prediction.dice is not None else " ".join(prediction.reasons)
     for metric, value, definition in (
         ("expected_dice", prediction.dice, "predicted mean Dice over all pairs of experts"),
         ("expected_dice_lower", prediction.lower, f"lower end {interval}"),
         ("expected_dice_upper", prediction.upper, f"upper end {interval}"),
-        ("dice_threshold", prediction.threshold, f"Dice that is accepted on this image: {pairs}"),
+        ("dice_threshold", prediction.threshold, f"{limit}: {pairs}"),
     ):
         role = prediction.described_role or "candidate"
         yield Measurement(prediction.segment, structure, metric, value, "1", f"{definition}. {model}", role, None, why)

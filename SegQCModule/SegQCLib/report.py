@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from SegQCLib.difficulty.in_words import described_words, percent
+from SegQCLib.difficulty.in_case import model_fault
+from SegQCLib.difficulty.in_words import described_words, percent, sets_limit
 from SegQCLib.findings import Finding, Status
 from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.metric_texts import MetricText, metric_order, metric_text
@@ -108,7 +109,7 @@ class _Block:
 class _Expected:
     """What the section on the experts' agreement shows of one segment.
 
-    `measured` is the Dice that decides, the mean over the references; None where there is none, which the note says.
+    `measured` is the Dice that decides, the mean over the references; None where there is none.
     Its text and the threshold's have as many digits as it takes to tell them apart.
     """
 
@@ -118,6 +119,7 @@ class _Expected:
     measured_text: str
     measured_note: str
     threshold_text: str
+    sets_limit: bool
     described: str
 
 
@@ -199,6 +201,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         metrics=_metrics_used(record),
         simulated=_says_simulated(record),
         expected=_expected(record),
+        model_fault=model_fault(record.findings),
         methods=_methods(record, protocol),
     )
 
@@ -402,11 +405,18 @@ def _expected(record: QCRecord) -> list[_Expected]:
             shown, threshold = ("none" if value is None else ratio(value) for value in (measured, prediction.threshold))
         else:
             shown, threshold = beside(measured, prediction.threshold)
-        note = "there is no reference to compare with, so this decides nothing"
-        if against:
-            note = f"mean over {len(against)} references" if len(against) > 1 else "against the reference"
+        note = f"mean over {len(against)} references" if len(against) > 1 else "against the reference"
         rows.append(
-            _Expected(prediction, verdicts.get(prediction.segment), measured, shown, note, threshold, described_words(prediction))
+            _Expected(
+                prediction,
+                verdicts.get(prediction.segment),
+                measured,
+                shown,
+                note,
+                threshold,
+                sets_limit(prediction),
+                described_words(prediction),
+            )
         )
     return rows
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from SegQCLib.difficulty.in_words import NOT_PREDICTED, sentences
+from SegQCLib.difficulty.in_case import model_fault
+from SegQCLib.difficulty.in_words import NOT_PREDICTED, sentences, sets_limit
 from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.metric_texts import metric_text
 from SegQCLib.number_texts import beside, grouped, millilitres, ratio, signed
@@ -35,9 +36,10 @@ class StructureRow:
     dice, surface_dice, hausdorff_95, volume, volume_difference : str
         Values with their units; a dash where a value is undefined or was not measured.
     threshold : str
-        The Dice that was predicted to be asked of one outline on this image; a dash where none was.
+        The Dice that was predicted to be asked of one outline on this image; a dash where none was, or where there is
+        no reference.
     expected_agreement : str
-        The experts' expected mean Dice with the interval of that mean.
+        The experts' expected mean Dice with the interval of that mean; a dash where no model is for the structure.
     details : tuple of str
         The same in sentences, each with the definition or with the reason why there is no value.
     """
@@ -77,6 +79,7 @@ def _rows(record: QCRecord, verdict: SegmentVerdict) -> Iterator[tuple[float | N
     roles = list(dict.fromkeys(m.reference_role for m in own if m.reference_role is not None))
     references = [role for role in roles if role != DRAFT_ROLE]
     expected = next((e for e in record.expected_agreement if e.segment == verdict.segment), None)
+    fault = model_fault(record.findings)
     for role in references or [None]:
         found = {m.metric: m for m in own if m.reference_role in (None, role)}
         dice = found.get("dice")
@@ -96,8 +99,8 @@ def _rows(record: QCRecord, verdict: SegmentVerdict) -> Iterator[tuple[float | N
                 hausdorff_95=_shown(found.get("hausdorff_95_mm")),
                 volume=_shown(found.get("volume_candidate_mm3")),
                 volume_difference=_shown(found.get("relative_volume_difference")),
-                expected_agreement=_expected(expected),
-                details=tuple(_details(found, expected)),
+                expected_agreement=_expected(expected, fault),
+                details=tuple(_details(found, expected, fault)),
             ),
         )
 
@@ -115,20 +118,22 @@ def _shown(measurement: Measurement | None) -> str:
 
 def _beside(dice: Measurement | None, expected: SegmentExpectedAgreement | None) -> tuple[str, str]:
     """Return a Dice and the threshold of its image as texts, each a dash where there is none."""
-    if expected is None or expected.threshold is None:
+    if expected is None or expected.threshold is None or not sets_limit(expected):
         return _shown(dice), UNDEFINED
     if dice is None or dice.value is None:
         return UNDEFINED, ratio(expected.threshold)
     return beside(dice.value, expected.threshold)
 
 
-def _expected(expected: SegmentExpectedAgreement | None) -> str:
+def _expected(expected: SegmentExpectedAgreement | None, fault: str | None) -> str:
+    if expected is None and fault is None:
+        return UNDEFINED
     if expected is None or expected.dice is None:
         return NOT_PREDICTED
     return f"{ratio(expected.dice)} ({ratio(expected.lower)} to {ratio(expected.upper)})"
 
 
-def _details(found: dict[str, Measurement], expected: SegmentExpectedAgreement | None) -> Iterator[str]:
+def _details(found: dict[str, Measurement], expected: SegmentExpectedAgreement | None, fault: str | None) -> Iterator[str]:
     for metric in ("dice", "surface_dice_protocol", "hausdorff_95_mm", "relative_volume_difference"):
         measurement = found.get(metric)
         if measurement is not None:
@@ -141,7 +146,9 @@ def _details(found: dict[str, Measurement], expected: SegmentExpectedAgreement |
         measurement = found.get(metric)
         if measurement is not None:
             yield f"{metric_text(metric).long_name}: {_shown(measurement)}."
-    if expected is None:
-        yield f"Expected agreement of experts on this image: {NOT_PREDICTED}."
-    else:
+    if expected is not None:
         yield from sentences(expected)
+    else:
+        why = "no model for this structure was used" if fault is None else "the model could not be used"
+        yield f"Expected agreement of experts on this image: {NOT_PREDICTED} ({why})."
+        yield from [] if fault is None else [fault]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from SegQCLib.difficulty.in_case import model_fault
 from SegQCLib.difficulty.in_words import threshold_meaning
 from SegQCLib.findings import Finding, Status
 from SegQCLib.measure import DRAFT_ROLE
@@ -79,6 +80,10 @@ def decide(
             f" protocol's accepted ranges{own}."
         )
         reasons += [f"{segment.segment}: {reason}" for segment in by_image for reason in segment.reasons]
+    fault = model_fault(findings)
+    if fault is not None and measured:
+        # Other limits decide than the protocol means to: whoever reads the verdict has to know.
+        reasons.append(fault)
     reasons += [f"Not counted, because a reader keeps it: {finding.message} Reason: {finding.kept}." for finding in kept]
     return CaseVerdict(verdict, tuple(reasons), segments)
 

@@ -20,13 +20,10 @@ class CaseDifficulty:
     segment : str
     dice : float
         Mean Dice that experts are expected to reach among themselves on it, 0 to 1: the lowest of the case's segments.
-    threshold : float
-        The Dice that is accepted on it, 0 to 1.
     """
 
     segment: str
     dice: float
-    threshold: float
 
 
 def case_difficulties(worklist: Worklist, records_folder: Path) -> dict[str, CaseDifficulty]:
@@ -48,7 +45,7 @@ def _hardest(record: Path) -> CaseDifficulty | None:
     try:
         # Not as a whole record: of a thousand cases only this part is looked at.
         predictions = json.loads(record.read_text(encoding="utf-8"))["expected_agreement"]
-        found = [CaseDifficulty(one["segment"], one["dice"], one["threshold"]) for one in predictions if one["dice"] is not None]
+        found = [CaseDifficulty(one["segment"], one["dice"]) for one in predictions if one["dice"] is not None]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return min(found, key=lambda one: one.dice, default=None)

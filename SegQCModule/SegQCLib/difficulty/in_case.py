@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +27,7 @@ CHECK_ID = "expected_agreement"
 _MARGIN_MM = 20.0
 
 _EMPTY = "The segment is empty, so there is no outline that could be described."
-_NO_REFERENCE = (
-    "No reference has an outline of it, and the candidate's own does not stand in: a poor outline must not set the limit that it is"
-    " judged by."
-)
+_NO_REFERENCE = "No reference has an outline of it; a candidate's own outline never sets the limit that it is judged by."
 _NOT_MEASURED = "The series is irregular and was not measured, so the shape of an outline on it is not known."
 
 
@@ -82,6 +79,11 @@ def expected_agreement(
         return CaseAgreement(findings=(Finding(CHECK_ID, Status.WARN, message, source="the protocol's expected_agreement"),))
     segments = predict_segments(case, protocol.protocol, model, measurable, progress)
     return CaseAgreement(segments, (model_card(model, _sha256(protocol)),) if segments else ())
+
+
+def model_fault(findings: Iterable[Finding]) -> str | None:
+    """Return why the protocol's model could not be used; None where it could, or where a reader kept that finding."""
+    return next((finding.message for finding in findings if finding.check == CHECK_ID and finding.kept is None), None)
 
 
 def protocol_model(protocol: LoadedProtocol) -> DifficultyModel:

@@ -32,13 +32,23 @@ def mean_sentence(prediction: SegmentExpectedAgreement) -> str:
 
 
 def threshold_sentence(prediction: SegmentExpectedAgreement) -> str:
-    """Return what one outline has to reach on this image."""
+    """Return what one outline has to reach on this image; without a reference, that nothing is judged by it."""
     whose = (
         "the experts' expected mean, which about half of the pairs of experts miss themselves"
         if prediction.rule == "mean"
         else f"{percent(prediction.coverage)} of single pairs of experts are expected to reach it"
     )
-    return f"Threshold for the Dice against a reference on this image: {ratio(prediction.threshold)} ({whose})."
+    if sets_limit(prediction):
+        return f"Threshold for the Dice against a reference on this image: {ratio(prediction.threshold)} ({whose})."
+    return (
+        "There is no reference, so no outline is judged: for an expert's outline like the candidate's the threshold for the"
+        f" Dice would be {ratio(prediction.threshold)} ({whose})."
+    )
+
+
+def sets_limit(prediction: SegmentExpectedAgreement) -> bool:
+    """Return whether outlines are judged by a prediction's threshold: not where it is from the candidate's own outline."""
+    return prediction.described_role != "candidate"
 
 
 def described_words(prediction: SegmentExpectedAgreement) -> str:

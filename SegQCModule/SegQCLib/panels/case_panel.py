@@ -281,9 +281,8 @@ class CasePanel(Panel):
             if hardest is not None:
                 text = _("{case}  (experts' mean {dice})").format(case=entry.case, dice=ratio(hardest.dice))
                 tip += _(
-                    ". Experts are expected to reach a mean Dice of {dice} among themselves on {segment};"
-                    " {threshold} is accepted there."
-                ).format(dice=ratio(hardest.dice), segment=hardest.segment, threshold=ratio(hardest.threshold))
+                    ". Experts are expected to reach a mean Dice of {dice} among themselves on {segment}, its hardest segment."
+                ).format(dice=ratio(hardest.dice), segment=hardest.segment)
             item.setText(text)
             item.setIcon(icons[state])
             item.setToolTip(tip)

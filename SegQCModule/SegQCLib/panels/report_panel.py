@@ -36,7 +36,7 @@ from SegQCLib.progress import part
 from SegQCLib.record import Verdict
 from SegQCLib.renderers import html_report
 from SegQCLib.slice_agreement import slice_agreement
-from SegQCLib.structure_rows import structure_rows
+from SegQCLib.structure_rows import UNDEFINED, structure_rows
 
 _ICONS = {
     Verdict.ACCEPT: qt.QStyle.SP_DialogApplyButton,
@@ -108,7 +108,8 @@ class ReportPanel(Panel):
                 _("Threshold"),
                 _(
                     "The Dice that is accepted on this very image: by default nine in ten single pairs of experts are expected to"
-                    " reach it there. A dash: none was predicted, and the protocol's own limit decides."
+                    " reach it there. A dash: none was predicted, and the protocol's own limit decides. Without a reference"
+                    " there is none."
                 ),
             ),
             (_("Surface Dice"), _("Share of the surfaces within the protocol's tolerance for the structure: 0 to 1.")),
@@ -413,6 +414,7 @@ class ReportPanel(Panel):
                 ]  # fmt: skip
                 self._fillRow(number, row.title, row.verdict, values)
             table.setCurrentCell(0, 0)
+            self._hideEmptyColumns()
         # Once for all cells: a header that follows each of them takes a hundred times as long.
         table.resizeColumnsToContents()
         table.resizeRowsToContents()
@@ -429,6 +431,13 @@ class ReportPanel(Panel):
             elif column > 1:
                 item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
             table.setItem(number, column, item)
+
+    def _hideEmptyColumns(self):
+        """Hide the measures that no structure has: without a reference they would push what there is out of sight."""
+        table = self.ui.structuresTable
+        for column in range(2, table.columnCount):
+            texts = {table.item(row, column).text() for row in range(1, table.rowCount)}
+            table.setColumnHidden(column, texts <= {UNDEFINED})
 
     def onRowChanged(self, row, _column, _before_row, _before_column):
         self._showRow(row)

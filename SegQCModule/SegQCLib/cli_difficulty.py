@@ -472,14 +472,13 @@ def _begins(name: str, beginning: str) -> bool:
 
 def _study_facts(options: argparse.Namespace) -> dict[str, Any]:
     """Return what a model stores of the study it was fitted on."""
-    from SegQCLib.difficulty.lidc_study import LIDC_CITATION, LIDC_DATA
+    from SegQCLib.difficulty.lidc_study import LIDC_CITATION, LIDC_DATA, LIDC_LICENCE
     from SegQCLib.importers.lidc import LUNG_NODULE
-    from SegQCLib.samples import PYLIDC
 
     if options.study == "lidc":
         return {
             "structure": LUNG_NODULE, "modality": "CT", "data": options.data or LIDC_DATA,
-            "licence": options.licence or PYLIDC.licence, "citation": options.citation or LIDC_CITATION,
+            "licence": options.licence or LIDC_LICENCE, "citation": options.citation or LIDC_CITATION,
         }  # fmt: skip
     absent = [f"--{name}" for name in ("structure", "modality", "data", "licence") if getattr(options, name) is None]
     if absent:

@@ -11,6 +11,7 @@ import pytest
 MODULE = Path(__file__).parents[1] / "SegQCModule"
 PACKAGE = MODULE / "SegQCLib"
 FILES = sorted([*PACKAGE.rglob("*.py"), MODULE / "SegQCModule.py"])
+CLI = sorted(path.stem for path in PACKAGE.glob("cli*.py"))
 
 SLICER = {"slicer", "slicer_core", "vtk", "vtkmodules", "qt", "ctk", "PythonQt", "PySide6", "__main__"}
 CORE_AT_FILE_SCOPE = {"numpy", "scipy", "SimpleITK", "SegQCLib"} | sys.stdlib_module_names
@@ -21,7 +22,7 @@ def layer(path):
     folder = path.relative_to(MODULE).parts
     if folder[0] != "SegQCLib":
         return "module"
-    if folder[1] in ("cli.py", "cli_difficulty.py"):
+    if path.stem in CLI:
         return "cli"
     return folder[1] if folder[1] in ("mrml", "panels") else "core"
 
@@ -83,7 +84,7 @@ def test_core_imports_at_file_scope_only_what_every_slicer_has(path):
 
 @pytest.mark.parametrize("path", paths("core"))
 def test_core_imports_nothing_above_it(path):
-    assert not within(all_imports(path), "SegQCLib.mrml", "SegQCLib.panels", "SegQCLib.cli", "SegQCLib.cli_difficulty")
+    assert not within(all_imports(path), "SegQCLib.mrml", "SegQCLib.panels", *(f"SegQCLib.{name}" for name in CLI))
 
 
 @pytest.mark.parametrize("path", paths("cli"))
@@ -96,7 +97,7 @@ def test_the_command_line_imports_mrml_only_where_a_scene_is_asked_for(path):
 def test_mrml_stands_on_core_and_slicer_s_nodes_only(path):
     assert tops(file_scope_imports(path)) <= CORE_AT_FILE_SCOPE | {"slicer", "vtk"}
     assert not tops(all_imports(path)) & (SLICER - {"slicer", "vtk"})
-    assert not within(all_imports(path), "SegQCLib.panels", "SegQCLib.cli")
+    assert not within(all_imports(path), "SegQCLib.panels", *(f"SegQCLib.{name}" for name in CLI))
 
 
 @pytest.mark.parametrize("path", paths("mrml"))
@@ -110,7 +111,7 @@ def test_mrml_takes_the_scene_as_an_argument(path):
 def test_panels_do_not_know_each_other(path):
     panels = {name for name in all_imports(path) if re.match(r"SegQCLib\.panels\.\w+_panel\b", name)}
     assert not panels or path.name == "steps.py"
-    assert not within(all_imports(path), "SegQCLib.cli")
+    assert not within(all_imports(path), *(f"SegQCLib.{name}" for name in CLI))
     assert tops(file_scope_imports(path)) <= CORE_AT_FILE_SCOPE | {"slicer", "vtk", "qt", "ctk"}
 
 

@@ -168,6 +168,12 @@ def test_predict_refuses_another_modality_in_words(model, study, capsys):
     assert "MR" in printed
 
 
+def test_predict_refuses_a_modality_that_the_image_contradicts(model, totalsegmentator, capsys):
+    files = ("--segmentation", totalsegmentator / "example_seg_dicom.nii.gz", "--image", totalsegmentator / "example_ct_dicom")
+    assert segqc("predict", "--model", model, *files, "--modality", "MR") == 1
+    assert "--modality: is MR, but the image says CT" in " ".join(capsys.readouterr().err.split())
+
+
 def test_evaluate_prints_the_cross_validation_and_asks_before_it_spends_the_test_patients(model, study, capsys):
     assert segqc("evaluate", "--model", model, "--json", "-") == 0
     assert json.loads(capsys.readouterr().out)["measured_on"] == "cross-validation"
@@ -190,6 +196,24 @@ def test_evaluate_of_another_study_takes_all_its_patients(model, study, capsys):
 def test_evaluate_of_a_table_without_test_patients_is_refused(model, table, capsys):
     assert segqc("evaluate", "--model", model, "--table", table, "--test") == 1
     assert "has no patients left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", [("evaluate", "--all-patients"), ("recalibrate", "--centre", "here", "--readers-without-ai")])
+def test_a_table_of_lidc_is_refused_where_all_patients_are_taken(action, model, table, tmp_path, capsys):
+    # Its test patients would be learned from, and the others have been.
+    lidc = tmp_path / "lidc.csv"
+    lidc.write_text(table.read_text().replace("patient ", "LIDC-IDRI-"), newline="")
+    more = ("--out", tmp_path / "own.json") if action[0] == "recalibrate" else ()
+    assert segqc(*action, "--model", model, "--table", lidc, *more) == 1
+    assert "which the shipped models were fitted on" in capsys.readouterr().err
+    assert not (tmp_path / "own.json").exists()
+
+
+def test_a_table_of_another_agreement_than_the_model_s_is_refused(model, study, tmp_path, capsys):
+    other = tmp_path / "other.csv"
+    assert segqc("features", "--study", study / "study.csv", "--target", "leave-out", "--out", other) == 0
+    assert segqc("evaluate", "--model", model, "--table", other, "--all-patients") == 1
+    assert "another agreement" in capsys.readouterr().err
 
 
 def test_recalibrate_writes_the_centre_s_model(model, study, tmp_path, capsys):

@@ -34,6 +34,9 @@ LIDC_CITATION = (
     " 2011;38:915-931. Data: The Cancer Imaging Archive, doi 10.7937/K9/TCIA.2015.LO9QL9SX"
 )
 LIDC_LICENCE = "CC BY 3.0 (the outlines of LIDC-IDRI, and what is fitted on them)"
+PATIENT_IDS = "LIDC-IDRI-"
+"""What the patient ids of the study begin with."""
+
 MOST_READERS = 4
 _TOLERANCE_STEP = 0.9
 _LEAST_TOLERANCE_MM = 0.1

@@ -24,7 +24,7 @@ from SegQCLib.difficulty.descriptors import position, uncertainty
 from SegQCLib.difficulty.descriptors.families import GEOMETRY_2D, GEOMETRY_3D, IMAGE, IN_LESION, ImageFamily, with_family
 from SegQCLib.difficulty.descriptors.grey_levels import bounding_box
 from SegQCLib.difficulty.descriptors.meaning import Meaning
-from SegQCLib.difficulty.descriptors.outline import Outline, outline_of
+from SegQCLib.difficulty.descriptors.outline import Outline, check_spacing, outline_of
 from SegQCLib.difficulty.descriptors.position import FrequencyMap
 from SegQCLib.difficulty.descriptors.regions import BAND_MM, border_bands, box_with_margin
 from SegQCLib.difficulty.study_table import Unit
@@ -48,6 +48,10 @@ class _Surroundings:
             array = getattr(self, name)
             if array is not None and array.shape != shape:
                 raise ValueError(f"The mask is {shape}, {name} is {array.shape}; one grid (k, j, i) is needed.")
+            is_mask = name in ("healthy", "organ")
+            if array is not None and array.dtype.kind not in ("b" if is_mask else "biuf"):
+                needed = "bool is needed" if is_mask else "whole or decimal numbers are needed"
+                raise ValueError(f"The {name} is {array.dtype}; {needed}.")
 
 
 def describe_lesion(
@@ -93,14 +97,16 @@ def describe_lesion(
     Raises
     ------
     ValueError
-        If the mask is empty, shapes differ, or a name is unknown or needs an array that was not given.
+        If the mask is empty, shapes or types differ, or a name is unknown or needs an array that was not given.
     ImportError
         If a wavelet descriptor is asked for by name and PyWavelets is not installed.
     BadDataError
-        If a region holds grey or uncertainty values that cannot be used.
+        If a region holds grey or uncertainty values that cannot be used, or the spacing cannot be one of a medical image in mm.
     """
     around = _Surroundings(image, healthy, uncertainty, organ, frequency)
     asked = _Asked.of("lesion", names, groups)
+    if mask.ndim != 3:
+        raise ValueError(f"The mask is of shape {mask.shape}; (k, j, i) is needed.")
     outline = outline_of(mask, spacing_mm)
     around.check(mask.shape)
     values: dict[str, float] = {}
@@ -131,6 +137,7 @@ def describe_slice(
     """
     if mask.ndim != 3 or not 0 <= k < len(mask):
         raise ValueError(f"Slice {k} is not one of a mask of shape {mask.shape}; (k, j, i) is needed.")
+    check_spacing(spacing_mm, 3)
     around = _Surroundings(image, healthy, uncertainty, organ, frequency)
     asked = _Asked.of("slice", names, groups)
     outline = outline_of(mask[k], tuple(spacing_mm[1:]))

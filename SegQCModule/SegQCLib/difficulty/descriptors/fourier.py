@@ -31,8 +31,11 @@ def fourier(values: NDArray[np.float64]) -> dict[str, float]:
         A region without what surrounds it (`plain_box`), or a mask as 0 and 1.
     """
     varying = values - values.mean()
-    power = np.abs(np.fft.fftn(varying)) ** 2
-    squares = sum(np.meshgrid(*(np.fft.fftfreq(size) ** 2 for size in values.shape), indexing="ij", sparse=True))
+    # Of real values the negative frequencies along the last axis mirror the positive ones.
+    power = np.square(np.abs(np.fft.rfftn(varying)))
+    power[..., 1 : (values.shape[-1] + 1) // 2] *= 2
+    along = [*(np.fft.fftfreq(size) for size in values.shape[:-1]), np.fft.rfftfreq(values.shape[-1])]
+    squares = sum(np.meshgrid(*(frequencies**2 for frequencies in along), indexing="ij", sparse=True))
     low = squares <= CUT_OFF**2
     total = float(power.sum())
     # What rounding leaves of values that are all equal.

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from SegQCLib.difficulty.descriptors.distance import distance_to_outside_mm
 from SegQCLib.difficulty.descriptors.grey_levels import bounding_box
+from SegQCLib.errors import BadDataError
+
+_LEAST_MM, _MOST_MM = 0.01, 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +77,24 @@ def outline_of(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> Outlin
     ------
     ValueError
         If the mask is not bool, not 2-D or 3-D, or empty, or the spacing does not fit it.
+    BadDataError
+        If the spacing cannot be one of a medical image in mm.
     """
     if mask.dtype != np.bool_ or mask.ndim not in (2, 3):
         raise ValueError(f"The mask is {mask.dtype} of shape {mask.shape}; bool (k, j, i) or (j, i) is needed.")
-    if len(spacing_mm) != mask.ndim or not all(0 < step < math.inf for step in spacing_mm):
-        raise ValueError(f"The spacing {spacing_mm} mm does not fit a mask of shape {mask.shape}: one number above 0 per axis.")
+    check_spacing(spacing_mm, mask.ndim)
     if not mask.any():
         raise ValueError("The mask is empty: nothing was outlined, so there is nothing to describe.")
     return Outline(np.pad(mask[bounding_box(mask)], 1), tuple(map(float, spacing_mm)))
+
+
+def check_spacing(spacing_mm: tuple[float, ...], axes: int) -> None:
+    """Refuse a spacing that is not one number above 0 per axis (ValueError) or not 0.01 to 100 mm (BadDataError)."""
+    if len(spacing_mm) != axes or not all(0 < step < math.inf for step in spacing_mm):
+        raise ValueError(f"The spacing {spacing_mm} mm does not fit a mask of {axes} axes: one number above 0 per axis.")
+    # Bands of some mm around an outline would be of billions of voxels where a spacing is in metres.
+    if not all(_LEAST_MM <= step <= _MOST_MM for step in spacing_mm):
+        raise BadDataError(
+            "spacing", f"is {' x '.join(f'{step:g}' for step in spacing_mm)} mm.",
+            f"Descriptors are for images of {_LEAST_MM:g} to {_MOST_MM:g} mm: a file that gives metres has to be converted.",
+        )  # fmt: skip

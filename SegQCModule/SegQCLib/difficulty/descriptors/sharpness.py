@@ -41,7 +41,8 @@ def sharpness(image: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float, 
     if mask.ndim == 3 and np.count_nonzero(mask.any(axis=(1, 2))) == 1:
         (k,) = np.flatnonzero(mask.any(axis=(1, 2)))
         image, mask, spacing_mm = image[k], mask[k], spacing_mm[1:]
-    values = image.astype(np.float64)
+    # Beyond the field of view some scanners' images hold NaN or infinity.
+    values = np.where(mask, image, 0).astype(np.float64)
     energies = []
     curvature, surrounded = np.zeros(mask.shape), mask.copy()
     for axis, step_mm in enumerate(spacing_mm):

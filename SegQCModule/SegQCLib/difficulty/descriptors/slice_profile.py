@@ -37,7 +37,7 @@ def slice_profile(outline: Outline) -> dict[str, float]:
     - mean_to_largest mean A / max A, in (0, 1]; variation: standard deviation over mean of A;
     - smaller_end, larger_end: of A(first) and A(last), over max A, in (0, 1]; ends_share (A(first) + A(last)) / sum A, limited
       to 1; log_ends_volume ln of the volume in mm3 of both;
-    - largest_off_middle |k of the largest - middle| / (n - 1), 0 to 0.5, 0 for one slice;
+    - largest_off_middle |k of the largest - middle| / (n - 1), 0 to 0.5, 0 for one slice; of equally large ones the nearest;
     - without_smaller_end, without_ends: Dice with the outline less the smaller end slice, or less both, 0 if nothing is left;
       with_further_ends: with a copy of each end slice added beyond it;
     - neighbour_dice_mean, _minimum: of the Dice of slices k and k + 1; 0 for one slice.
@@ -60,7 +60,7 @@ def slice_profile(outline: Outline) -> dict[str, float]:
         "larger_end": larger / largest,
         "ends_share": ends / total,
         "log_ends_volume": math.log(ends * math.prod(outline.spacing_mm)),
-        "largest_off_middle": abs(int(areas.argmax()) / (slices - 1) - 0.5) if slices > 1 else 0.0,
+        "largest_off_middle": float(np.abs(np.flatnonzero(areas == largest) / (slices - 1) - 0.5).min()) if slices > 1 else 0.0,
         "without_smaller_end": 2 * (total - smaller) / (2 * total - smaller),
         "without_ends": 2 * (total - ends) / (2 * total - ends),
         "with_further_ends": 2 * total / (2 * total + float(areas[0] + areas[-1])),

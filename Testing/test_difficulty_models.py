@@ -20,7 +20,8 @@ from SegQCLib.difficulty.model_file import model_schema, model_text, read_model
 from SegQCLib.difficulty.models.boosting import GrowthSettings, fit_boosting, from_sklearn, grow
 from SegQCLib.difficulty.models.constant import fit_constant
 from SegQCLib.difficulty.models.median_ridge import fit_median_ridge
-from SegQCLib.difficulty.models.ridge import fit_ridge
+from SegQCLib.difficulty.models.ridge import PENALTIES, fit_ridge
+from SegQCLib.difficulty.patients import patient_folds
 from SegQCLib.difficulty.reasons import group_contributions, group_of
 from SegQCLib.difficulty.recalibrate import recalibrate
 from SegQCLib.difficulty.study_table import StudyTable
@@ -93,11 +94,30 @@ def test_ridge_is_sklearns_ridge_on_standardised_descriptors():
     chance = np.random.default_rng(4)
     values, weights = chance.normal(3, 2, (80, 4)), chance.uniform(0.5, 1.5, 80)
     target = values @ [0.1, 0, -0.2, 0.05] + chance.normal(0, 0.3, 80)
-    ridge = fit_ridge(values, target, weights, [f"p{n}" for n in range(80)], penalties=[7.0])
+    ridge = fit_ridge(values, target, weights, [f"p{n}" for n in range(80)])
     means = np.average(values, axis=0, weights=weights)
     standard = (values - means) / np.sqrt(np.average((values - means) ** 2, axis=0, weights=weights))
-    peer = linear_model.Ridge(alpha=7.0).fit(standard, target, sample_weight=weights / weights.mean())
+    peer = linear_model.Ridge(alpha=ridge.penalty).fit(standard, target, sample_weight=weights / weights.mean())
     assert ridge.predict(values) == pytest.approx(peer.predict(standard), abs=1e-9)
+
+
+@pytest.mark.parametrize("noise", [0.1, 1.0, 4.0])
+def test_the_penalty_of_ridge_is_that_of_a_grid_search_on_the_same_folds_of_patients(noise):
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GridSearchCV, PredefinedSplit
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    chance = np.random.default_rng(14)
+    values = chance.choice([-1.0, 1.0], (120, 8))  # within the range at fitting in every fold, so nothing is limited
+    target = values @ chance.normal(0, 1, 8) + chance.normal(0, noise, 120)
+    patients = [f"p{n // 3}" for n in range(120)]
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": PENALTIES},
+        scoring="neg_mean_squared_error", cv=PredefinedSplit(patient_folds(patients, 10)),
+    )  # fmt: skip
+    assert fit_ridge(values, target, np.ones(120), patients).penalty == search.fit(values, target).best_params_["ridge__alpha"]
 
 
 def test_ridge_does_not_extrapolate():
@@ -115,6 +135,27 @@ def test_median_ridge_follows_the_median_where_a_third_of_readings_is_far_off():
     at_half = np.array([[0.5]])
     assert median.predict(at_half)[0] == pytest.approx(0.65, abs=0.015)
     assert mean.predict(at_half)[0] == pytest.approx(0.65 - 0.4 / 3, abs=0.015)
+
+
+def test_median_ridge_minimises_what_it_says():
+    from scipy.optimize import minimize
+
+    chance = np.random.default_rng(15)
+    values, weights = chance.normal(0, 1, (200, 3)), chance.uniform(0.5, 1.5, 200)
+    target = 0.7 + values @ [0.05, -0.03, 0.0] + 0.05 * chance.standard_t(3, 200)
+    limited = np.clip(values, *np.quantile(values, (0.005, 0.995), axis=0))
+    means = np.average(limited, axis=0, weights=weights)
+    standard = (limited - means) / np.sqrt(np.average((limited - means) ** 2, axis=0, weights=weights))
+
+    def objective(x, penalty=100.0):
+        error = np.abs(target - x[0] - standard @ x[1:])
+        huber = np.where(error <= 0.02, error**2 / 0.04, error - 0.01)
+        return np.sum(weights / weights.mean() * huber) + penalty * np.sum(x[1:] ** 2) / 2
+
+    best = minimize(objective, np.r_[0.7, 0, 0, 0], method="BFGS", options={"gtol": 1e-8})
+    ridge = fit_median_ridge(values, target, weights, 100.0)
+    assert (ridge.intercept, *ridge.coefficients) == pytest.approx(tuple(best.x), abs=5e-4)
+    assert objective(np.array([ridge.intercept, *ridge.coefficients])) == pytest.approx(best.fun, rel=1e-4)
 
 
 @pytest.mark.parametrize("loss", ["absolute_error", "squared_error"])

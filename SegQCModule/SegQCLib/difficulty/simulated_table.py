@@ -24,7 +24,6 @@ CANDIDATE = -1
 def simulated_table(
     lesions: Sequence[SimulatedLesion],
     *,
-    definition: TargetDefinition = PAPER_TARGET,
     groups: Collection[str] = GROUPS,
     progress: Progress = unwatched,
 ) -> StudyTable:
@@ -33,7 +32,6 @@ def simulated_table(
     Parameters
     ----------
     lesions : sequence of SimulatedLesion
-    definition : TargetDefinition
     groups : collection of str
         Of `describe.GROUPS`.
     progress : callable
@@ -41,7 +39,8 @@ def simulated_table(
     Returns
     -------
     StudyTable
-        `simulated` is True; `describing_reader` is `CANDIDATE`. A slice without healthy tissue has NaN for `imaging`.
+        `simulated` is True; the target is `PAPER_TARGET`; `describing_reader` is `CANDIDATE`. A slice without healthy tissue has
+        NaN for `imaging`.
     """
     rows = []
     for made in counted(progress, "Describing simulated lesions", lesions):
@@ -50,7 +49,7 @@ def simulated_table(
             descriptors = describe_slice(
                 made.candidate, k, lesion.spacing_mm, lesion.image, lesion.healthy, lesion.uncertainty, groups=groups
             )
-            pairs = target_pairs(lesion.readers[:, k], definition)
+            pairs = target_pairs(lesion.readers[:, k], PAPER_TARGET)
             rows.append((f"{lesion.id} slice {k}", lesion.patient, descriptors, pairs))
     names = tuple(dict.fromkeys(name for _, _, descriptors, _ in rows for name in descriptors))
     return StudyTable(

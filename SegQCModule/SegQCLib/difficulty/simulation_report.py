@@ -97,6 +97,7 @@ def run_simulation(
     ValueError
         If there are fewer than three patients, or predictions lack a slice.
     """
+    _require_folds(patients)
     return simulate_in(
         host_scans(folder or sample_folder(TOTALSEGMENTATOR) / "tests" / "reference_files"),
         patients=patients,
@@ -119,8 +120,7 @@ def simulate_in(
     progress: Progress = unwatched,
 ) -> SimulationReport:
     """Return the report of `run_simulation` for lesions in these scans."""
-    if patients < 3:
-        raise ValueError(f"Folds of whole patients within folds need three patients or more, not {patients}.")
+    _require_folds(patients)
     lesions = tuple(
         simulate_study(
             hosts, patients=patients, slices_per_patient=slices_per_patient, seed=seed, progress=part(progress, 0.0, 0.2)
@@ -154,6 +154,11 @@ def simulate_in(
         methods=methods,
         caveat=CAVEAT,
     )
+
+
+def _require_folds(patients: int) -> None:
+    if patients < 3:
+        raise ValueError(f"Folds of whole patients within folds need three patients or more, not {patients}.")
 
 
 def _in_order(name: str, by_unit: Mapping[str, float], table: StudyTable) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ _WORDS = {
     "long": "homogeneously surrounded",
 }
 
-DEFINITIONS = {name: define(kind, _WORDS, "", ibsi) for name, (kind, ibsi) in _KINDS.items()}
+DEFINITIONS = {name: define(kind, _WORDS, ibsi) for name, (kind, ibsi) in _KINDS.items()}
 
 
 def dependences(region: GreyLevels) -> NDArray[np.intp]:

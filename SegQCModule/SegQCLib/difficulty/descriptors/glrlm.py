@@ -36,7 +36,7 @@ _KINDS = {
 }
 _WORDS = {"things": "runs of one grey level", "sizes": "run lengths", "short": "short", "long": "long"}
 
-DEFINITIONS = {name: define(kind, _WORDS, "", ibsi) for name, (kind, ibsi) in _KINDS.items()}
+DEFINITIONS = {name: define(kind, _WORDS, ibsi) for name, (kind, ibsi) in _KINDS.items()}
 
 
 def glrlm_features(counts: NDArray[np.integer], levels: NDArray[np.float64]) -> dict[str, float]:

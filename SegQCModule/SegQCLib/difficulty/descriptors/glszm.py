@@ -36,7 +36,7 @@ _KINDS = {
 }
 _WORDS = {"things": "zones of one grey level", "sizes": "zone sizes", "short": "small", "long": "large"}
 
-DEFINITIONS = {name: define(kind, _WORDS, "", ibsi) for name, (kind, ibsi) in _KINDS.items()}
+DEFINITIONS = {name: define(kind, _WORDS, ibsi) for name, (kind, ibsi) in _KINDS.items()}
 
 
 def zone_sizes(region: GreyLevels) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

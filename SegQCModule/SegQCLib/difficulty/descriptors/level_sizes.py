@@ -46,10 +46,10 @@ _TEXTS = {
 }
 
 
-def define(kind: str, words: dict[str, str], undefined: str, ibsi: str | None) -> Definition:
+def define(kind: str, words: dict[str, str], ibsi: str) -> Definition:
     """Return the definition of one of the sixteen sums in the words of a class ("things", "sizes", "short", "long")."""
     meaning, formula, unit, values = _TEXTS[kind]
-    return Definition(meaning.format_map(words), formula, unit, values + undefined, ibsi)
+    return Definition(meaning.format_map(words), formula, unit, values, ibsi)
 
 
 def level_size_features(counts: NDArray[np.integer], levels: NDArray[np.float64], sizes: NDArray[np.float64]) -> dict[str, float]:

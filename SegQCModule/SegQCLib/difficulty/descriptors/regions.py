@@ -21,13 +21,12 @@ def box_with_margin(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...], marg
     )
 
 
-def border_bands(
-    mask: NDArray[np.bool_], spacing_mm: tuple[float, ...], width_mm: float = BAND_MM
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def border_bands(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the bands along the inside and along the outside of a mask's border.
 
-    Inside are the voxels of the mask whose centre lies at most `width_mm` from that of a voxel outside, and the other way
-    round. A voxel side is the least width, so the inner band of a mask with a voxel is never empty. What lies beyond the
+    Inside are the voxels of the mask whose centre lies at most 3 mm from that of a voxel outside, and the other way
+    round: about four pixels of a chest CT, wide enough for texture and for twice the readers' usual distance. A pixel side is the
+    least width, so the inner band of a mask with a voxel is never empty. What lies beyond the
     grid counts as outside for the inner band; the outer band is cut there, and empty where the mask fills the grid.
 
     Parameters
@@ -35,15 +34,12 @@ def border_bands(
     mask : ndarray of bool, shape (k, j, i) or (j, i)
     spacing_mm : tuple of float
         In array order.
-    width_mm : float
-        3 mm by default: about four pixels of a chest CT, wide enough for texture and for twice the readers' usual distance.
 
     Returns
     -------
     inside, outside : ndarray of bool, shape of the mask
     """
-    width_mm = max(width_mm, *spacing_mm[-2:])
-    limit_mm = width_mm * (1 + 1e-6)  # distances are in single precision
+    limit_mm = max(BAND_MM, *spacing_mm[-2:]) * (1 + 1e-6)  # distances are in single precision
     depth_mm = distance_to_outside_mm(np.pad(mask, 1), spacing_mm, 2 * limit_mm)[(slice(1, -1),) * mask.ndim]
     # A mask that fills the grid has no outside, and no distance from it.
     height_mm = distance_to_outside_mm(~mask, spacing_mm, 2 * limit_mm)

@@ -52,12 +52,11 @@ def fit_ridge(
     *,
     folds: int = 10,
     seed: int = 0,
-    penalties: Sequence[float] = PENALTIES,
 ) -> Ridge:
     """Return the Ridge regression of a target.
 
     Minimises sum(w (y - prediction)^2) + penalty sum(coefficient^2) over standardised descriptors, w scaled to a mean of 1.
-    The penalty with the smallest weighted mean squared error on patient-grouped folds is taken.
+    The penalty of `PENALTIES` with the smallest weighted squared error over patient-grouped folds is taken.
 
     Parameters
     ----------
@@ -66,8 +65,8 @@ def fit_ridge(
     target, weights : ndarray, shape (n,)
     patients : sequence of str
         Patient of each row; a patient is never in two folds.
-    folds : int
-        Number of folds; fewer where there are fewer patients.
+    folds, seed : int
+        Number of folds, fewer where there are fewer patients, and their seed.
 
     Raises
     ------
@@ -77,12 +76,12 @@ def fit_ridge(
     if not np.isfinite(values).all():
         raise ValueError("Ridge regression needs finite descriptors; leave out the rows where one is undefined.")
     fold = patient_folds(patients, min(folds, len(set(patients))), seed)
-    errors = np.zeros(len(penalties))
+    errors = np.zeros(len(PENALTIES))
     for left_out in range(fold.max() + 1):
         here = fold == left_out
-        for index, ridge in enumerate(_path(values[~here], target[~here], weights[~here], penalties)):
+        for index, ridge in enumerate(_path(values[~here], target[~here], weights[~here], PENALTIES)):
             errors[index] += float(np.sum(weights[here] * (ridge.predict(values[here]) - target[here]) ** 2))
-    best = penalties[int(np.argmin(errors))]
+    best = PENALTIES[int(np.argmin(errors))]
     return next(_path(values, target, weights, (best,)))
 
 

@@ -108,3 +108,29 @@ def test_scores_of_a_lesion_with_many_pairs_count_no_more_than_one_with_few():
     scores = np.array(calibration.folds[0].scores)
     assert calibration.units == pytest.approx(100)
     assert np.mean(scores < 0) == pytest.approx(0.5, abs=0.01)
+
+
+def test_of_forty_exchangeable_images_exactly_nine_tenths_lie_in_the_interval_of_the_other_thirty_nine():
+    observed = np.random.default_rng(5).permutation(np.linspace(0.2, 0.9, 40) ** 2)
+    inside = below = 0
+    for new in range(40):
+        others = [np.array([value]) for value in np.delete(observed, new)]
+        calibration = calibrate(others, np.full(39, 0.5), np.zeros(39), np.ones(39), np.arange(39) % 3, FLAT)
+        lower, upper = the_interval([0.5] * 3, 0.0, calibration, 0.9)
+        inside += lower <= observed[new] <= upper
+        below += observed[new] < lower
+    assert (inside, below) == (36, 2)
+
+
+def test_the_stated_coverage_is_reached_where_few_images_fit_the_members():
+    # Forty images, five members that each predict the mean of the others' folds, and a new image: 600 times.
+    chance = np.random.default_rng(6)
+    fold, inside = np.arange(40) % 5, 0
+    for _ in range(600):
+        observed = chance.normal(0.5, 0.05, 41)
+        means = np.array([observed[:40][fold != number].mean() for number in range(5)])
+        of_study = [np.array([value]) for value in observed[:40]]
+        calibration = calibrate(of_study, means[fold], np.zeros(40), np.ones(40), fold, FLAT)
+        lower, upper = the_interval(means, 0.0, calibration, 0.9)
+        inside += lower <= observed[40] <= upper
+    assert inside / 600 == pytest.approx(0.9, abs=0.035)

@@ -29,9 +29,6 @@ def a_texture(shape, seed=0):
     return np.random.default_rng(seed).normal(-400, 120, shape)
 
 
-# Sharpness
-
-
 def test_a_ramp_has_its_slope_squared_as_gradient_energy_and_no_curvature():
     j, i = np.meshgrid(np.arange(8), np.arange(9), indexing="ij")
     values = sharpness(6.0 * j + 2.0 * i, np.ones((8, 9), bool), (2.0, 0.5))
@@ -63,9 +60,6 @@ def test_a_volume_of_one_slice_is_as_sharp_as_the_slice():
     assert sharpness(image, mask, SPACING_MM) == sharpness(image[0], mask[0], SPACING_MM[1:])
 
 
-# Fourier
-
-
 @pytest.mark.parametrize(("cycles", "expected_db"), [(4, 120.0), (12, -120.0)])
 def test_a_sine_lies_on_one_side_of_a_quarter_of_a_cycle_per_pixel(cycles, expected_db):
     wave = np.sin(2 * math.pi * cycles * np.arange(32) / 32)
@@ -80,9 +74,6 @@ def test_a_coarse_sine_of_three_times_the_amplitude_has_nine_times_the_power():
 
 def test_fourier_of_equal_values_is_undefined():
     assert math.isnan(fourier(np.full((7, 5, 3), 0.1))["snr_db"])
-
-
-# Wavelets
 
 
 def test_squares_of_one_pixel_are_all_detail_of_the_finest_scale():
@@ -125,9 +116,6 @@ def test_a_volume_s_wavelets_are_those_of_its_slices_together():
     assert wavelet_bounded(np.stack([one, one]), "db2") == pytest.approx(wavelet_bounded(one, "db2"))
 
 
-# Regions
-
-
 def test_bands_of_a_large_square_are_as_wide_as_said():
     mask = a_box((1, 40, 40), (0, 1), (10, 30), (10, 30))[0]
     inside, outside = border_bands(mask, (1.0, 1.0))
@@ -160,9 +148,6 @@ def test_a_plain_box_has_the_region_s_mean_around_the_region():
     assert np.array_equal(plain_box(image, mask), [[1, 2], [3, 2]])
 
 
-# Uncertainty
-
-
 def test_uncertainty_statistics_are_those_of_the_region():
     values = np.array([[0.0, 0.1, 0.2, 0.3, 0.4, 9.9]])
     found = uncertainty_statistics(values, values < 1)
@@ -181,9 +166,6 @@ def test_equal_uncertainty_has_no_entropy():
 def test_uncertainty_that_is_negative_or_no_number_is_refused(wrong):
     with pytest.raises(BadDataError, match="uncertainty"):
         uncertainty_statistics(np.full((2, 2), wrong), np.ones((2, 2), bool))
-
-
-# Position
 
 
 def an_organ():
@@ -227,9 +209,6 @@ def test_a_frequency_map_that_holds_something_else_is_refused(tmp_path):
     np.savez(tmp_path / "lung.npz", frequency=np.full((2, 2, 2), 7.0), lesions=3)
     with pytest.raises(BadDataError, match="shares from 0 to 1"):
         FrequencyMap.load(tmp_path / "lung.npz")
-
-
-# The whole description
 
 
 def a_described_lesion(**chosen):

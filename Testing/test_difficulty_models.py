@@ -81,9 +81,6 @@ def a_nodule(radius, spacing_mm=(1.0, 0.7, 0.7)):
     return body | bump
 
 
-# Models
-
-
 def test_constant_is_the_weighted_mean():
     constant = fit_constant(np.zeros((3, 1)), np.array([0.2, 0.4, 0.9]), np.array([1.0, 1.0, 2.0]))
     assert constant.predict(np.zeros((2, 1))) == pytest.approx([0.6, 0.6])
@@ -180,9 +177,6 @@ def test_contributions_of_linear_models_and_trees_add_up_to_the_prediction():
         assert fitted.base + fitted.contributions(values).sum(axis=1) == pytest.approx(fitted.predict(values), abs=1e-12)
 
 
-# Fitting
-
-
 def test_a_linear_study_is_predicted_to_its_noise(model):
     # The mean of three pairs has a deviation of 0.02 / sqrt(3); the mean absolute error of a normal is sqrt(2 / pi) of that.
     floor = 0.02 / np.sqrt(3) * np.sqrt(2 / np.pi)
@@ -250,9 +244,6 @@ def test_the_size_must_be_among_the_descriptors():
 
 def test_a_table_of_simulated_readers_makes_a_model_that_says_so():
     assert a_model(dataclasses.replace(a_study(60), simulated=True), "constant").simulated
-
-
-# Prediction
 
 
 def test_a_prediction_has_the_mean_within_its_interval_and_the_rule_chooses_the_threshold(model):
@@ -324,9 +315,6 @@ def test_every_geometry_descriptor_belongs_to_a_group():
         assert group_of(name)
 
 
-# Other patients
-
-
 def test_a_model_keeps_its_errors_and_levels_on_other_patients(model):
     facts = evaluate_model(model, a_study(300, seed=11, patient="other", largest=6.5))
     assert facts.mae.value == pytest.approx(0.02 / np.sqrt(3) * np.sqrt(2 / np.pi), rel=0.1)
@@ -352,9 +340,6 @@ def test_a_table_without_a_descriptor_of_the_model_or_of_another_unit_is_refused
             use(model, a_study(names=(VOLUME, ROUND)))
         with pytest.raises(BadDataError, match="gives slices, but test-lesions predicts for a lesion"):
             use(model, dataclasses.replace(a_study(), unit="slice"))
-
-
-# Recalibration
 
 
 def a_centre(units, offset, seed=9):
@@ -385,9 +370,6 @@ def test_twenty_cases_are_enough_to_recalibrate(model):
     own = recalibrate(model, a_centre(20, 0.0), centre="north", date="2026-11-22")
     assert own.recalibration.cases == 20
     assert own.predict_described(np.array([5.0, 0.7, 2.5])).in_domain
-
-
-# Files
 
 
 @pytest.mark.parametrize("regressor", ["constant", "ridge", "median_ridge", "boosting", "median_ridge_and_boosting"])
@@ -453,9 +435,6 @@ def test_an_unknown_name_lists_the_models_there_are():
 def test_the_shipped_schema_is_the_one_of_the_code():
     shipped = resource("Schemas/difficulty_model.schema.json").read_text(encoding="utf-8")
     assert shipped == json.dumps(model_schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-# Shipped models
 
 
 @pytest.mark.parametrize("name", ["lung-nodule-ct", "lung-nodule-ct-slice"])

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+from SegQCLib.cli import main
 from SegQCLib.difficulty import load_model
 from SegQCLib.difficulty.model_card import render_model_card
 
@@ -39,3 +40,8 @@ def test_the_card_loads_nothing_from_a_network():
     page = render_model_card(load_model("lung-nodule-ct"))
     assert not re.search(r"(src|href)=", page)
     assert "default-src 'none'" in page
+
+
+def test_the_command_line_writes_the_card(tmp_path):
+    assert main(["difficulty", "card", "--model", "lung-nodule-ct-slice", "--out", str(tmp_path / "card.html")]) == 0
+    assert "one slice of a lesion" in (tmp_path / "card.html").read_text(encoding="utf-8")

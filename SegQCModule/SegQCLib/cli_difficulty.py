@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from SegQCLib.cli_difficulty_actions import (
+    run_card,
     run_evaluate,
     run_features,
     run_fit,
@@ -42,6 +43,7 @@ def add_commands(commands: Any) -> None:
     _add_predict(actions)
     _add_evaluate(actions)
     _add_recalibrate(actions)
+    _add_card(actions)
     _add_simulate(actions)
 
 
@@ -151,6 +153,17 @@ def _add_recalibrate(actions: Any) -> None:
     recalibrate.add_argument("--out", type=Path, required=True, metavar="MODEL.json", help="where the recalibrated model goes")
     _add_json(recalibrate)
     recalibrate.set_defaults(run=run_recalibrate)
+
+
+def _add_card(actions: Any) -> None:
+    card = actions.add_parser(
+        "card",
+        help="a model's card as a page: data, errors, coverage, where it refuses",
+        description="Write the model's card as one HTML page.",
+    )
+    card.add_argument("--model", required=True, metavar="M", help="id of a shipped model, or a model's JSON file")
+    card.add_argument("--out", type=Path, required=True, metavar="CARD.html", help="where the page goes")
+    card.set_defaults(run=run_card)
 
 
 def _add_simulate(actions: Any) -> None:

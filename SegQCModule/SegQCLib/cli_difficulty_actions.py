@@ -355,6 +355,19 @@ def run_recalibrate(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_card(options: argparse.Namespace) -> int:
+    """Write a model's card."""
+    from SegQCLib.difficulty import load_model
+    from SegQCLib.difficulty.model_card import render_model_card
+    from SegQCLib.output import require_writable, write_files
+
+    page = render_model_card(load_model(options.model))
+    require_writable(options.out.parent)
+    write_files(options.out.parent, {options.out.name: page})
+    print(options.out)
+    return 0
+
+
 def run_simulate(options: argparse.Namespace) -> int:
     """Print the paper's tables for a simulated study."""
     from SegQCLib.difficulty.simulation_report import run_simulation

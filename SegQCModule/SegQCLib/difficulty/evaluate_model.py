@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from SegQCLib.difficulty.domain import outside
-from SegQCLib.difficulty.fit import Said, facts_on_unseen
 from SegQCLib.difficulty.model_file import CrossValidation, DifficultyModel
+from SegQCLib.difficulty.reached import Said, facts_on_unseen
 from SegQCLib.difficulty.study_table import StudyTable
 from SegQCLib.errors import BadDataError
 

@@ -11,35 +11,35 @@ from numpy.typing import NDArray
 from SegQCLib.difficulty.models.boosting import fit_boosting
 from SegQCLib.difficulty.models.constant import fit_constant
 from SegQCLib.difficulty.models.ridge import fit_ridge
-from SegQCLib.difficulty.study_table import StudyTable
+from SegQCLib.difficulty.study_table import StudyTable, row_weights
 from SegQCLib.progress import Progress, counted, unwatched
 
 _MOST_UNDEFINED = 0.05
 _INNER_FOLDS = 5
 
 
-class Regressor(Protocol):
+class Predictor(Protocol):
     """What a fitted model has to offer here."""
 
     def predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the predicted Dice of each row of descriptors, shape (n,)."""
 
 
-Fit = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], Sequence[str]], Regressor]
+Fit = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], Sequence[str]], Predictor]
 """From descriptors (n, m), target (n,), weights (n,) and patients to a fitted model."""
 
 
-def constant(values: NDArray, target: NDArray, weights: NDArray, patients: Sequence[str]) -> Regressor:  # noqa: ARG001
+def constant(values: NDArray, target: NDArray, weights: NDArray, patients: Sequence[str]) -> Predictor:  # noqa: ARG001
     """Fit the global threshold."""
     return fit_constant(values, target, weights)
 
 
-def ridge(values: NDArray, target: NDArray, weights: NDArray, patients: Sequence[str]) -> Regressor:
+def ridge(values: NDArray, target: NDArray, weights: NDArray, patients: Sequence[str]) -> Predictor:
     """Fit Ridge regression, its penalty chosen on five folds of the patients given."""
     return fit_ridge(values, target, weights, patients, folds=_INNER_FOLDS)
 
 
-def boosting(values: NDArray, target: NDArray, weights: NDArray, patients: Sequence[str]) -> Regressor:  # noqa: ARG001
+def boosting(values: NDArray, target: NDArray, weights: NDArray, patients: Sequence[str]) -> Predictor:  # noqa: ARG001
     """Fit gradient-boosted trees with the settings of the shipped models; needs scikit-learn."""
     from threadpoolctl import threadpool_limits
 
@@ -70,8 +70,7 @@ def out_of_fold(table: StudyTable, fit: Fit, folds: NDArray[np.int64], *, progre
     _require_whole_patients(table, folds)
     values = np.where(np.isfinite(table.values), table.values, np.nan)
     values = values[:, np.isnan(values).mean(axis=0) <= _MOST_UNDEFINED]
-    _, unit, rows_of_unit = np.unique(np.array(table.units), return_inverse=True, return_counts=True)
-    weights = 1.0 / rows_of_unit[unit]
+    weights = row_weights(table.units)
     predicted = np.full(len(table), np.nan)
     for fold in counted(progress, "Fold", range(int(folds.max()) + 1)):
         here = folds == fold

@@ -9,9 +9,8 @@ import numpy as np
 
 from SegQCLib.difficulty.conformal import calibrate
 from SegQCLib.difficulty.domain import outside
-from SegQCLib.difficulty.fit import row_weights
 from SegQCLib.difficulty.model_file import DifficultyModel, Recalibration
-from SegQCLib.difficulty.study_table import StudyTable
+from SegQCLib.difficulty.study_table import StudyTable, row_weights
 from SegQCLib.errors import BadDataError
 
 LEAST_CASES = 20

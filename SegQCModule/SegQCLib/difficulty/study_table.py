@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -76,3 +77,9 @@ class StudyTable:
         if absent:
             raise ValueError(f"The study table lacks the descriptors {', '.join(absent)}.")
         return replace(self, names=tuple(names), values=self.values[:, [self.names.index(name) for name in names]])
+
+
+def row_weights(units: Sequence[str]) -> NDArray[np.float64]:
+    """Return for each row 1 / (number of rows of its unit), so that each lesion or slice counts once."""
+    rows = Counter(units)
+    return np.array([1 / rows[unit] for unit in units])

@@ -25,14 +25,14 @@ _STUDY_HELP = (
 )
 _EPILOG = """\
 About one patient in five (by a hash of the patient id, so the same ones everywhere) is a test patient: fit never uses
-them, and evaluate only with --test. Predictions are for research, training and quality assurance, not for diagnosis."""
+them, and evaluate only with --test or --all-patients. Predictions are for research, training and quality assurance, not for diagnosis."""
 
 
 def add_commands(commands: Any) -> None:
     """Add `difficulty` and its actions to the subparsers of segqc."""
     difficulty = commands.add_parser(
         "difficulty",
-        help="expected expert agreement: describe, fit, predict, evaluate, simulate",
+        help="expected expert agreement: describe, predict, fit, evaluate, recalibrate, simulate",
         description="How far experts agree on a lesion or slice, predicted from what makes it hard to outline.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -142,7 +142,7 @@ def _add_recalibrate(actions: Any) -> None:
         "recalibrate",
         help="fit a model's level, interval and threshold to your own readers",
         description="Refit offset, scale, interval and threshold of a model on 20 or more lesions that several of your readers"
-        " outlined without AI.",
+        " outlined without AI. All of its patients are taken, test patients too: what it then reaches needs other patients.",
     )
     recalibrate.add_argument("--model", required=True, metavar="M", help="id of a shipped model, or a model's JSON file")
     _add_table(recalibrate)

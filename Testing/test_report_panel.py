@@ -10,6 +10,7 @@ import pytest
 
 from phantoms import a_segmentation
 from SegQCLib.importers.lidc import read_nodule
+from SegQCLib.record import SegmentExpectedAgreement
 from slicer_host import a_host, needs_host
 
 pytestmark = needs_host
@@ -341,3 +342,19 @@ def test_the_experts_expected_mean_and_the_images_own_threshold_stand_in_the_tab
     evaluate(host, panel)
     shown = [heading for column, heading in enumerate(headings) if not table.isColumnHidden(column)]
     assert shown == ["Structure", "Verdict", "Volume", "Experts' mean"]
+
+
+def test_a_refused_prediction_leaves_a_dash_for_the_threshold_and_no_model_leaves_no_column(host, panel, case):
+    table = panel.ui.structuresTable
+    evaluate(host, panel)
+    headings = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
+    threshold, mean = headings.index("Threshold"), headings.index("Experts' mean")
+    assert table.isColumnHidden(threshold)
+    assert table.isColumnHidden(mean)
+    refused = SegmentExpectedAgreement(
+        "liver", "model 1", None, None, None, 0.9, None, "lower", False, ("Too large.",), "reference"
+    )
+    panel._record = replace(panel._record, expected_agreement=(refused,))
+    panel._fill()
+    assert not table.isColumnHidden(threshold)
+    assert not table.isColumnHidden(mean)

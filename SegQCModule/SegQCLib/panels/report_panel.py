@@ -45,6 +45,7 @@ _ICONS = {
 }
 _LARGE = 1.25
 _TELL_EVERY_S = 0.1
+_DICE, _THRESHOLD, _EXPERTS_MEAN = 2, 3, 8  # columns of the table
 _FEWEST_ROWS, _MOST_ROWS, _REASON_LINES = 4, 7, 4
 
 
@@ -435,9 +436,13 @@ class ReportPanel(Panel):
     def _hideEmptyColumns(self):
         """Hide the measures that no structure has: without a reference they would push what there is out of sight."""
         table = self.ui.structuresTable
-        for column in range(2, table.columnCount):
-            texts = {table.item(row, column).text() for row in range(1, table.rowCount)}
-            table.setColumnHidden(column, texts <= {UNDEFINED})
+        rows, columns = range(1, table.rowCount), range(_DICE, table.columnCount)
+        empty = {column for column in columns if all(table.item(row, column).text() == UNDEFINED for row in rows)}
+        if empty.isdisjoint((_DICE, _EXPERTS_MEAN)):
+            # There a dash says that a model was asked, and that the protocol's own limit decides.
+            empty.discard(_THRESHOLD)
+        for column in columns:
+            table.setColumnHidden(column, column in empty)
 
     def onRowChanged(self, row, _column, _before_row, _before_column):
         self._showRow(row)

@@ -2,7 +2,7 @@
 
     python Benchmarks/difficulty_gating.py [--folds 3] [--out FILE.json]
 
-A Ridge model on the descriptors of the shipped model lung-nodule-ct is fitted on the develop patients without one fold, and
+A model like the shipped lung-nodule-ct (same descriptors and regressor) is fitted on the develop patients without one fold, and
 judges that fold's nodules (test patients are not read). Two tables: the paper's gating simulation, one synthetic Dice per
 nodule; and ours, the outlines of one reader against another's, as drawn and with known defects, under four thresholds: the
 rule `lower` (90 % of single expert pairs), the rule `mean`, the mean agreement of the other folds as a constant (the paper's
@@ -58,7 +58,7 @@ def main() -> None:
         seen = table.rows(~here)
         model = fit_model(
             seen, id="gating", version="0", date="", structure=shipped.structure, modality="CT", target=definition,
-            data="LIDC-IDRI", licence="", citation="", regressor="ridge", outer_folds=2,
+            data="LIDC-IDRI", licence="", citation="", regressor=shipped.regressor, outer_folds=2,
         )  # fmt: skip
         weights = row_weights(seen.units)
         pairs, of_pairs = np.concatenate(seen.pairs), np.repeat(weights, [len(each) for each in seen.pairs])

@@ -1,6 +1,7 @@
 """Readers' agreement, patients, studies and tables that difficulty models are fitted on."""
 
 import csv
+import dataclasses
 import hashlib
 import math
 
@@ -398,3 +399,31 @@ def test_a_segment_that_an_algorithm_made_is_refused(three_readers):
     path = a_study(three_readers, "patient,lesion,reader,segmentation", "p1,l1,a,a.seg.nrrd", "p1,l1,b,b.seg.nrrd")
     with pytest.raises(BadDataError, match=r"line 3.*AUTOMATIC.*drafts inflate agreement"):
         read_study(path)
+
+
+def test_one_outline_as_that_of_two_readers_is_refused(three_readers):
+    header = "patient,lesion,reader,segmentation,label"
+    path = a_study(three_readers, header, "p1,l1,a,a.nii.gz,2", "p1,l1,b,b.nii.gz,2", "p1,l1,c,a.nii.gz,2")
+    with pytest.raises(BadDataError, match="line 4: c has the file and label of a in line 2"):
+        read_study(path)
+    # Two lesions, or the outlines of two readers, may be in one file under labels of their own.
+    assert read_study(
+        a_study(three_readers, header, "p1,l1,a,a.nii.gz,2", "p1,l1,b,a.nii.gz,1", "p1,l2,a,a.nii.gz,1", "p1,l2,b,b.nii.gz,1")
+    )
+
+
+@pytest.mark.parametrize("label", ["", "2"])
+def test_a_file_without_any_segment_is_a_reader_who_outlined_nothing(three_readers, label):
+    a_label_map(three_readers / "nothing.nii.gz")
+    lines = ("p1,l1,a,a.nii.gz,2", "p1,l1,b,b.nii.gz,2", f"p1,l1,c,nothing.nii.gz,{label}")
+    (lesion,) = read_study(a_study(three_readers, "patient,lesion,reader,segmentation,label", *lines))
+    assert [np.count_nonzero(reader) for reader in lesion.readers] == [100, 110, 0]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_lesion_that_cannot_be_described_is_named(three_readers, workers):
+    lines = [f"p1,l1,{reader},{reader}.nii.gz,2" for reader in "abc"]
+    (lesion,) = read_study(a_study(three_readers, "patient,lesion,reader,segmentation,label", *lines))
+    without_numbers = dataclasses.replace(lesion, image=np.full(lesion.readers.shape[1:], np.nan))
+    with pytest.raises(BadDataError, match=r"^p1/l1, reader 1: image: a grey value in the region is not a number"):
+        build_table([without_numbers], TargetDefinition(), groups=["texture"], workers=workers)

@@ -1,6 +1,9 @@
-"""Descriptors of odd outlines and images: the same whatever the arrays look like in memory, refused where they cannot be true."""
+"""Odd outlines, images and model files: the same whatever arrays look like in memory, refused where they cannot be true."""
 
+import functools
+import json
 import math
+import operator
 
 import numpy as np
 import pytest
@@ -10,7 +13,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from SegQCLib.difficulty import load_model
 from SegQCLib.difficulty.descriptors.describe import describe_lesion, describe_slice
+from SegQCLib.difficulty.model_file import read_model
 from SegQCLib.errors import BadDataError
+from SegQCLib.resources import resource
 
 SPACING_MM = (2.5, 0.7, 0.7)
 # Marching cubes as in pyradiomics cut ambiguous corners one way round; a wavelet's grid of blocks starts at one end.
@@ -138,3 +143,72 @@ def test_of_equally_large_slices_the_one_nearest_to_the_middle_counts():
     assert describe_lesion(mask, SPACING_MM, names=["geometry.profile.largest_off_middle"]) == {
         "geometry.profile.largest_off_middle": 0.0
     }
+
+
+def a_changed_model(folder, changes):
+    """Return the path of the shipped lesion model with other values: path in the file, with dots -> value."""
+    plain = json.loads(resource("Models/lung-nodule-ct.json").read_text(encoding="utf-8"))
+    for path, value in changes.items():
+        *outer, last = (int(part) if part.isdigit() else part for part in path.split("."))
+        functools.reduce(operator.getitem, outer, plain)[last] = value
+    (folder / "model.json").write_text(json.dumps(plain), encoding="utf-8")
+    return folder / "model.json"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        ("members.0.ridge.coefficients.0", math.nan, r"members\[0\].ridge.coefficients\[0\]: NaN is not a finite number"),
+        ("members.0.ridge.coefficients.0", 1e308, "nothing can be predicted for the study's own median outline"),
+        ("of_mean.spread.by_size", 1e300, "nothing can be predicted for the study's own median outline"),
+        ("of_mean.folds.0.units", -5000, r"of_mean.folds\[0\].units: is -5000, must be above 0"),
+        ("domain.limit", -1, "domain: the study's own median outline is refused"),
+        ("descriptors.0.minimum", 1e9, r"descriptors\[0\]: minimum, lower_third, median.* must ascend"),
+        ("descriptors.0.name", "geometry.slice.position", "there is no descriptor 'geometry.slice.position' of a lesion"),
+        ("descriptors.0.name", "geometry.shape.log_volume", "geometry.shape.log_volume is given twice"),
+        ("modality", "", "modality: is empty"),
+        ("members.0", {"constant": None, "ridge": None, "boosting": None}, r"members\[0\]: has neither constant nor ridge"),
+        *(
+            ("members.0", {"boosting": {"baseline": 0.7, "threshold": [1.0, 0, 0], "value": [0, 0.1, -0.1], **tree}}, fault)
+            for tree, fault in (
+                ({"roots": [], "descriptor": [0, -1, -1], "right": [2, 1, 2]}, "roots: is empty"),
+                ({"roots": [0], "descriptor": [0, -1, -1], "right": [0, 1, 2]}, "is 0, which is not behind node 1"),
+                ({"roots": [0], "descriptor": [0, -1, -1], "right": [9, 1, 2]}, "is 9, which is not behind node 1"),
+                ({"roots": [3], "descriptor": [0, -1, -1], "right": [2, 1, 2]}, "names a node outside 0 to 2"),
+                ({"roots": [0], "descriptor": [999, -1, -1], "right": [2, 1, 2]}, "names a descriptor beyond"),
+            )
+        ),
+    ],
+)
+def test_a_model_file_that_somebody_edited_is_refused_with_the_place(tmp_path, path, value, fault):
+    with pytest.raises(BadDataError, match=fault):
+        read_model(a_changed_model(tmp_path, {path: value}))
+
+
+def test_a_model_file_that_is_cut_short_is_refused(tmp_path):
+    text = a_changed_model(tmp_path, {}).read_text()
+    assert read_model(tmp_path / "model.json").id == "lung-nodule-ct"
+    (tmp_path / "model.json").write_text(text[: len(text) // 2])
+    with pytest.raises(BadDataError, match="is not a usable difficulty model"):
+        read_model(tmp_path / "model.json")
+
+
+def test_a_stray_voxel_far_away_is_refused_by_the_diameter_alone():
+    mask = np.zeros((300, 300, 300), bool)
+    mask[100:106, 100:110, 100:110] = True
+    assert load_model("lung-nodule-ct").predict(mask, (1.0, 0.8, 0.8)).in_domain
+    mask[0, 0, 0] = mask[-1, -1, -1] = True
+    said = load_model("lung-nodule-ct").predict(mask, (1.0, 0.8, 0.8))
+    assert not said.in_domain
+    # (300, 300, 300) voxels from corner to corner, less the half voxel at both ends where the mesh stands.
+    assert said.reasons[0].startswith("Largest diameter in any direction: 4")
+    assert "model was fitted on" in said.reasons[0]
+
+
+def test_a_mesh_without_volume_has_no_surface_to_volume_ratio():
+    mask = np.zeros((2, 5, 6), bool)
+    mask[0, 4, 1] = mask[0, 1, 0] = mask[1, 4, 0] = True
+    form = describe_lesion(mask, SPACING_MM)
+    assert form["geometry.shape.mesh_volume_mm3"] == 0
+    assert math.isnan(form["geometry.shape.surface_to_volume_per_mm"])
+    assert form["geometry.shape.voxel_volume_mm3"] == pytest.approx(3 * 2.5 * 0.7 * 0.7)

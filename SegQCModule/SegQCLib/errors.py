@@ -23,6 +23,10 @@ class BadDataError(Exception):
         self.found = found
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple:
+        # Without it a worker process that raises this one breaks its pool.
+        return BadDataError, (self.where, self.found, self.remedy)
+
 
 class Cancelled(Exception):  # noqa: N818 - nothing went wrong
     """Raised out of a progress callback, to stop long work that somebody no longer wants; nothing is half done then."""

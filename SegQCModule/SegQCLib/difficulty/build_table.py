@@ -16,6 +16,7 @@ from SegQCLib.difficulty.agreement_target import TargetDefinition, target_pairs
 from SegQCLib.difficulty.descriptors.describe import GROUPS, describe_lesion, describe_slice
 from SegQCLib.difficulty.read_lesion import ReadLesion
 from SegQCLib.difficulty.study_table import StudyTable
+from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, unwatched
 
 
@@ -59,6 +60,8 @@ def build_table(
     ------
     ValueError
         If no row is left, or lesions allow different descriptors, because one of them lacks an image or a map.
+    BadDataError
+        If a lesion cannot be described, with its id and reader.
     """
     rows: list[_Row] = []
     with _mapping(workers) as mapped:
@@ -107,15 +110,31 @@ def _describe(
     arrays = {name: getattr(lesion, name) for name in ("image", "healthy", "uncertainty") if getattr(lesion, name) is not None}
     rows = []
     for reader, mask in enumerate(lesion.readers):
-        if definition.unit == "lesion":
-            pairs = target_pairs(lesion.readers, definition, reader)
-            if mask.any() and len(pairs):
-                descriptors = describe_lesion(mask, lesion.spacing_mm, **arrays, names=names, groups=groups)
-                rows.append(_Row(lesion.id, lesion.patient, reader, pairs, descriptors))
-            continue
-        for k in np.flatnonzero(mask.any(axis=(1, 2))):
-            pairs = target_pairs(lesion.readers[:, k], definition, reader)
-            if len(pairs):
-                descriptors = describe_slice(mask, int(k), lesion.spacing_mm, **arrays, names=names, groups=groups)
-                rows.append(_Row(f"{lesion.id} slice {k}", lesion.patient, reader, pairs, descriptors))
+        try:
+            rows += _rows_of(lesion, reader, mask, arrays, definition, names, groups)
+        except BadDataError as error:
+            raise BadDataError(f"{lesion.id}, reader {reader + 1}: {error.where}", error.found, error.remedy) from error
     return rows
+
+
+def _rows_of(
+    lesion: ReadLesion,
+    reader: int,
+    mask: NDArray[np.bool_],
+    arrays: dict[str, NDArray],
+    definition: TargetDefinition,
+    names: Collection[str] | None,
+    groups: Collection[str],
+) -> Iterator[_Row]:
+    """Yield what one reader's outline gives: a row for the lesion, or one for each slice."""
+    if definition.unit == "lesion":
+        pairs = target_pairs(lesion.readers, definition, reader)
+        if mask.any() and len(pairs):
+            descriptors = describe_lesion(mask, lesion.spacing_mm, **arrays, names=names, groups=groups)
+            yield _Row(lesion.id, lesion.patient, reader, pairs, descriptors)
+        return
+    for k in np.flatnonzero(mask.any(axis=(1, 2))):
+        pairs = target_pairs(lesion.readers[:, k], definition, reader)
+        if len(pairs):
+            descriptors = describe_slice(mask, int(k), lesion.spacing_mm, **arrays, names=names, groups=groups)
+            yield _Row(f"{lesion.id} slice {k}", lesion.patient, reader, pairs, descriptors)

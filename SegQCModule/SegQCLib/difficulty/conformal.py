@@ -44,6 +44,8 @@ class FoldScores:
     def faults(self) -> Iterator[tuple[str, str]]:
         if not self.scores or list(self.scores) != sorted(self.scores):
             yield "scores", "must be ascending, and at least one"
+        if not self.units > 0:
+            yield "units", f"is {self.units:g}, must be above 0"
 
 
 @dataclass(frozen=True)

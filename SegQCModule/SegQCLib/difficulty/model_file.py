@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +17,9 @@ from SegQCLib.case import Terminology
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, json_schema, to_json
 from SegQCLib.difficulty.agreement_target import TargetDefinition
 from SegQCLib.difficulty.conformal import Calibration, limits
-from SegQCLib.difficulty.descriptors.describe import describe_lesion, describe_slice, descriptor_meaning
-from SegQCLib.difficulty.domain import Domain, FittedDescriptor, outside
+from SegQCLib.difficulty.descriptors.describe import describe_lesion, describe_slice, descriptor_names
+from SegQCLib.difficulty.descriptors.grey_levels import bounding_box
+from SegQCLib.difficulty.domain import Domain, FittedDescriptor, outside, with_unit
 from SegQCLib.difficulty.expected_agreement import ExpectedAgreement
 from SegQCLib.difficulty.models.boosting import Boosting
 from SegQCLib.difficulty.models.constant import Constant
@@ -30,6 +32,9 @@ MODEL_SCHEMA_ID = "https://segqc.invalid/schemas/difficulty_model.schema.json"
 
 # Trees have thousands of numbers; a line for each would be most of the file. No text of a model has brackets after line ends.
 _NUMBERS = re.compile(r"\[\n[-+.\deE,\s]*\]")
+
+# 200 MB of float64, of which descriptors need several copies.
+_LARGE_BOX = 25_000_000
 
 Rule = Literal["lower", "mean"]
 Regressor = Literal["constant", "ridge", "median_ridge", "boosting", "median_ridge_and_boosting"]
@@ -163,17 +168,30 @@ class DifficultyModel:
         return tuple(descriptor.name for descriptor in self.descriptors)
 
     def faults(self) -> Iterator[tuple[str, str]]:
+        found = list(self._contradictions())
+        yield from found
+        parts = [part for member in self.members for part in (member, member.boosting) if part is not None]
+        parts += [fold for calibration in (self.of_mean, self.of_pairs) for fold in calibration.folds]
+        # A faulty tree may lead back to where it began: predicting with it would never end.
+        if not found and not any(fault for part in parts for fault in part.faults()):
+            yield from self._unusable_numbers()
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        for name in ("id", "version", "modality"):
+            if not getattr(self, name):
+                yield name, "is empty"
         if not self.readers_without_ai:
             yield "readers_without_ai", "must be true: readers who corrected one AI's drafts agree because of the drafts"
         if self.size_descriptor not in self.names:
             yield "size_descriptor", f"{self.size_descriptor!r} is not among the descriptors"
         if self.target.unit != self.unit:
             yield "target.unit", f"is {self.target.unit}, but the model's unit is {self.unit}"
+        there = descriptor_names(self.unit)
         for number, name in enumerate(self.names):
-            try:
-                descriptor_meaning(name)
-            except ValueError as error:
-                yield f"descriptors[{number}].name", str(error)
+            if name not in there:
+                yield f"descriptors[{number}].name", f"there is no descriptor {name!r} of a {self.unit}"
+            if name in self.names[:number]:
+                yield f"descriptors[{number}].name", f"{name} is given twice"
         if not self.members:
             yield "members", "is empty, so nothing predicts"
         size = len(self.names)
@@ -196,6 +214,23 @@ class DifficultyModel:
             yield "domain", f"is not of {size} descriptors"
         elif not all(scale > 0 for scale in self.domain.scales):
             yield "domain.scales", "must be above 0"
+
+    def _unusable_numbers(self) -> Iterator[tuple[str, str]]:
+        """Yield what a spreadsheet or an editor made of numbers: each may be a number, and still nothing comes out."""
+        for number, one in enumerate(self.descriptors):
+            if not one.minimum <= one.lower_third <= one.median <= one.upper_third <= one.maximum:
+                yield f"descriptors[{number}]", "minimum, lower_third, median, upper_third and maximum must ascend"
+        medians = np.array([one.median for one in self.descriptors])
+        try:
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                for one in self.descriptors:
+                    with_unit(one.minimum, one), with_unit(one.maximum, one)
+                said = self.predict_described(medians)
+        except (ArithmeticError, ValueError) as error:
+            yield "", f"nothing can be predicted for the study's own median outline ({error})"
+        else:
+            if not said.in_domain:
+                yield "domain", f"the study's own median outline is refused: {said.reasons[0]}"
 
     def centres(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each member predicts for each row of descriptors, without recalibration; shape (n, members)."""
@@ -252,6 +287,9 @@ class DifficultyModel:
         arrays = {"image": image, "healthy": healthy, "uncertainty": uncertainty}
         given = {name: array for name, array in arrays.items() if array is not None}
         if k is None:
+            refused = self._refused_by_form(mask, spacing_mm)
+            if refused:
+                return ExpectedAgreement(None, None, None, coverage, None, False, refused)
             described = describe_lesion(mask, spacing_mm, names=self.names, **given)
         else:
             described = describe_slice(mask, k, spacing_mm, names=self.names, **given)
@@ -308,6 +346,19 @@ class DifficultyModel:
         """
         added = np.mean([member.contributions(values[None])[0] for member in self.members], axis=0)
         return self.base, added if self.recalibration is None else self.recalibration.scale * added
+
+    def _refused_by_form(self, mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> tuple[str, ...]:
+        """Return why the form of an outline that extends over much of a volume is refused, if it is.
+
+        A stray voxel at the other end of the image makes the box around a nodule so large that all its descriptors would
+        take gigabytes and a minute; its diameter says enough.
+        """
+        if mask.size < _LARGE_BOX or not mask.any() or math.prod(mask[bounding_box(mask)].shape) < _LARGE_BOX:
+            return ()
+        form = describe_lesion(mask, spacing_mm, names=[name for name in self.names if name.startswith("geometry.shape.")])
+        # At the study's median nothing else can be out of its range, and only ranges are looked at.
+        values = np.array([form.get(one.name, one.median) for one in self.descriptors])
+        return outside(values, self.descriptors, replace(self.domain, limit=math.inf))
 
     def _of_other_images(self, structure: Terminology | None, modality: str | None) -> tuple[str, ...]:
         found = []

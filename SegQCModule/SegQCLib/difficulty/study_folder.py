@@ -54,6 +54,7 @@ def read_study(path: Path, labels: str | None = None, progress: Progress = unwat
 
     - patient, lesion, reader: who; a lesion belongs to one patient, and a reader outlines it once;
     - segmentation: a label map, .seg.nrrd or DICOM SEG; label: the segment's name, id or value, needed where there are several;
+      in a file without any segment the reader outlined nothing;
     - image: a DICOM folder or file, NIfTI, NRRD or MetaImage, the same in all lines of a lesion;
     - healthy: a segmentation whose voxels are normal tissue of the same organ;
     - uncertainty: a model's uncertainty map on the image;
@@ -143,6 +144,7 @@ def _line_faults(cells: dict[str, str], folder: Path) -> Iterator[str]:
 def _contradictions(lines: Sequence[_Line]) -> Iterator[str]:
     of_reader: dict[tuple[str, str, str], int] = {}
     of_lesion: dict[tuple[str, str], _Line] = {}
+    of_outline: dict[tuple[str, str, Path, str], _Line] = {}
     counted_lines: dict[tuple[str, str], int] = {}
     for line in lines:
         lesion = (line.patient, line.lesion)
@@ -154,6 +156,12 @@ def _contradictions(lines: Sequence[_Line]) -> Iterator[str]:
                 " reading needs a reader's name of its own"
             )
         first = of_lesion.setdefault(lesion, line)
+        drawn_by = of_outline.setdefault((*lesion, line.segmentation, line.label), line)
+        if drawn_by.reader != line.reader:
+            yield (
+                f"line {line.number}: {line.reader} has the file and label of {drawn_by.reader} in line {drawn_by.number}; one"
+                " outline is that of one reader, and copies raise the agreement"
+            )
         for name in _OF_THE_LESION:
             if getattr(line, name) != getattr(first, name):
                 yield f"line {line.number}: {name} is another one than in line {first.number} for the same lesion"
@@ -203,6 +211,8 @@ def _lesion(lines: Sequence[_Line], readers: tuple[str, ...], labels: str | None
 
 def _outline(line: _Line, geometry: Geometry, labels: str | None) -> NDArray[np.bool_]:
     segmentation = _on_grid(line.segmentation, geometry, labels)
+    if not segmentation.segments:
+        return np.zeros(geometry.size, bool)
     segment = _segment(segmentation, line)
     if segment.algorithm_type == "AUTOMATIC":
         raise BadDataError(

@@ -48,6 +48,7 @@ def shape_3d(outline: Outline) -> dict[str, float]:
     - maximum_diameter_mm between any two vertices; _slice, _column, _row: of vertices with the same k, j, i;
     - major_axis_mm a, minor_axis_mm b, least_axis_mm c; elongation b / a and flatness c / a, in [0, 1]; both are
       undefined (NaN) for a single voxel;
+    - around voxels that touch at corners only, a mesh can enclose no volume: surface_to_volume_per_mm is undefined (NaN) there;
     - components: parts that touch by face, edge or corner count as one; holes: parts of the outside that are enclosed
       on all sides (joined by faces only).
 
@@ -66,7 +67,7 @@ def shape_3d(outline: Outline) -> dict[str, float]:
         "voxel_volume_mm3": voxel_volume_mm3,
         "log_volume": math.log(voxel_volume_mm3),
         "surface_area_mm2": area_mm2,
-        "surface_to_volume_per_mm": area_mm2 / volume_mm3,
+        "surface_to_volume_per_mm": area_mm2 / volume_mm3 if volume_mm3 > 0 else math.nan,
         "sphericity": (36 * math.pi * volume_mm3**2) ** (1 / 3) / area_mm2,
         "maximum_diameter_mm": largest_distance(outline.vertices_mm),
         "maximum_diameter_slice_mm": planes_mm[0],

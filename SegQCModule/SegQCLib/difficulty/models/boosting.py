@@ -52,6 +52,8 @@ class Boosting:
             if len(getattr(self, name)) != nodes:
                 yield name, f"has {len(getattr(self, name))} entries, but there are {nodes} nodes in `descriptor`"
                 return
+        if not self.roots:
+            yield "roots", "is empty: there is no tree"
         if any(not 0 <= root < nodes for root in self.roots):
             yield "roots", f"names a node outside 0 to {nodes - 1}"
         for node, (descriptor, right) in enumerate(zip(self.descriptor, self.right, strict=True)):

@@ -1,5 +1,6 @@
 """Sharpness, Fourier, wavelets, bands, uncertainty and position against answers that follow from arithmetic."""
 
+import importlib.util
 import math
 import sys
 
@@ -19,6 +20,8 @@ from SegQCLib.difficulty.descriptors.wavelets import wavelet_8_levels, wavelet_b
 from SegQCLib.errors import BadDataError
 
 SPACING_MM = (2.5, 0.7, 0.7)
+
+needs_wavelets = pytest.mark.skipif(importlib.util.find_spec("pywt") is None, reason="PyWavelets is not installed")
 
 
 def a_box(size, k, j, i):
@@ -76,6 +79,7 @@ def test_fourier_of_equal_values_is_undefined():
     assert math.isnan(fourier(np.full((7, 5, 3), 0.1))["snr_db"])
 
 
+@needs_wavelets
 def test_squares_of_one_pixel_are_all_detail_of_the_finest_scale():
     board = np.indices((16, 16)).sum(axis=0) % 2.0
     values = wavelet_bounded(board, "db1")
@@ -85,12 +89,14 @@ def test_squares_of_one_pixel_are_all_detail_of_the_finest_scale():
     assert math.isnan(values["fractality"])
 
 
+@needs_wavelets
 def test_stripes_four_pixels_wide_are_detail_of_the_third_scale():
     stripes = np.tile(np.arange(32) // 4 % 2, (32, 1)).astype(float)
     values = wavelet_bounded(stripes, "db1")
     assert values["dominant_scale"] == 3
 
 
+@needs_wavelets
 def test_detail_of_a_ramp_has_sixteen_times_the_energy_from_scale_to_scale():
     # From level to level, a ramp's step over a block doubles and the orthonormal sum over twice as many pixels along each
     # axis brings a factor of sqrt(2) twice: 4 in amplitude.
@@ -98,6 +104,7 @@ def test_detail_of_a_ramp_has_sixteen_times_the_energy_from_scale_to_scale():
     assert wavelet_bounded(ramp, "db1")["fractality"] == pytest.approx(math.log2(16))
 
 
+@needs_wavelets
 def test_eight_levels_go_beyond_what_a_crop_holds():
     crop = a_texture((30, 30))
     eight, bounded = wavelet_8_levels(crop, "db2"), wavelet_bounded(crop, "db2")
@@ -106,11 +113,13 @@ def test_eight_levels_go_beyond_what_a_crop_holds():
     assert all(math.isfinite(value) for value in eight.values())
 
 
+@needs_wavelets
 def test_wavelets_of_equal_values_and_of_a_crop_without_a_level_are_undefined():
     for values in (wavelet_8_levels(np.full((9, 9), 0.1), "db2"), wavelet_bounded(a_texture((2, 2)), "db2")):
         assert all(math.isnan(value) for value in values.values())
 
 
+@needs_wavelets
 def test_a_volume_s_wavelets_are_those_of_its_slices_together():
     one = a_texture((16, 16))
     assert wavelet_bounded(np.stack([one, one]), "db2") == pytest.approx(wavelet_bounded(one, "db2"))
@@ -219,6 +228,7 @@ def a_described_lesion(**chosen):
     return mask, arguments
 
 
+@needs_wavelets
 def test_every_group_is_described_in_a_lesion_and_in_a_slice_and_has_a_meaning():
     mask, arrays = a_described_lesion()
     usual = {"organ": np.ones_like(mask), "frequency": FrequencyMap.of([(mask, np.ones_like(mask))])}

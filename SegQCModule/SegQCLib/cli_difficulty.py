@@ -25,7 +25,8 @@ _STUDY_HELP = (
 )
 _EPILOG = """\
 About one patient in five (by a hash of the patient id, so the same ones everywhere) is a test patient: fit never uses
-them, and evaluate only with --test or --all-patients. Predictions are for research, training and quality assurance, not for diagnosis."""
+them, and evaluate only with --test or --all-patients. Predictions are for research, training and quality assurance, not
+for diagnosis."""
 
 
 def add_commands(commands: Any) -> None:

@@ -247,3 +247,28 @@ def test_options_without_effect_are_refused(arguments, named, capsys):
 def test_simulate_needs_enough_patients(totalsegmentator, capsys):
     assert segqc("simulate", "--patients", "1", "--slices", "3") == 1
     assert "patients or more, not 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--seed", "-1"], "-1 is below 0"),
+        (["--workers", "0"], "0 is below 1"),
+        (["--target", "operator", "--operator", "0"], "0 is below 1"),
+        (["--json", "."], "is a folder"),
+        (["--out", "."], "is a folder"),
+    ],
+)
+def test_options_that_cannot_be_right_are_wrong_usage_before_anything_is_done(arguments, fault, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        segqc("fit", "--study", "lidc", "--out", "model.json", *arguments)
+    assert stopped.value.code == 2
+    assert fault in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--modality", "--version"])
+def test_a_model_says_what_it_is_for(option, study, tmp_path, capsys):
+    arguments = ("--study", study, "--out", tmp_path / "own.json", *FIT_FACTS, "--readers-without-ai", option, "")
+    assert segqc("fit", *arguments) == 1
+    assert f"{option}: is missing" in capsys.readouterr().err
+    assert not (tmp_path / "own.json").exists()

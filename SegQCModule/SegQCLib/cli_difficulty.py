@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def _add_features(actions: Any) -> None:
     _add_one_segmentation(features, which)
     _add_target(features)
     features.add_argument("--test", action="store_true", help="the study's test patients instead of the others")
-    features.add_argument("--out", type=Path, metavar="TABLE.csv", help="where the study's table goes; needed with --study")
+    features.add_argument("--out", type=_output_file, metavar="TABLE.csv", help="where the study's table goes; needed with --study")
     _add_workers(features)
     _add_json(features)
     features.set_defaults(run=run_features)
@@ -113,8 +114,8 @@ def _add_fit(actions: Any) -> None:
         metavar="N",
         help="how often all of it is repeated for the cross-validation (default: 10)",
     )
-    fit.add_argument("--seed", type=int, default=0, help="of folds and trees (default: 0)")
-    fit.add_argument("--out", type=Path, required=True, metavar="MODEL.json", help="where the model goes")
+    fit.add_argument("--seed", type=_whole(0), default=0, help="of folds and trees (default: 0)")
+    fit.add_argument("--out", type=_output_file, required=True, metavar="MODEL.json", help="where the model goes")
     _add_json(fit)
     fit.set_defaults(run=run_fit)
 
@@ -151,7 +152,9 @@ def _add_recalibrate(actions: Any) -> None:
     recalibrate.add_argument(
         "--readers-without-ai", action="store_true", required=True, help="confirm that no reader started from an AI result"
     )
-    recalibrate.add_argument("--out", type=Path, required=True, metavar="MODEL.json", help="where the recalibrated model goes")
+    recalibrate.add_argument(
+        "--out", type=_output_file, required=True, metavar="MODEL.json", help="where the recalibrated model goes"
+    )
     _add_json(recalibrate)
     recalibrate.set_defaults(run=run_recalibrate)
 
@@ -163,7 +166,7 @@ def _add_card(actions: Any) -> None:
         description="Write the model's card as one HTML page.",
     )
     card.add_argument("--model", required=True, metavar="M", help="id of a shipped model, or a model's JSON file")
-    card.add_argument("--out", type=Path, required=True, metavar="CARD.html", help="where the page goes")
+    card.add_argument("--out", type=_output_file, required=True, metavar="CARD.html", help="where the page goes")
     card.set_defaults(run=run_card)
 
 
@@ -176,7 +179,7 @@ def _add_simulate(actions: Any) -> None:
     )
     simulate.add_argument("--patients", type=int, default=30, metavar="N", help="simulated patients (default: 30)")
     simulate.add_argument("--slices", type=int, default=30, metavar="N", help="slices per patient, at least (default: 30)")
-    simulate.add_argument("--seed", type=int, default=0, help="the same seed gives the same study (default: 0)")
+    simulate.add_argument("--seed", type=_whole(0), default=0, help="the same seed gives the same study (default: 0)")
     _add_json(simulate)
     simulate.set_defaults(run=run_simulate)
 
@@ -233,8 +236,10 @@ def _add_target(parser: Any) -> None:
         help="agreement: the mean Dice of all pairs of readers (default); of one operator with each other reading, as in"
         " Fournel et al.; or of the pairs that leave out the reader whose outline is described",
     )
-    parser.add_argument("--operator", type=int, metavar="N", help="with --target operator: which reader, from 1")
-    parser.add_argument("--repeat", type=int, metavar="N", help="with --target operator: that reader's own second reading, from 1")
+    parser.add_argument("--operator", type=_whole(1), metavar="N", help="with --target operator: which reader, from 1")
+    parser.add_argument(
+        "--repeat", type=_whole(1), metavar="N", help="with --target operator: that reader's own second reading, from 1"
+    )
     parser.add_argument(
         "--least-readers",
         type=int,
@@ -244,11 +249,34 @@ def _add_target(parser: Any) -> None:
 
 
 def _add_workers(parser: Any) -> None:
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that describe lesions (default: 1)")
+    parser.add_argument("--workers", type=_whole(1), default=1, metavar="N", help="processes that describe lesions (default: 1)")
 
 
 def _add_json(parser: Any) -> None:
-    parser.add_argument("--json", metavar="F", help="write the result as JSON; - for standard output")
+    parser.add_argument("--json", type=_json_output, metavar="F", help="write the result as JSON; - for standard output")
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number of at least so many."""
+
+    def whole(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is below {least}")
+        return value
+
+    return whole
+
+
+def _output_file(text: str) -> Path:
+    # Said before an hour's work, not after it.
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file in it")
+    return Path(text)
+
+
+def _json_output(text: str) -> str:
+    return text if text == "-" else str(_output_file(text))
 
 
 def _share(text: str) -> float:

@@ -265,7 +265,7 @@ def _study_facts(options: argparse.Namespace) -> dict[str, Any]:
             "structure": LUNG_NODULE, "modality": "CT", "data": options.data or LIDC_DATA,
             "licence": options.licence or LIDC_LICENCE, "citation": options.citation or LIDC_CITATION,
         }  # fmt: skip
-    absent = [f"--{name}" for name in ("structure", "modality", "data", "licence") if getattr(options, name) is None]
+    absent = [f"--{name}" for name in ("structure", "modality", "data", "licence", "version") if not getattr(options, name)]
     if absent:
         raise BadDataError(
             ", ".join(absent), "is missing.", "A model says what it is for, what it was fitted on and who may use it."

@@ -256,7 +256,7 @@ def test_a_table_is_read_back_from_csv_as_it_was(tmp_path):
         units=('a "quoted", one', "=1+1"),
         patients=("p", "'q"),
         describing_reader=np.array([0, 2]),
-        target=np.array([1 / 3, 2 / 3]),
+        target=np.array([1 / 3, 4 / 7]),
         pairs=(np.array([1 / 3]), np.array([1 / 7, 1.0])),
         simulated=True,
     )
@@ -285,6 +285,18 @@ def test_every_fault_of_a_table_file_is_named_with_its_line(tmp_path):
     (tmp_path / "t.csv").write_text("case,image\na,b\n")
     with pytest.raises(BadDataError, match="lacks the columns unit, described"):
         read_table(tmp_path / "t.csv")
+
+
+def test_rows_that_contradict_each_other_are_named(tmp_path):
+    table = build_table([a_box_lesion(1)], TargetDefinition(), groups=("geometry",))
+    changed = dataclasses.replace(
+        table, patients=("p", "p", "q"), describing_reader=np.array([0, 0, 2]), target=table.target + [0, 0, 0.01]
+    )
+    (tmp_path / "t.csv").write_text(render_table(changed, TargetDefinition()), newline="")
+    with pytest.raises(BadDataError) as error:
+        read_table(tmp_path / "t.csv")
+    for fault in ("line 3: lesion 1 is described by reader 0 a second time", "line 4: lesion 1 is of q, but", "line 4: target: "):
+        assert fault in str(error.value)
 
 
 GRID = a_geometry(size=(8, 40, 50), spacing_mm=(5.0, 1.0, 1.0))

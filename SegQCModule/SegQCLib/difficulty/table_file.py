@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from SegQCLib.measurements_csv import inert
 _FIRST = ("unit", "described", "patient", "describing_reader", "target", "pairs")
 _DEFINITION = ("target_kind", "least_readers", "operator", "repeat")
 COLUMNS = (*_FIRST, *_DEFINITION, "simulated")
+
+# A spreadsheet may keep fewer digits than it was given.
+_ROUNDED = 1e-4
 
 _REMEDY = "Write the table again with `segqc difficulty features`."
 
@@ -99,10 +102,28 @@ def read_table(path: Path) -> tuple[StudyTable, TargetDefinition]:
         pairs=tuple(row.pairs() for row in rows),
         simulated=of_all.choice("simulated", ("yes", "no")) == "yes",
     )
+    if not faults:
+        faults += _contradictions(table, [row.line for row in rows])
     if faults:
         shown = dict.fromkeys(faults)
         raise BadDataError(path, "is not a usable table.", f"{_REMEDY} Found:\n" + "\n".join(f"  {fault}" for fault in shown))
     return table, definition
+
+
+def _contradictions(table: StudyTable, lines: Sequence[int]) -> Iterator[str]:
+    """Yield what cannot be of one study, as after rows were moved or cells changed by hand."""
+    rows: set[tuple[str, int]] = set()
+    patient_of: dict[str, str] = {}
+    for line, unit, patient, reader, target, pairs in zip(
+        lines, table.units, table.patients, table.describing_reader, table.target, table.pairs, strict=True
+    ):
+        if (unit, int(reader)) in rows:
+            yield f"line {line}: {unit} is described by reader {reader} a second time"
+        rows.add((unit, int(reader)))
+        if patient_of.setdefault(unit, patient) != patient:
+            yield f"line {line}: {unit} is of {patient}, but of {patient_of[unit]} before"
+        if abs(pairs.mean() - target) > _ROUNDED:
+            yield f"line {line}: target: {target:g}, but the mean of the pairs is {pairs.mean():g}"
 
 
 class _Cells:

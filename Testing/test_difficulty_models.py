@@ -284,7 +284,7 @@ def test_an_unusual_combination_within_all_ranges_is_refused():
 
 def test_an_undefined_descriptor_is_named(model):
     refused = model.predict_described(np.array([5.0, np.nan, 2.5]))
-    assert refused.reasons == ("Sphericity, 1 for a ball is undefined for this outline, so the model cannot predict.",)
+    assert refused.reasons == ("Sphericity, 1 for a ball: undefined for this outline, so the model cannot predict.",)
 
 
 def test_another_structure_or_modality_is_refused(model):
@@ -308,7 +308,7 @@ def test_the_reason_says_what_stands_out_with_its_number(model):
     reasons = model.predict_described(np.array([3.5, 0.55, 2.5])).reasons
     assert reasons[0].startswith("Small, irregular shape; expected agreement 0.4")
     assert reasons[1].startswith("The size lowers the expected agreement by 0.0")
-    assert "; volume: 33.1 mm3, median of the study 1" in reasons[1]  # exp(3.5), and about exp(5)
+    assert "; volume: 33.1 mm³, median of the study 1" in reasons[1]  # exp(3.5), and about exp(5)
 
 
 def test_every_geometry_descriptor_belongs_to_a_group():

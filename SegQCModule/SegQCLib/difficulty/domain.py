@@ -106,7 +106,7 @@ def outside(values: NDArray[np.float64], descriptors: Sequence[FittedDescriptor]
     """
     undefined = [descriptor for descriptor, value in zip(descriptors, values, strict=True) if not np.isfinite(value)]
     if undefined:
-        return tuple(f"{_named(one)} is undefined for this outline, so the model cannot predict." for one in undefined)
+        return tuple(f"{_named(one)}: undefined for this outline, so the model cannot predict." for one in undefined)
     beyond = tuple(
         f"{_named(one)}: {with_unit(value, one)}; the model was fitted on {with_unit(one.minimum, one)} to"
         f" {with_unit(one.maximum, one)}."
@@ -151,4 +151,4 @@ def with_unit(value: float, descriptor: FittedDescriptor) -> str:
     if descriptor.name in _LOGARITHMS:
         value, unit = math.exp(value), _LOGARITHMS[descriptor.name][1]
     digits = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return digits + ("" if unit == "1" else f" {unit}")
+    return digits + ("" if unit == "1" else f" {unit}".replace("mm2", "mm²").replace("mm3", "mm³"))

@@ -35,6 +35,10 @@ bench: $(VENV)/.test
 	$(BIN)/python Benchmarks/alarm_rates.py
 	$(BIN)/python Benchmarks/detection_rates.py
 	$(BIN)/python Benchmarks/panels.py
+	$(BIN)/python Benchmarks/descriptors.py
+	$(BIN)/python Benchmarks/descriptors.py --paper
+	$(BIN)/python Benchmarks/difficulty_models.py --quick
+	$(BIN)/python Benchmarks/difficulty_gating.py
 
 clean:
 	rm -rf $(VENV) segqc-demo dist build

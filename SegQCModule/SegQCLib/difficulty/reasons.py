@@ -20,7 +20,18 @@ _MOST_SENTENCES = 3
 
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("the sampling of the image", ("geometry.sampling.slice_spacing", "geometry.sampling.pixel_mm", "geometry.sampling.voxel_mm3")),
-    ("the number of slices", ("geometry.sampling.slices", "geometry.slice.lesion_slices", "geometry.profile.")),
+    (
+        "the number of slices",
+        ("geometry.sampling.slices", "geometry.slice.lesion_slices", "geometry.profile.log_slices", "geometry.profile.height_mm"),
+    ),
+    ("the lesion that the slice belongs to", ("geometry.lesion.", "geometry.slice.lesion_")),
+    (
+        "the change from slice to slice",
+        (
+            "geometry.profile.", "geometry.neighbours.", "geometry.slice.smaller_neighbour", "geometry.slice.larger_neighbour",
+            "geometry.slice.neighbour_dice",
+        ),
+    ),
     ("the place of the slice in the lesion", ("geometry.slice.",)),
     ("separate parts and holes", ("geometry.shape.components", "geometry.shape.holes")),
     (
@@ -122,10 +133,10 @@ def reasons(model: DifficultyModel, values: NDArray[np.float64], dice: float, re
         if abs(one.change) < _LEAST_CHANGE:
             break
         verb = "lowers" if one.change < 0 else "raises"
+        average = f" (an average {model.unit} has {base:.2f})" if len(sentences) == 1 else ""
         sentences.append(
-            f"{one.group[:1].upper()}{one.group[1:]} {verb} the expected agreement by {abs(one.change):.2f} (an average"
-            f" {model.unit} has {base:.2f}); {in_plain_words(one.main)}: {with_unit(one.value, one.main)}, median of the study"
-            f" {with_unit(one.main.median, one.main)}."
+            f"{one.group[:1].upper()}{one.group[1:]} {verb} the expected agreement by {abs(one.change):.2f}{average};"
+            f" {in_plain_words(one.main)}: {with_unit(one.value, one.main)}, median of the study {with_unit(one.main.median, one.main)}."
         )
     return tuple(sentences)
 

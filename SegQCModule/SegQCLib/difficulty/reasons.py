@@ -136,7 +136,8 @@ def reasons(model: DifficultyModel, values: NDArray[np.float64], dice: float, re
         average = f" (an average {model.unit} has {base:.2f})" if len(sentences) == 1 else ""
         sentences.append(
             f"{one.group[:1].upper()}{one.group[1:]} {verb} the expected agreement by {abs(one.change):.2f}{average};"
-            f" {in_plain_words(one.main)}: {with_unit(one.value, one.main)}, median of the study {with_unit(one.main.median, one.main)}."
+            f" {in_plain_words(one.main)}: {with_unit(one.value, one.main)}, median of the study"
+            f" {with_unit(one.main.median, one.main)}."
         )
     return tuple(sentences)
 

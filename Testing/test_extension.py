@@ -59,7 +59,7 @@ def test_the_readme_has_what_reviewers_look_for():
 def test_the_tutorial_has_a_picture_of_each_step_but_training():
     for number in range(1, 9):
         assert f"\n## {number}. " in TUTORIAL
-    assert TUTORIAL.count("![") == 7
+    assert TUTORIAL.count("](pictures/tutorial-") == 7
 
 
 def test_the_tutorial_names_the_steps_as_the_panels_do():

@@ -22,6 +22,7 @@ from SegQCLib.difficulty.build_table import build_table
 from SegQCLib.difficulty.lidc_study import lidc_lesions
 from SegQCLib.difficulty.models.median_ridge import choose_penalty, fit_median_ridge
 from SegQCLib.difficulty.out_of_fold import Fit, Predictor, boosting, constant, out_of_fold, ridge
+from SegQCLib.difficulty.patient_bootstrap import mean_interval
 from SegQCLib.difficulty.patients import patient_folds
 from SegQCLib.difficulty.reached import without_describing_reader
 from SegQCLib.difficulty.study_table import StudyTable, row_weights
@@ -108,8 +109,8 @@ def print_errors(table: StudyTable, predicted: dict[str, NDArray]) -> None:
     print("|---|---|---|---|---|---|")
     for name, values in predicted.items():
         error = np.abs(values - table.target)
-        mean, low, high = bootstrapped(error, weights, table.patients)
-        saved = bootstrapped(np.abs(predicted["Ridge"] - table.target) - error, weights, table.patients)
+        mean, low, high = with_interval(error, weights, table.patients)
+        saved = with_interval(np.abs(predicted["Ridge"] - table.target) - error, weights, table.patients)
         known = np.isfinite(leak_free)
         free = np.average(np.abs(values - leak_free)[known], weights=weights[known])
         print(
@@ -118,13 +119,9 @@ def print_errors(table: StudyTable, predicted: dict[str, NDArray]) -> None:
         )
 
 
-def bootstrapped(values: NDArray, weights: NDArray, patients: tuple[str, ...]) -> tuple[float, float, float]:
+def with_interval(values: NDArray, weights: NDArray, patients: tuple[str, ...]) -> tuple[float, float, float]:
     """Return the weighted mean and its 95 % interval over resampled patients."""
-    _, patient = np.unique(np.asarray(patients), return_inverse=True)
-    sums, total = np.bincount(patient, weights * values), np.bincount(patient, weights)
-    drawn = np.random.default_rng(0).integers(0, len(total), (BOOTSTRAPS, len(total)))
-    means = sums[drawn].sum(axis=1) / total[drawn].sum(axis=1)
-    return (float(sums.sum() / total.sum()), *map(float, np.quantile(means, (0.025, 0.975))))
+    return (float(np.average(values, weights=weights)), *mean_interval(values, weights, patients, draws=BOOTSTRAPS))
 
 
 def per_patient(values: NDArray, table: StudyTable, weights: NDArray) -> float:

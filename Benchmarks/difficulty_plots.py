@@ -17,10 +17,11 @@ import numpy as np
 from SegQCLib.difficulty import load_model
 from SegQCLib.difficulty.agreement_target import TargetDefinition
 from SegQCLib.difficulty.build_table import build_table
-from SegQCLib.difficulty.fit import fit_model, row_weights
+from SegQCLib.difficulty.fit import fit_model
 from SegQCLib.difficulty.gating import gate_readers
 from SegQCLib.difficulty.lidc_study import lidc_lesions
 from SegQCLib.difficulty.patients import patient_folds
+from SegQCLib.difficulty.study_table import row_weights
 from SegQCLib.difficulty.table_file import read_table
 from SegQCLib.samples import PYLIDC, sample_folder
 

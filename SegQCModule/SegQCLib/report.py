@@ -19,7 +19,7 @@ from SegQCLib.pictures import Picture, place_text
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.readers.ratings import RatingGiven, answers, scale_text
 from SegQCLib.record import Input, Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict, Verdict
-from SegQCLib.resources import resource
+from SegQCLib.templates import page_templates
 from SegQCLib.verdict import is_excused
 from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
 
@@ -158,15 +158,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
             f"The record was made under {record.protocol.id} {record.protocol.version}, the protocol given is"
             f" {protocol.id} {protocol.version}. Give the protocol that the record names."
         )
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(resource("Templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = page_templates()
     templates.filters["sentence"] = _sentence
     templates.filters["ratio"] = ratio
     templates.filters["place"] = place_text

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from SegQCLib.difficulty.gating import Gating, Share, synthetic_gating
 from SegQCLib.difficulty.models.ensemble import best_of, ensemble
 from SegQCLib.difficulty.out_of_fold import Fit, boosting, by_patient, constant, out_of_fold, ridge
+from SegQCLib.difficulty.patient_bootstrap import mean_interval
 from SegQCLib.difficulty.study_table import StudyTable
 from SegQCLib.progress import Progress, counted, unwatched
 
@@ -127,17 +128,13 @@ def row_of(name: str, predicted: NDArray[np.float64], table: StudyTable, *, resa
     The interval comes from `resamples` draws of whole patients with replacement.
     """
     errors = np.abs(predicted - table.target)
-    _, index = np.unique(np.asarray(table.patients), return_inverse=True)
-    sums = np.stack([np.bincount(index, errors), np.bincount(index)])
-    drawn = np.random.default_rng(seed).integers(sums.shape[1], size=(resamples, sums.shape[1]))
-    of_draws = sums[:, drawn].sum(axis=2)
-    lower, upper = np.quantile(of_draws[0] / of_draws[1], (0.025, 0.975))
+    lower, upper = mean_interval(errors, np.ones(len(errors)), table.patients, draws=resamples, seed=seed)
     return ComparedRow(
         name=name,
         mae=float(errors.mean()),
         mae_sd=float(errors.std()),
-        lower=float(lower),
-        upper=float(upper),
+        lower=lower,
+        upper=upper,
         mae_patient=float(np.abs(by_patient(predicted - table.target, table.patients)).mean()),
         gating=synthetic_gating(table.target, predicted, seed=seed),
     )

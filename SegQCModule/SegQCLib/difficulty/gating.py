@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from SegQCLib.difficulty.patient_bootstrap import mean_interval
 from SegQCLib.difficulty.read_lesion import ReadLesion
 from SegQCLib.metrics.overlap import dice
 
@@ -138,12 +139,8 @@ def pass_share(
     """
     dice_values, thresholds = _finite(dice_values, "Dice"), _finite(thresholds, "threshold")
     passed = dice_values >= np.broadcast_to(thresholds, dice_values.shape)
-    _, index = np.unique(np.asarray(patients), return_inverse=True)
-    per_patient = np.stack([np.bincount(index, passed), np.bincount(index)])
-    drawn = np.random.default_rng(seed).integers(per_patient.shape[1], size=(resamples, per_patient.shape[1]))
-    sums = per_patient[:, drawn].sum(axis=2)
-    lower, upper = np.quantile(sums[0] / sums[1], (0.025, 0.975))
-    return Share(float(passed.mean()), float(lower), float(upper), float(passed.sum()), float(len(passed)))
+    interval = mean_interval(passed, np.ones(len(passed)), patients, draws=resamples, seed=seed)
+    return Share(float(passed.mean()), *interval, float(passed.sum()), float(len(passed)))
 
 
 def defective_outlines(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> dict[str, NDArray[np.bool_]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from SegQCLib.difficulty.domain import RANGE_MARGIN
 from SegQCLib.difficulty.model_file import DifficultyModel, Measured
 from SegQCLib.number_texts import grouped
-from SegQCLib.resources import resource
+from SegQCLib.templates import page_templates
 
 _SOURCES = {
     "geometry": "the outline alone",
@@ -24,15 +24,7 @@ def render_model_card(model: DifficultyModel) -> str:
     ImportError
         If jinja2 is not installed.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(resource("Templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = page_templates()
     templates.filters["percent"] = lambda share: f"{100 * share:.1f} %".replace(".0 %", " %")
     templates.filters["measured"] = _measured
     templates.filters["number"] = lambda value: f"{value:.3g}" if abs(value) < 1000 else grouped(value, 0)

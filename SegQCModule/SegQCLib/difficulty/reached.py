@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from SegQCLib.difficulty.agreement_target import TargetKind
 from SegQCLib.difficulty.model_file import CrossValidation, Measured
+from SegQCLib.difficulty.patient_bootstrap import mean_interval
 from SegQCLib.difficulty.study_table import StudyTable, row_weights
-
-_BOOTSTRAPS = 1000
 
 
 @dataclass(frozen=True)
@@ -119,21 +118,11 @@ def without_describing_reader(table: StudyTable, kind: TargetKind) -> NDArray[np
 
 def _measured(errors: NDArray, weights: NDArray, patients: Sequence[str]) -> Measured:
     """Return the weighted mean of errors with its interval by bootstrap over patients."""
-    _, patient = np.unique(np.asarray(patients), return_inverse=True)
-    sums = np.bincount(patient, weights * errors)
-    total = np.bincount(patient, weights)
-    return _bootstrapped(lambda chosen: float(sums[chosen].sum() / total[chosen].sum()), len(total))
+    return Measured(float(np.average(errors, weights=weights)), *mean_interval(errors, weights, patients))
 
 
 def _per_patient(errors: NDArray, weights: NDArray, patients: Sequence[str]) -> Measured:
     """Return the mean over patients of |weighted mean of signed errors| with its interval."""
-    _, patient = np.unique(np.asarray(patients), return_inverse=True)
-    total = np.bincount(patient, weights)
-    of_patients = np.abs(np.bincount(patient, weights * errors)) / total
-    return _bootstrapped(lambda chosen: float(of_patients[chosen].mean()), len(total))
-
-
-def _bootstrapped(statistic: Callable[[NDArray], float], patients: int) -> Measured:
-    chance = np.random.default_rng(0)
-    resampled = [statistic(chance.integers(0, patients, patients)) for _ in range(_BOOTSTRAPS)]
-    return Measured(statistic(np.arange(patients)), *map(float, np.quantile(resampled, (0.025, 0.975))))
+    names, patient = np.unique(np.asarray(patients), return_inverse=True)
+    of_patients = np.abs(np.bincount(patient, weights * errors)) / np.bincount(patient, weights)
+    return _measured(of_patients, np.ones(len(names)), names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -109,6 +110,21 @@ class FileSource:
     sha256: str
 
 
+@dataclass(frozen=True)
+class SliceSource:
+    """Where in DICOM a slice comes from.
+
+    Attributes
+    ----------
+    path : Path
+    frame : int or None
+        Frame number, from 1, in a multi-frame object; None for a file of one image.
+    """
+
+    path: Path
+    frame: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Volume:
     """An image.
@@ -128,6 +144,8 @@ class Volume:
         The window that a viewer shows it with now, where there is a viewer.
     slice_origins_lps_mm : ndarray, shape (k, 3), or None
         Image Position (Patient) of each slice, where slices were read one by one.
+    slice_sources : tuple of SliceSource
+        The DICOM file (and frame) of each slice, in the order of k; () for an image that is not DICOM.
     """
 
     array: NDArray | None
@@ -137,6 +155,7 @@ class Volume:
     findings: tuple[Finding, ...] = ()
     display: WindowLevel | None = None
     slice_origins_lps_mm: NDArray[np.float64] | None = None
+    slice_sources: tuple[SliceSource, ...] = ()
 
     def __post_init__(self) -> None:
         if self.array is not None and self.array.shape != self.geometry.size:

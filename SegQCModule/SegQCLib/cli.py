@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from SegQCLib import __version__, cli_difficulty
+from SegQCLib import __version__, cli_archive, cli_difficulty, cli_export
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import part
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
@@ -118,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     validate.set_defaults(run=_protocol_validate)
 
     cli_difficulty.add_commands(commands)
+    cli_export.add_commands(commands)
+    cli_archive.add_commands(commands)
     return parser
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from SegQCLib.case import Acquisition, FileSource, Volume, WindowLevel
+from SegQCLib.case import Acquisition, FileSource, SliceSource, Volume, WindowLevel
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
@@ -89,7 +89,8 @@ def _read_headers(path: Path) -> tuple[Volume, list[_Slice], list[str]]:
         slice_displacement_mm=slice_displacement_mm(geometry, origins),
         stack_tilt_deg=tilt_deg,
     )
-    return Volume(None, geometry, acquisition, slice_origins_lps_mm=origins), ordered, ignored
+    sources = tuple(SliceSource(s.path) for s in ordered)
+    return Volume(None, geometry, acquisition, slice_origins_lps_mm=origins, slice_sources=sources), ordered, ignored
 
 
 def _header_without_preamble(opened: BinaryIO, start: bytes) -> Dataset | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from SegQCLib.case import Acquisition, FileSource, SliceSource, Volume, WindowLevel
+from SegQCLib.case import FileSource, SliceSource, Volume
+from SegQCLib.dicom.acquisition_facts import acquisition_facts
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
@@ -83,7 +84,7 @@ def _read_headers(path: Path) -> tuple[Volume, list[_Slice], list[str]]:
     geometry, tilt_deg = _grid(ordered, positions)
     origins = np.array([_vector(s.header.ImagePositionPatient) for s in ordered])
     acquisition = replace(
-        _acquisition([s.header for s in ordered]),
+        acquisition_facts([s.header for s in ordered]),
         slice_positions_mm=tuple(float(round(position, 4)) for position in positions),
         duplicate_positions_mm=tuple(round(position, 4) for position in duplicates),
         slice_displacement_mm=slice_displacement_mm(geometry, origins),
@@ -308,75 +309,3 @@ def _findings(ignored: list[str]) -> tuple[Finding, ...]:
     return (
         Finding("files_ignored", Status.PASS, f"{len(ignored)} files of the folder are not images and were not read: {shown}."),
     )
-
-
-def _acquisition(headers: list[Dataset]) -> Acquisition:
-    first = headers[0]
-
-    def text(keyword: str) -> str | None:
-        return str(first.get(keyword) or "").strip() or None
-
-    def texts(keyword: str) -> tuple[str, ...]:
-        value = first.get(keyword)
-        if value is None or value == "":
-            return ()
-        return tuple(str(item) for item in value) if _is_list(value) else (str(value),)
-
-    thicknesses = Counter(_number(header, "SliceThickness") for header in headers)
-    return Acquisition(
-        source="DICOM headers",
-        modality=text("Modality"),
-        image_type=texts("ImageType"),
-        manufacturer=text("Manufacturer"),
-        model=text("ManufacturerModelName"),
-        device_serial=text("DeviceSerialNumber"),
-        software_versions=texts("SoftwareVersions"),
-        study_instance_uid=text("StudyInstanceUID"),
-        series_instance_uid=text("SeriesInstanceUID"),
-        frame_of_reference_uid=text("FrameOfReferenceUID"),
-        series_description=text("SeriesDescription"),
-        body_part_examined=text("BodyPartExamined"),
-        slice_thicknesses_mm=tuple(sorted(value for value in thicknesses if value is not None)),
-        gantry_tilt_deg=_number(first, "GantryDetectorTilt"),
-        convolution_kernel=texts("ConvolutionKernel"),
-        kvp=_number(first, "KVP"),
-        reconstruction_diameter_mm=_number(first, "ReconstructionDiameter"),
-        contrast_agent=text("ContrastBolusAgent"),
-        contrast_start_time=text("ContrastBolusStartTime"),
-        contrast_volume_ml=_number(first, "ContrastBolusVolume"),
-        acquisition_time=text("AcquisitionTime"),
-        sequence_name=text("SequenceName") or text("PulseSequenceName"),
-        magnetic_field_strength_t=_number(first, "MagneticFieldStrength"),
-        units=text("Units"),
-        window_levels=_window_levels(headers),
-    )
-
-
-def _is_list(value: Any) -> bool:
-    from pydicom.multival import MultiValue
-
-    return isinstance(value, MultiValue | list | tuple)
-
-
-def _number(header: Dataset, keyword: str) -> float | None:
-    """Return a single decimal value, or None where it is missing or not a finite number."""
-    value = header.get(keyword)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None
-
-
-def _window_levels(headers: list[Dataset]) -> tuple[WindowLevel, ...]:
-    found: dict[WindowLevel, None] = {}
-    for header in headers:
-        columns = []
-        for keyword in ("WindowWidth", "WindowCenter", "WindowCenterWidthExplanation"):
-            value = header.get(keyword)
-            columns.append([] if value in (None, "") else list(value) if _is_list(value) else [value])
-        widths, centres, explanations = columns
-        for n, (width, centre) in enumerate(zip(widths, centres, strict=False)):
-            explanation = str(explanations[n]) if n < len(explanations) else None
-            found[WindowLevel(float(width), float(centre), explanation)] = None
-    return tuple(found)

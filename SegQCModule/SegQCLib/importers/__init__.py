@@ -4,38 +4,47 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from SegQCLib.case import Segmentation
+from SegQCLib.case import Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import read_file_header, refuse_unread_kinds
-from SegQCLib.importers import dicom_seg, label_map, slicer_segmentation
+from SegQCLib.importers import dicom_seg, label_map, rtstruct, slicer_segmentation
 from SegQCLib.importers.label_names import read_label_names
 
 # The first that recognises a header reads the file: a .seg.nrrd is also a plain NRRD.
 IMPORTERS = (slicer_segmentation, label_map, dicom_seg)
 
 
-def read_segmentation(path: Path, *, labels: str | None = None, name: str | None = None) -> Segmentation:
+def read_segmentation(
+    path: Path, *, labels: str | None = None, name: str | None = None, image: Volume | None = None
+) -> Segmentation:
     """Return the segmentation in a file.
 
     Parameters
     ----------
     path : Path
-        A label map (NIfTI-1, NRRD, MetaImage), a segmentation of 3D Slicer (.seg.nrrd) or a DICOM SEG.
+        A label map (NIfTI-1, NRRD, MetaImage), a segmentation of 3D Slicer (.seg.nrrd), a DICOM SEG
+        or a DICOM RT Structure Set.
     labels : str, optional
         What the numbers of a label map mean: `totalsegmentator`, `totalsegmentator_mr`, the path of an
         nnU-Net dataset.json or of a names JSON. Every label of the table becomes a segment, also one
         without voxels: whoever uses a table has looked for all of its structures. Without a table,
-        the values present become label_1, label_2 ... A .seg.nrrd and a DICOM SEG bring their own names and keep them.
+        the values present become label_1, label_2 ... A .seg.nrrd and DICOM objects bring their own names and
+        keep them.
     name : str, optional
         How the segmentation is called where people read it; default: the file's name without ending.
+    image : Volume, optional
+        The image that it is used with. An RT Structure Set needs it, because contours are filled on its grid and checked
+        against its frame of reference; everything else comes on the grid of its own file.
 
     Raises
     ------
     BadDataError
-        If the file or the table is missing, damaged, or not what it has to be.
+        If the file or the table is missing, damaged, or not what it has to be, or contours come without an image.
     """
     header = read_file_header(path)
     table = None if labels is None else read_label_names(labels)
+    if rtstruct.recognises(header):
+        return rtstruct.read(header, image, name or stem(path))
     for importer in IMPORTERS:
         if importer.recognises(header):
             return importer.read(header, table, name or stem(path))
@@ -44,7 +53,7 @@ def read_segmentation(path: Path, *, labels: str | None = None, name: str | None
         path,
         "is not a segmentation file that SegQC knows.",
         "Give a label map as NIfTI (.nii, .nii.gz), NRRD or MetaImage (.mha, .mhd), a segmentation of 3D Slicer (.seg.nrrd),"
-        " or a DICOM SEG.",
+        " a DICOM SEG or a DICOM RT Structure Set (RTSTRUCT).",
     )
 
 

@@ -71,7 +71,7 @@ def _color(item: Dataset) -> tuple[float, float, float] | None:
 
 def _terminology(item: Dataset) -> Terminology | None:
     kind = _first(item, "SegmentedPropertyTypeCodeSequence")
-    category_code, type_code = _code(item, "SegmentedPropertyCategoryCodeSequence"), _as_code(kind)
+    category_code, type_code = _code(item, "SegmentedPropertyCategoryCodeSequence"), code_from_item(kind)
     if category_code is None or type_code is None:
         return None
     region = _first(item, "AnatomicRegionSequence")
@@ -79,16 +79,16 @@ def _terminology(item: Dataset) -> Terminology | None:
         category=category_code,
         type=type_code,
         modifier=_code(kind, "SegmentedPropertyTypeModifierCodeSequence"),
-        region=_as_code(region),
+        region=code_from_item(region),
         region_modifier=_code(region, "AnatomicRegionModifierSequence"),
     )
 
 
 def _code(item: Dataset | None, keyword: str) -> Code | None:
-    return _as_code(_first(item, keyword))
+    return code_from_item(_first(item, keyword))
 
 
-def _as_code(item: Dataset | None) -> Code | None:
+def code_from_item(item: Dataset | None) -> Code | None:
     """Return a code sequence item; SNOMED-RT codes of older files as the SNOMED CT codes that DICOM replaced them with."""
     from pydicom.sr import _snomed_dict
 

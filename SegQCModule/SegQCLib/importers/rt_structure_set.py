@@ -1,0 +1,291 @@
+"""What a DICOM RT Structure Set says: its structures, their contours in patient space, and what they were drawn on."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.case import Code, Segment, Terminology
+from SegQCLib.errors import BadDataError
+from SegQCLib.importers.dicom_segment import code_from_item
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+_AGAIN = "Export the structure set again."
+# PS3.3 C.8.8.6.1 has CLOSEDPLANAR_XOR; the third spelling is met in files and means the same.
+_CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR")
+_ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
+# Nobody is 10 m away from the origin of a scanner's coordinates.
+_FARTHEST_MM = 1e4
+_LEAST_POINTS = 3
+
+_CONTOUR_GEOMETRIC_TYPE = 0x30060042
+_NUMBER_OF_CONTOUR_POINTS = 0x30060046
+_CONTOUR_DATA = 0x30060050
+
+
+@dataclass(frozen=True, eq=False)
+class Contours:
+    """The closed contours of one structure.
+
+    Attributes
+    ----------
+    points_lps_mm : ndarray, shape (n, 3)
+        Contour Data (3006,0050) of one contour after the other.
+    lengths : ndarray of int, shape (contours,)
+        Points of each, three or more.
+    """
+
+    points_lps_mm: NDArray[np.float64]
+    lengths: NDArray[np.int64]
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Return where each contour begins among the points."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    def only(self, contours: NDArray[np.bool_]) -> Contours:
+        """Return some of the contours, shape (contours,)."""
+        return Contours(self.points_lps_mm[np.repeat(contours, self.lengths)], self.lengths[contours])
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A region of interest (ROI) as the file describes it.
+
+    Attributes
+    ----------
+    segment : Segment
+        Without voxels: name, colour, codes and algorithm; `label_value` counts the structures from 1.
+    number : int
+        ROI Number (3006,0022).
+    interpreted_type : str or None
+        RT ROI Interpreted Type (3006,00A4), for example ORGAN, GTV, EXTERNAL, MARKER.
+    frame_of_reference_uid : str or None
+        Referenced Frame of Reference UID (3006,0024).
+    contours : Contours
+        Those that are closed and enclose something.
+    others : Counter of str
+        How many contours it has of each Contour Geometric Type (3006,0042) that encloses nothing: POINT, OPEN_PLANAR ...
+    short, repeated, miscounted : int
+        Closed contours with fewer than three points and copies of an earlier contour, both left out; contours whose Number of
+        Contour Points (3006,0046) is not the number of points in Contour Data, which are used as the data say.
+    fault : str or None
+        Why its contours cannot be used at all, to follow its name.
+    """
+
+    segment: Segment
+    number: int
+    interpreted_type: str | None
+    frame_of_reference_uid: str | None
+    contours: Contours
+    others: Counter[str]
+    short: int
+    repeated: int
+    miscounted: int
+    fault: str | None
+
+    @property
+    def is_volume(self) -> bool:
+        """Return whether it encloses something, or is empty: assessed, absent."""
+        return len(self.contours.lengths) > 0 or not (self.others or self.short)
+
+
+@dataclass(frozen=True, eq=False)
+class StructureSet:
+    """An RT Structure Set.
+
+    Attributes
+    ----------
+    structures : tuple of Structure
+        In the order of Structure Set ROI Sequence (3006,0020), one or more.
+    series_uids : frozenset of str
+        Series Instance UID (0020,000E) of RT Referenced Series Sequence (3006,0014).
+    undescribed : tuple of int
+        Numbers of ROIs that have contours and are not in Structure Set ROI Sequence.
+    """
+
+    structures: tuple[Structure, ...]
+    series_uids: frozenset[str]
+    undescribed: tuple[int, ...]
+
+
+def read_structure_set(path: Path) -> StructureSet:
+    """Return what a DICOM RT Structure Set says.
+
+    Raises
+    ------
+    BadDataError
+        If it describes no ROI, or ROI Numbers (3006,0022) are missing or not unique.
+
+    References
+    ----------
+    DICOM PS3.3 C.8.8.5 (Structure Set), C.8.8.6 (ROI Contour), C.8.8.8 (RT ROI Observations).
+    """
+    import pydicom
+
+    dataset = pydicom.dcmread(path, force=True)
+    items = dataset.get("StructureSetROISequence") or []
+    if not items:
+        raise BadDataError(path, "describes no structure: Structure Set ROI Sequence (3006,0020) is empty or missing.", _AGAIN)
+    numbers = [_integer(item.get("ROINumber")) for item in items]
+    if None in numbers or len(set(numbers)) != len(numbers):
+        raise BadDataError(path, f"has ROI Numbers (3006,0022) that are missing or not unique: {numbers}.", _AGAIN)
+    observations = {_integer(item.get("ReferencedROINumber")): item for item in dataset.get("RTROIObservationsSequence") or []}
+    drawn: dict[int | None, list[Dataset]] = defaultdict(list)
+    colors: dict[int | None, object] = {}
+    for item in dataset.get("ROIContourSequence") or []:
+        number = _integer(item.get("ReferencedROINumber"))
+        drawn[number] += item.get("ContourSequence") or []
+        colors.setdefault(number, item.get("ROIDisplayColor"))
+    return StructureSet(
+        structures=tuple(
+            _structure(item, order, observations.get(number), colors.get(number), drawn[number])
+            for order, (item, number) in enumerate(zip(items, numbers, strict=True), start=1)
+        ),
+        series_uids=frozenset(_series_uids(dataset)),
+        undescribed=tuple(sorted(n for n, contours in drawn.items() if contours and n is not None and n not in numbers)),
+    )
+
+
+def _structure(item: Dataset, order: int, observation: Dataset | None, color: object, contours: list[Dataset]) -> Structure:
+    number = int(item.ROINumber)
+    closed, others = [], Counter()
+    for contour in contours:
+        kind = _raw(contour, _CONTOUR_GEOMETRIC_TYPE).decode("ascii", "replace").strip(" \0")
+        if kind in _CLOSED:
+            closed.append(contour)
+        else:
+            others[kind or "no Contour Geometric Type (3006,0042)"] += 1
+    read = _read_contours(closed)
+    return Structure(
+        segment=_segment(item, order, observation, color),
+        number=number,
+        interpreted_type=_text(observation, "RTROIInterpretedType"),
+        frame_of_reference_uid=_text(item, "ReferencedFrameOfReferenceUID"),
+        others=others,
+        **read,
+    )
+
+
+def _read_contours(closed: list[Dataset]) -> dict[str, object]:
+    """Return the fields of a structure that are made of its closed contours."""
+    texts = [_raw(contour, _CONTOUR_DATA).rstrip(b" \0") for contour in closed]
+    counts = np.array([text.count(b"\\") + 1 if text else 0 for text in texts], np.int64)
+    promised = [_integer_text(_raw(contour, _NUMBER_OF_CONTOUR_POINTS)) for contour in closed]
+    faulty = {"contours": Contours(np.empty((0, 3)), np.empty(0, np.int64)), "short": 0, "repeated": 0, "miscounted": 0}
+    if np.any(counts % 3):
+        which = int(np.flatnonzero(counts % 3)[0])
+        fault = f"has {counts[which]} numbers in Contour Data (3006,0050) of its contour {which + 1} of {len(closed)}: points have three"
+        return {**faulty, "fault": fault}
+    try:
+        values = np.array(b"\\".join(text for text in texts if text).split(b"\\") if counts.any() else [], np.float64)
+    except ValueError as error:
+        return {**faulty, "fault": f"has something in Contour Data (3006,0050) that is no number ({error})"}
+    if not np.all(np.abs(values) <= _FARTHEST_MM):
+        wrong = values[~(np.abs(values) <= _FARTHEST_MM)][0]
+        return {**faulty, "fault": f"has a contour with a point at {wrong:g} mm, which is no position in a patient"}
+    lengths = counts // 3
+    contours = Contours(values.reshape(-1, 3), lengths)
+    long = lengths >= _LEAST_POINTS
+    first = _first_of_its_kind(texts)
+    return {
+        "contours": contours.only(long & first),
+        "short": int(np.count_nonzero(~long)),
+        "repeated": int(np.count_nonzero(long & ~first)),
+        "miscounted": sum(points is not None and points != length for points, length in zip(promised, lengths, strict=True)),
+        "fault": None,
+    }
+
+
+def _first_of_its_kind(texts: Iterable[bytes]) -> NDArray[np.bool_]:
+    # By the even-odd rule a contour that was exported twice would be nothing at all.
+    seen: set[bytes] = set()
+    return np.array([not (text in seen or seen.add(text)) for text in texts], bool)
+
+
+def _segment(item: Dataset, order: int, observation: Dataset | None, color: object) -> Segment:
+    number, algorithm_type = int(item.ROINumber), _text(item, "ROIGenerationAlgorithm")
+    algorithm = _first(item, "ROIDerivationAlgorithmIdentificationSequence")
+    family = _first(algorithm, "AlgorithmFamilyCodeSequence")
+    return Segment(
+        id=f"roi_{number}",
+        name=_text(item, "ROIName") or f"ROI {number}",
+        label_value=order,
+        terminology=_terminology(observation),
+        color=_color(color),
+        algorithm_type=algorithm_type if algorithm_type in _ALGORITHM_TYPES else None,
+        algorithm_name=_text(algorithm, "AlgorithmName") or _text(item, "ROIGenerationDescription"),
+        algorithm_version=_text(algorithm, "AlgorithmVersion"),
+        algorithm_parameters=_text(algorithm, "AlgorithmParameters"),
+        algorithm_family=None if family is None else code_from_item(family),
+    )
+
+
+def _terminology(observation: Dataset | None) -> Terminology | None:
+    """Return the codes of an observation; without a category only an organ's is known: an anatomical structure."""
+    kind = _first(observation, "RTROIIdentificationCodeSequence")
+    code = None if kind is None else code_from_item(kind)
+    if code is None:
+        return None
+    category_item = _first(observation, "SegmentedPropertyCategoryCodeSequence")
+    category = None if category_item is None else code_from_item(category_item)
+    if category is None and _text(observation, "RTROIInterpretedType") == "ORGAN":
+        category = Code("123037004", "SCT", "Anatomical Structure")
+    if category is None:
+        return None
+    modifier = _first(kind, "SegmentedPropertyTypeModifierCodeSequence")
+    return Terminology(category, code, None if modifier is None else code_from_item(modifier))
+
+
+def _color(value: object) -> tuple[float, float, float] | None:
+    if value is None or isinstance(value, (str, int)) or len(value) != 3:
+        return None
+    return tuple(min(max(int(part), 0), 255) / 255 for part in value)
+
+
+def _series_uids(dataset: Dataset) -> Iterable[str]:
+    for frame in dataset.get("ReferencedFrameOfReferenceSequence") or []:
+        for study in frame.get("RTReferencedStudySequence") or []:
+            for series in study.get("RTReferencedSeriesSequence") or []:
+                uid = _text(series, "SeriesInstanceUID")
+                if uid is not None:
+                    yield uid
+
+
+def _raw(item: Dataset, tag: int) -> bytes:
+    """Return an element as its bytes stand in the file: pydicom's number for each coordinate takes minutes in large files."""
+    element = item.get_item(tag)
+    value = None if element is None else element.value
+    if value is None:
+        return b""
+    return value if isinstance(value, bytes) else str(value).encode("ascii", "replace")
+
+
+def _integer_text(text: bytes) -> int | None:
+    try:
+        return int(text.strip(b" \0"))
+    except ValueError:
+        return None
+
+
+def _integer(value: object) -> int | None:
+    return None if value is None or value == "" else int(value)
+
+
+def _first(item: Dataset | None, keyword: str) -> Dataset | None:
+    sequence = None if item is None else item.get(keyword)
+    return sequence[0] if sequence else None
+
+
+def _text(item: Dataset | None, keyword: str) -> str | None:
+    value = None if item is None else item.get(keyword)
+    return str(value).strip() or None if value is not None else None

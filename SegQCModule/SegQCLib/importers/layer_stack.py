@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Slice k, first row, and the voxels of that row and the next ones, shape (rows, i).
+Plane = tuple[int, int, NDArray[np.bool_]]
 
 
 class LayerStack:
@@ -37,17 +40,39 @@ class LayerStack:
         planes : mapping from slice index k to ndarray of bool, shape (j, i)
             The slices in which the segment has voxels. Without any it belongs to layer 0.
         label_value : int
-            Not yet used in the stack.
+            Above 0, and not yet used in the stack.
+        """
+        return self.add_planes(lambda: ((k, 0, plane) for k, plane in planes.items()), label_value)
+
+    def add_planes(self, planes: Callable[[], Iterable[Plane]], label_value: int) -> int:
+        """Do as `add` does with planes that need not be in memory together.
+
+        Parameters
+        ----------
+        planes : callable that returns an iterable of (k, first row, voxels)
+            Called again for every layer that is tried; most segments fit into the first one. One slice may have
+            several planes, which are joined.
+        label_value : int
+            Above 0, and not yet used in the stack.
         """
         number = 0
-        while planes and number < len(self._layers) and self._collides(self._layers[number], planes):
+        while not self._fits(number, planes(), label_value):
             number += 1
-        if planes and number == len(self._layers):
-            self._layers.append(np.zeros(self._size, self._dtype))
-        for k, plane in planes.items():
-            self._layers[number][k][plane] = label_value
         return number
 
-    @staticmethod
-    def _collides(layer: NDArray[np.unsignedinteger], planes: Mapping[int, NDArray[np.bool_]]) -> bool:
-        return any(bool(layer[k][plane].any()) for k, plane in planes.items())
+    def _fits(self, number: int, planes: Iterable[Plane], label_value: int) -> bool:
+        """Write a segment to a layer, or leave the layer as it was if one of the voxels is taken."""
+        written: list[int] = []
+        for k, first_row, plane in planes:
+            if number == len(self._layers):
+                self._layers.append(np.zeros(self._size, self._dtype))
+            rows = self._layers[number][k, first_row : first_row + len(plane)]
+            taken = (rows != 0) & plane
+            if taken.any() and np.any(rows[taken] != label_value):
+                for other in set(written):
+                    layer = self._layers[number][other]
+                    layer[layer == label_value] = 0
+                return False
+            np.copyto(rows, label_value, where=plane)
+            written.append(k)
+        return True

@@ -1,0 +1,146 @@
+"""A multi-frame DICOM file that may be larger than memory: its header as objects, its frames as ranges of bytes."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from SegQCLib.dicom.encoded_elements import Element, Encoding, elements
+from SegQCLib.errors import BadDataError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_SHARED, _PER_FRAME = 0x52009229, 0x52009230
+_EXTENDED_OFFSETS, _PIXEL_DATA = 0x7FE00001, 0x7FE00010
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_TRANSFER_SYNTAX = 0x00020010
+# File meta information has a few hundred bytes, private information a few thousand.
+_LONGEST_META = 2**16
+# What stands before the functional groups: codes, references to each slice and palettes.
+_LONGEST_HEADER = 2**25
+# Functional groups of one frame; what highdicom writes has 1,500 bytes.
+_LONGEST_GROUPS = 2**16
+
+
+@dataclass(frozen=True, eq=False)
+class MultiFrameFile:
+    """A file that is open for reading.
+
+    Attributes
+    ----------
+    header : Dataset
+        What stands before the functional groups.
+    transfer_syntax : str or None
+        None in a file without file meta information.
+    encoded : memoryview
+        The whole file; of a deflated file the data set.
+    encoding : Encoding
+    shared, per_frame : Element or None
+        Shared (5200,9229) and Per-Frame Functional Groups Sequence (5200,9230).
+    extended_offsets, pixel_data : Element or None
+        Extended Offset Table (7FE0,0001), Pixel Data (7FE0,0010).
+    """
+
+    header: Dataset
+    transfer_syntax: str | None
+    encoded: memoryview
+    encoding: Encoding
+    shared: Element | None
+    per_frame: Element | None
+    extended_offsets: Element | None
+    pixel_data: Element | None
+
+
+def open_multi_frame(path: Path) -> MultiFrameFile:
+    """Return a file's header and where its functional groups and pixel data are; nothing of these is read.
+
+    Raises
+    ------
+    BadDataError
+        If a deflated file holds far more than its header says.
+    ValueError, OSError, and what pydicom raises
+        If the file is cut short or damaged.
+    """
+    import pydicom
+
+    encoded = memoryview(np.memmap(path, np.uint8, "r"))
+    transfer_syntax, begin = _meta(encoded)
+    if transfer_syntax == _DEFLATED:
+        header, encoded, start = _inflated(path, encoded[begin:])
+    else:
+        with path.open("rb") as file:
+            header = pydicom.filereader.read_partial(file, _at_functional_groups, force=True)
+            start = file.tell()
+    encoding = _encoding(encoded, start, transfer_syntax)
+    found: dict[int, Element] = {}
+    for element in elements(encoded, start, len(encoded), encoding):
+        found[element.tag] = element
+        # What may follow, padding and digital signatures, is not needed.
+        if element.tag >= _PIXEL_DATA:
+            break
+    return MultiFrameFile(
+        header,
+        transfer_syntax,
+        encoded,
+        encoding,
+        *(found.get(tag) for tag in (_SHARED, _PER_FRAME, _EXTENDED_OFFSETS, _PIXEL_DATA)),
+    )
+
+
+def _meta(encoded: memoryview) -> tuple[str | None, int]:
+    """Return Transfer Syntax UID (0002,0010) and where the data set begins: after group 2, in explicit VR little endian."""
+    if bytes(encoded[128:132]) != b"DICM":
+        return None, 0
+    syntax, at, meta = None, 132, Encoding(False, "<")
+    while bytes(encoded[at : at + 2]) == b"\x02\x00":
+        element = next(elements(encoded, at, min(len(encoded), _LONGEST_META), meta))
+        if element.tag == _TRANSFER_SYNTAX:
+            syntax = bytes(encoded[element.first : element.last]).decode("ascii").rstrip("\0 ")
+        at = element.last
+    return syntax, at
+
+
+def _at_functional_groups(tag: int, _vr: str | None, _length: int) -> bool:
+    return tag >= _SHARED
+
+
+def _encoding(encoded: memoryview, start: int, transfer_syntax: str | None) -> Encoding:
+    """Return how the element at `start` is written; some files are written in another way than they say."""
+    group = bytes(encoded[start : start + 2])
+    order = ">" if group in (b"\x52\x00", b"\x7f\xe0") else "<" if group else "<>"[transfer_syntax == _BIG_ENDIAN]
+    # As the lower half of a length, each of these would be odd, and lengths are even.
+    return Encoding(bytes(encoded[start + 4 : start + 6]) not in (b"SQ", b"UN", b"OB", b"OW", b"OV"), order)
+
+
+def _inflated(path: Path, deflated: memoryview) -> tuple[Dataset, memoryview, int]:
+    """Return header, data set and where the functional groups begin, of a deflated file.
+
+    Nothing beyond what the header announces is inflated: a file of a megabyte can hold a gigabyte of nothing.
+    """
+    import pydicom
+
+    try:
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        plain = inflater.decompress(deflated, _LONGEST_HEADER)
+        file = io.BytesIO(plain)
+        header = pydicom.filereader.read_partial(file, _at_functional_groups, force=True)
+        frames = int(header.get("NumberOfFrames") or 1)
+        pixels = frames * int(header.get("Rows") or 0) * int(header.get("Columns") or 0) * int(header.get("BitsAllocated") or 0)
+        longest = _LONGEST_HEADER + frames * _LONGEST_GROUPS + pixels // 8
+        plain += inflater.decompress(inflater.unconsumed_tail, max(longest - len(plain), 1))
+    except zlib.error as error:
+        raise ValueError(f"the deflated data set cannot be inflated: {error}") from error
+    if len(plain) >= longest:
+        raise BadDataError(
+            path,
+            f"inflates to more than the {longest:,} bytes that its {frames} frames and their description can have.",
+            "It is damaged, or made to fill a computer's memory; export it again.",
+        )
+    return header, memoryview(plain), file.tell()

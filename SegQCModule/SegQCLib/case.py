@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from SegQCLib.acquisition import Acquisition, WindowLevel
 from SegQCLib.findings import Finding
 from SegQCLib.geometry import Geometry
 
@@ -20,86 +21,6 @@ if TYPE_CHECKING:  # they are made of protocol and findings, which know what a s
     from SegQCLib.readers.ratings import RatingGiven
 
 Box = tuple[slice, slice, slice]
-
-
-@dataclass(frozen=True)
-class WindowLevel:
-    """A grey-scale window, DICOM Window Width (0028,1051) and Window Center (0028,1050)."""
-
-    window: float
-    level: float
-    explanation: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.window:g}/{self.level:g}"
-
-
-@dataclass(frozen=True)
-class Acquisition:
-    """How the image was made, as its header says. None or () means that the header does not say.
-
-    Every field names its DICOM attribute; nothing here is guessed from anything else.
-    """
-
-    source: str = field(default="unknown", metadata={"doc": "Where these facts come from: DICOM headers, or none."})
-    modality: str | None = field(default=None, metadata={"doc": "Modality (0008,0060)."})
-    image_type: tuple[str, ...] = field(default=(), metadata={"doc": "Image Type (0008,0008)."})
-    manufacturer: str | None = field(default=None, metadata={"doc": "Manufacturer (0008,0070)."})
-    model: str | None = field(default=None, metadata={"doc": "Manufacturer's Model Name (0008,1090)."})
-    device_serial: str | None = field(default=None, metadata={"doc": "Device Serial Number (0018,1000)."})
-    software_versions: tuple[str, ...] = field(default=(), metadata={"doc": "Software Versions (0018,1020)."})
-    study_instance_uid: str | None = field(default=None, metadata={"doc": "Study Instance UID (0020,000D)."})
-    series_instance_uid: str | None = field(default=None, metadata={"doc": "Series Instance UID (0020,000E)."})
-    frame_of_reference_uid: str | None = field(default=None, metadata={"doc": "Frame of Reference UID (0020,0052)."})
-    series_description: str | None = field(default=None, metadata={"doc": "Series Description (0008,103E)."})
-    body_part_examined: str | None = field(default=None, metadata={"doc": "Body Part Examined (0018,0015)."})
-    slice_thicknesses_mm: tuple[float, ...] = field(
-        default=(),
-        metadata={
-            "doc": "Distinct values of Slice Thickness (0018,0050) in the series, mm, ascending: how thick slices are,"
-            " not how far apart. More than one value: the series is not uniform."
-        },
-    )
-    slice_positions_mm: tuple[float, ...] = field(
-        default=(),
-        metadata={
-            "doc": "Image Position (Patient) (0020,0032) of each slice along the slice normal, mm, ascending,"
-            " one entry per slice of the volume."
-        },
-    )
-    duplicate_positions_mm: tuple[float, ...] = field(
-        default=(), metadata={"doc": "Positions along the normal that more than one file has, mm."}
-    )
-    slice_displacement_mm: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Largest distance between a slice's Image Position (Patient) and where a regular grid from the first"
-            " to the last slice would put it, mm. Readers that stack slices silently hide exactly this."
-        },
-    )
-    stack_tilt_deg: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Angle between the slice normal and the line through the Image Positions (Patient), degrees:"
-            " not 0 for a tilted gantry, whatever Gantry/Detector Tilt says."
-        },
-    )
-    gantry_tilt_deg: float | None = field(default=None, metadata={"doc": "Gantry/Detector Tilt (0018,1120), degrees."})
-    convolution_kernel: tuple[str, ...] = field(default=(), metadata={"doc": "Convolution Kernel (0018,1210)."})
-    kvp: float | None = field(default=None, metadata={"doc": "KVP (0018,0060), kV."})
-    reconstruction_diameter_mm: float | None = field(default=None, metadata={"doc": "Reconstruction Diameter (0018,1100), mm."})
-    contrast_agent: str | None = field(default=None, metadata={"doc": "Contrast/Bolus Agent (0018,0010)."})
-    contrast_start_time: str | None = field(default=None, metadata={"doc": "Contrast/Bolus Start Time (0018,1042)."})
-    contrast_volume_ml: float | None = field(default=None, metadata={"doc": "Contrast/Bolus Volume (0018,1041), mL."})
-    acquisition_time: str | None = field(default=None, metadata={"doc": "Acquisition Time (0008,0032)."})
-    sequence_name: str | None = field(
-        default=None, metadata={"doc": "Sequence Name (0018,0024), else Pulse Sequence Name (0018,9005)."}
-    )
-    magnetic_field_strength_t: float | None = field(default=None, metadata={"doc": "Magnetic Field Strength (0018,0087), T."})
-    units: str | None = field(default=None, metadata={"doc": "Units (0054,1001) of PET voxel values."})
-    window_levels: tuple[WindowLevel, ...] = field(
-        default=(), metadata={"doc": "Window Width (0028,1051) and Window Center (0028,1050) pairs, in the header's order."}
-    )
 
 
 @dataclass(frozen=True)
@@ -150,7 +71,7 @@ class Volume:
 
     array: NDArray | None
     geometry: Geometry
-    acquisition: Acquisition = Acquisition()
+    acquisition: Acquisition = field(default=Acquisition())
     source: FileSource | None = None
     findings: tuple[Finding, ...] = ()
     display: WindowLevel | None = None

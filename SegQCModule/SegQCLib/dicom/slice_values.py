@@ -1,0 +1,79 @@
+"""Values of one attribute over the slices of a series, read without turning every element of every slice into a value."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+# What pydicom raises where an element does not hold what its VR allows.
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, NotImplementedError, struct.error)
+
+
+def distinct(headers: Sequence[Dataset], keyword: str) -> list[Any]:
+    """Return the distinct values of an attribute, in the order of the slices.
+
+    Slices that lack the attribute, or have it empty or unreadable, do not count.
+    """
+    from pydicom.datadict import tag_for_keyword
+
+    tag = tag_for_keyword(keyword)
+    found: dict[Any, Any] = {}
+    for header in headers:
+        element = header.get_item(tag) if tag in header else None
+        if element is None:
+            continue
+        # Bytes of an element that nobody has asked for yet: turning them into a value takes longer than comparing them.
+        key = element.value if isinstance(element.value, bytes) else str(element.value)
+        if key not in found:
+            found[key] = value_of(header, keyword)
+    unique: dict[str, Any] = {}
+    for value in found.values():
+        if not is_empty(value):
+            unique.setdefault(str(value).strip(), value)
+    return list(unique.values())
+
+
+def value_of(header: Dataset, keyword: str) -> Any:
+    """Return the value of an attribute, None where it is missing or not readable."""
+    try:
+        return header.get(keyword)
+    except _UNREADABLE:
+        return None
+
+
+def is_empty(value: Any) -> bool:
+    return value is None or str(value).strip() in ("", "[]")
+
+
+def only_text(headers: Sequence[Dataset], keyword: str) -> str | None:
+    """Return the one text of an attribute in all slices, None where there is none or several."""
+    found = distinct(headers, keyword)
+    return str(found[0]).strip() if len(found) == 1 else None
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return the values of an attribute that may have several."""
+    if is_empty(value):
+        return ()
+    return tuple(str(item).strip() for item in value) if is_list(value) else (str(value).strip(),)
+
+
+def is_list(value: Any) -> bool:
+    from pydicom.multival import MultiValue
+
+    return isinstance(value, MultiValue | list | tuple)
+
+
+def number(value: Any) -> float | None:
+    """Return a single value as a finite number, else None."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if np.isfinite(found) else None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.case import FileSource, SliceSource, Volume
 from SegQCLib.dicom.acquisition_facts import acquisition_facts
+from SegQCLib.dicom.suv import in_reported_unit
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
@@ -40,7 +41,8 @@ def read_series(path: Path) -> Volume:
     """Return the one image series of a folder (searched with its subfolders), or the series that a file belongs to.
 
     Slices are ordered by Image Position (Patient) (0020,0032) along the normal of Image Orientation
-    (Patient) (0020,0037); file names and instance numbers play no part. Values are rescaled slice by slice.
+    (Patient) (0020,0037); file names and instance numbers play no part. Values are rescaled slice by slice; those of
+    PET are SUVbw where the headers allow that, and a finding says how or why not (see `acquisition.value_unit`).
 
     Raises
     ------
@@ -50,11 +52,12 @@ def read_series(path: Path) -> Volume:
     """
     folder = path if path.is_dir() else path.parent
     series, ordered, ignored = _read_headers(path)
+    array, about_values = in_reported_unit(_pixels(ordered), [s.header for s in ordered])
     return replace(
         series,
-        array=_pixels(ordered),
+        array=array,
         source=FileSource(str(path), sha256_of_files((s.path for s in ordered), folder)),
-        findings=_findings(ignored if path.is_dir() else []),
+        findings=(*_findings(ignored if path.is_dir() else []), *about_values),
     )
 
 

@@ -114,6 +114,30 @@ def pet_scale(headers: Sequence[Dataset]) -> PETScale:
     return _kept(headers, units, f"PET values stay in {units}", reason)
 
 
+def in_reported_unit(array: NDArray, headers: Sequence[Dataset]) -> tuple[NDArray, tuple[Finding, ...]]:
+    """Return rescaled values as a volume has them, PET as SUVbw where its headers allow that, and findings about it.
+
+    Parameters
+    ----------
+    array : ndarray, shape (k, j, i)
+    headers : sequence of Dataset
+        One flat header per slice, in the order of k.
+
+    Returns
+    -------
+    ndarray, shape (k, j, i)
+        float32 where values were converted; the array itself where they stay as they are.
+    tuple of Finding
+        () for other modalities.
+    """
+    if only_text(headers, "Modality") != "PT":
+        return array, ()
+    scale = pet_scale(headers)
+    if scale.is_identity():
+        return array, scale.findings
+    return np.multiply(array, scale.factors[:, np.newaxis, np.newaxis], dtype=np.float64).astype(np.float32), scale.findings
+
+
 def uptake_time_min(headers: Sequence[Dataset]) -> float | None:
     """Return the minutes from injection to the start of the scan, None where the headers do not tell them."""
     uptake = _uptake(headers, _half_life_s(headers))

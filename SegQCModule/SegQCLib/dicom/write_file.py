@@ -1,0 +1,67 @@
+"""Write a DICOM object to a file: complete or not at all, and never over an image."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from SegQCLib.errors import BadDataError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
+def write_dicom_file(dataset: Dataset, path: Path) -> None:
+    """Write a DICOM object in the format of DICOM PS3.10; folders are made where they are missing.
+
+    A file of that name is replaced only if it is an object of the same kind (SOP Class UID (0008,0016)), and
+    only after the new one is complete on the disk.
+
+    Raises
+    ------
+    BadDataError
+        If the file that is there is of another kind (an image, a file that is not DICOM), the disk is full or the
+        folder cannot be written to. What was there before is unchanged.
+    """
+    import pydicom
+
+    path = path.resolve()
+    _require_replaceable(dataset, path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            pydicom.dcmwrite(file, dataset, enforce_file_format=True)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise BadDataError(
+            path,
+            f"could not be written ({error.strerror}).",
+            "Free space or choose another folder; an older file of that name is unchanged.",
+        ) from error
+    finally:
+        if temporary.parent.is_dir():
+            temporary.unlink(missing_ok=True)
+
+
+def _require_replaceable(dataset: Dataset, path: Path) -> None:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    remedy = "Nothing was overwritten: choose another name."
+    if path.is_dir():
+        raise BadDataError(path, "is a folder.", "Give the name of a file in it.")
+    if not path.exists():
+        return
+    try:
+        there = pydicom.dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True)
+        kind = there.get("SOPClassUID")
+    except (InvalidDicomError, OSError, ValueError, EOFError) as error:
+        raise BadDataError(path, "exists and is not a DICOM file.", remedy) from error
+    if kind != dataset.SOPClassUID:
+        shown = pydicom.uid.UID(str(kind)).name if kind else "without SOP Class UID (0008,0016)"
+        raise BadDataError(path, f"exists and is another kind of DICOM object ({shown}).", remedy)

@@ -164,12 +164,12 @@ def open_case(
     report("image", 0.0)
     image = read_image(entry.image)
     report("segmentations", 0.6)
-    reference = _segmentation(entry.reference, entry.labels)
-    draft = _draft(folder / DRAFT if (folder / DRAFT).is_file() else entry.draft, entry.labels)
+    reference = _segmentation(entry.reference, entry.labels, image)
+    draft = _draft(folder / DRAFT if (folder / DRAFT).is_file() else entry.draft, entry.labels, image)
     report("candidate", 0.8)
     own, origin, unread = _own_work(folder, image, reader)
     if own is None:
-        own = _segmentation(entry.candidate, entry.labels)
+        own = _segmentation(entry.candidate, entry.labels, image)
         origin = CandidateOrigin.WORKLIST
     if own is None and draft is not None:
         own, origin = replace(draft, name=reader), CandidateOrigin.DRAFT
@@ -195,17 +195,17 @@ def open_case(
     )
 
 
-def _segmentation(path: Path | None, labels: str | None) -> Segmentation | None:
-    return None if path is None else read_segmentation(path, labels=labels)
+def _segmentation(path: Path | None, labels: str | None, image: Volume) -> Segmentation | None:
+    return None if path is None else read_segmentation(path, labels=labels, image=image)
 
 
-def _draft(path: Path | None, labels: str | None) -> Segmentation | None:
+def _draft(path: Path | None, labels: str | None, image: Volume) -> Segmentation | None:
     if path is None:
         return None
     if labels is None:
-        read = read_draft(path)
+        read = read_draft(path, image=image)
         return made_by(read.segmentation, read.algorithm)
-    return made_by(read_segmentation(path, labels=labels), DraftAlgorithm())
+    return made_by(read_segmentation(path, labels=labels, image=image), DraftAlgorithm())
 
 
 def _own_work(folder: Path, image: Volume, reader: str) -> tuple[Segmentation | None, CandidateOrigin, tuple[str, ...]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.alignment import align, align_map
-from SegQCLib.case import Segment, Segmentation
+from SegQCLib.case import Segment, Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry
 from SegQCLib.images import read_image
@@ -67,7 +67,7 @@ def read_described(
     Parameters
     ----------
     segmentation : Path
-        Label map, .seg.nrrd or DICOM SEG.
+        Label map, .seg.nrrd, DICOM SEG, or with an image RTSTRUCT.
     segment : str or None
         Name, id or label value of the only segment asked for; None: all.
     image, healthy, uncertainty : Path or None
@@ -80,16 +80,17 @@ def read_described(
     BadDataError
         If a file cannot be used or lies elsewhere, there is no such segment, or no segment asked for has voxels.
     """
-    found = read_segmentation(segmentation, labels=labels)
+    volume = None if image is None else read_image(image)
+    found = read_segmentation(segmentation, labels=labels, image=volume)
     arrays: dict[str, NDArray] = {}
     modality = None
-    if image is not None:
-        volume = read_image(image)
+    if volume is not None:
         found = align(found, volume.geometry)
         arrays["image"] = volume.array
         modality = volume.acquisition.modality
     if healthy is not None:
-        layers = align(read_segmentation(healthy), found.geometry).layers
+        grid = volume or Volume(None, found.geometry)
+        layers = align(read_segmentation(healthy, image=grid), found.geometry).layers
         arrays["healthy"] = np.any([layer != 0 for layer in layers], axis=0)
     if uncertainty is not None:
         arrays["uncertainty"] = align_map(read_map(uncertainty, found.geometry).volume, found.geometry).array

@@ -53,8 +53,8 @@ def read_study(path: Path, labels: str | None = None, progress: Progress = unwat
     The first line of the CSV file names its columns, in any order:
 
     - patient, lesion, reader: who; a lesion belongs to one patient, and a reader outlines it once;
-    - segmentation: a label map, .seg.nrrd or DICOM SEG; label: the segment's name, id or value, needed where there are several;
-      in a file without any segment the reader outlined nothing;
+    - segmentation: a label map, .seg.nrrd, DICOM SEG or, with an image, RTSTRUCT; label: the segment's name, id or value, needed
+      where there are several; in a file without any segment the reader outlined nothing;
     - image: a DICOM folder or file, NIfTI, NRRD or MetaImage, the same in all lines of a lesion;
     - healthy: a segmentation whose voxels are normal tissue of the same organ;
     - uncertainty: a model's uncertainty map on the image;
@@ -176,8 +176,9 @@ def _lesion(lines: Sequence[_Line], readers: tuple[str, ...], labels: str | None
     where = f"line {first.number}"
     try:
         image = read_image(first.image) if first.image else None
-        geometry = image.geometry if image else read_segmentation(first.segmentation, labels=labels).geometry
-        healthy = _any_voxel(_on_grid(first.healthy, geometry, labels)) if first.healthy else None
+        grid = image or Volume(None, read_segmentation(first.segmentation, labels=labels).geometry)
+        geometry = grid.geometry
+        healthy = _any_voxel(_on_grid(first.healthy, grid, labels)) if first.healthy else None
         uncertainty = _map_on_grid(first.uncertainty, geometry) if first.uncertainty else None
     except BadDataError as error:
         faults.append(f"{where}: {error}")
@@ -185,7 +186,7 @@ def _lesion(lines: Sequence[_Line], readers: tuple[str, ...], labels: str | None
     outlines: dict[str, NDArray[np.bool_]] = {}
     for line in lines:
         try:
-            outlines[line.reader] = _outline(line, geometry, labels)
+            outlines[line.reader] = _outline(line, grid, labels)
         except BadDataError as error:
             faults.append(f"line {line.number}: {error}")
     if len(outlines) < len(lines):
@@ -209,10 +210,10 @@ def _lesion(lines: Sequence[_Line], readers: tuple[str, ...], labels: str | None
     )
 
 
-def _outline(line: _Line, geometry: Geometry, labels: str | None) -> NDArray[np.bool_]:
-    segmentation = _on_grid(line.segmentation, geometry, labels)
+def _outline(line: _Line, grid: Volume, labels: str | None) -> NDArray[np.bool_]:
+    segmentation = _on_grid(line.segmentation, grid, labels)
     if not segmentation.segments:
-        return np.zeros(geometry.size, bool)
+        return np.zeros(grid.geometry.size, bool)
     segment = _segment(segmentation, line)
     if segment.algorithm_type == "AUTOMATIC":
         raise BadDataError(
@@ -234,8 +235,8 @@ def _segment(segmentation: Segmentation, line: _Line) -> Segment:
     return chosen[0]
 
 
-def _on_grid(path: Path, geometry: Geometry, labels: str | None) -> Segmentation:
-    aligned = align(read_segmentation(path, labels=labels), geometry)
+def _on_grid(path: Path, grid: Volume, labels: str | None) -> Segmentation:
+    aligned = align(read_segmentation(path, labels=labels, image=grid), grid.geometry)
     if was_resampled(aligned):
         raise BadDataError(
             path,

@@ -1,4 +1,4 @@
-"""Read what an AI tool wrote: a label map, nnU-Net's or TotalSegmentator's files, a .seg.nrrd or a DICOM SEG."""
+"""Read what an AI tool wrote: a label map, nnU-Net's or TotalSegmentator's files, a .seg.nrrd, a DICOM SEG or RTSTRUCT."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 
 from SegQCLib.alignment import align, was_resampled
-from SegQCLib.case import Segmentation
+from SegQCLib.case import Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind, read_file_header
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
-from SegQCLib.importers import label_map, read_segmentation, slicer_segmentation, stem
+from SegQCLib.importers import label_map, read_segmentation, rtstruct, slicer_segmentation, stem
 from SegQCLib.importers.draft_algorithm import DraftAlgorithm, common_algorithm
 from SegQCLib.importers.label_names import SHIPPED, read_label_names
 from SegQCLib.importers.label_table import LabelName, LabelTable
@@ -37,6 +37,7 @@ class DraftKind(StrEnum):
     MASK_FOLDER = "folder of masks"
     SLICER = "3D Slicer segmentation"
     DICOM_SEG = "DICOM SEG"
+    RTSTRUCT = "DICOM RT Structure Set"
     LOADED = "loaded segmentation"
 
 
@@ -48,7 +49,7 @@ class Draft:
     ----------
     kind : DraftKind
     segmentation : Segmentation
-        On the grid of its file.
+        On the grid of its file; contours on that of the image.
     algorithm : DraftAlgorithm
         As far as the files say.
     maps : tuple of Path
@@ -61,10 +62,11 @@ class Draft:
     maps: tuple[Path, ...] = ()
 
 
-def read_draft(path: Path, progress: Progress = unwatched) -> Draft:
+def read_draft(path: Path, progress: Progress = unwatched, *, image: Volume | None = None) -> Draft:
     """Return the draft in a file or folder.
 
-    A folder is read as one mask for each structure, or, where it holds one file only, as that file.
+    A folder is read as one mask for each structure, or, where it holds one file only, as that file. `image` is what it was
+    made of: contours are filled on its grid.
 
     Raises
     ------
@@ -72,14 +74,19 @@ def read_draft(path: Path, progress: Progress = unwatched) -> Draft:
         If nothing usable is there; see `read_segmentation`.
     """
     if path.is_dir():
-        return _read_folder(path, progress)
+        return _read_folder(path, progress, image)
     progress(f"Reading {path.name}", 0.0)
     header = read_file_header(path)
     if label_map.recognises(header) and not slicer_segmentation.recognises(header):
         return replace(_read_label_map(header), maps=maps_beside(path))
-    segmentation = read_segmentation(path)
-    kind = DraftKind.DICOM_SEG if header.kind is FileKind.DICOM else DraftKind.SLICER
-    return Draft(kind, segmentation, common_algorithm(segmentation), maps_beside(path))
+    segmentation = read_segmentation(path, image=image)
+    return Draft(_kind(header), segmentation, common_algorithm(segmentation), maps_beside(path))
+
+
+def _kind(header: FileHeader) -> DraftKind:
+    if rtstruct.recognises(header):
+        return DraftKind.RTSTRUCT
+    return DraftKind.DICOM_SEG if header.kind is FileKind.DICOM else DraftKind.SLICER
 
 
 def on_image(draft: Draft, geometry: Geometry) -> Draft:
@@ -104,11 +111,11 @@ def on_image(draft: Draft, geometry: Geometry) -> Draft:
     return replace(draft, segmentation=segmentation)
 
 
-def _read_folder(folder: Path, progress: Progress) -> Draft:
+def _read_folder(folder: Path, progress: Progress, image: Volume | None) -> Draft:
     masks = mask_files(folder)
     others = [p for p in sorted(folder.iterdir()) if p.is_file() and p.name.lower().endswith((".seg.nrrd", ".dcm", ".seg"))]
     if not masks and len(others) == 1:
-        return read_draft(others[0], progress)
+        return read_draft(others[0], progress, image=image)
     if len(masks) == 1 and not others:
         return read_draft(next(iter(masks.values())), progress)
     if not masks:

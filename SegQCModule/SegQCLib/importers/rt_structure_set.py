@@ -184,7 +184,8 @@ def _read_contours(closed: list[Dataset]) -> dict[str, object]:
     faulty = {"contours": Contours(np.empty((0, 3)), np.empty(0, np.int64)), "short": 0, "repeated": 0, "miscounted": 0}
     if np.any(counts % 3):
         which = int(np.flatnonzero(counts % 3)[0])
-        fault = f"has {counts[which]} numbers in Contour Data (3006,0050) of its contour {which + 1} of {len(closed)}: points have three"
+        place = f"its contour {which + 1} of {len(closed)}"
+        fault = f"has {counts[which]} numbers in Contour Data (3006,0050) of {place}, not three for each point"
         return {**faulty, "fault": fault}
     try:
         values = np.array(b"\\".join(text for text in texts if text).split(b"\\") if counts.any() else [], np.float64)

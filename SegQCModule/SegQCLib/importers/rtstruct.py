@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.case import Segment, Segmentation, Volume
+from SegQCLib.case import Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
 from SegQCLib.findings import Finding, Status
@@ -280,8 +280,8 @@ def _structure_findings(structure_set: StructureSet, drawn: Sequence[_Drawn], pl
             yield Finding(
                 check,
                 Status.FAIL,
-                f"{one.name} was left out: {count} of its {len(one.placed.slices)} contours are oblique to the image's slices"
-                f" (more than {planes.step_mm / 2:g} mm, half the slice spacing, across them). Give the image that it was drawn on.",
+                f"{one.name} was left out: {count} of its {len(one.placed.slices)} contours are oblique to the image's slices (more"
+                f" than {planes.step_mm / 2:g} mm, half the slice spacing, across them). Give the image that it was drawn on.",
                 segment=one.name,
             )
     for name, count in Counter(one.segment.name for one in structures).items():
@@ -341,8 +341,8 @@ def _of_one(one: _Drawn, placed: Placed, planes: SlicePlanes) -> Iterator[Findin
         count = int(np.count_nonzero(placed.astray))
         farthest = float(placed.distance_mm[placed.astray].max())
         message = (
-            f"{name}: {count} of {total} contours lie in no slice of the image, up to {farthest:.2f} mm from the nearest, and were left"
-            f" out; up to {planes.step_mm / 2:g} mm, half the slice spacing, is allowed. Are slices missing?"
+            f"{name}: {count} of {total} contours lie in no slice of the image, up to {farthest:.2f} mm from the nearest, and were"
+            f" left out; up to {planes.step_mm / 2:g} mm, half the slice spacing, is allowed. Are slices missing?"
         )
         yield Finding(check, Status.FAIL, message, f"{farthest:.2f}", f"up to {planes.step_mm / 2:g}", "mm", segment=name)
     if placed.between.any():
@@ -358,15 +358,15 @@ def _of_one(one: _Drawn, placed: Placed, planes: SlicePlanes) -> Iterator[Findin
         steps = np.diff(slices)
         every = f" Its contours are on every {steps[0]}. slice only." if len(steps) > 1 and np.all(steps == steps[0]) else ""
         message = (
-            f"{name} has no contour in {len(missed)} of the {slices[-1] - slices[0] + 1} slices from its first to its last; they stay"
-            f" empty ({'kji'[planes.axis]} = {_runs(missed)}).{every}"
+            f"{name} has no contour in {len(missed)} of the {slices[-1] - slices[0] + 1} slices from its first to its last; they"
+            f" stay empty ({'kji'[planes.axis]} = {_runs(missed)}).{every}"
         )
         yield Finding(check, Status.WARN, message, measured=str(len(missed)), allowed="0", segment=name)
     beyond = int(np.count_nonzero(placed.beyond))
     if beyond or one.outside_mm > _ON_LINE_MM:
-        ways = [f"{beyond} of {total} contours before the image's first slice or after its last"] if beyond else []
+        ways = [f"{beyond} of its {total} contours before the first slice or after the last"] if beyond else []
         if one.outside_mm > _ON_LINE_MM:
-            ways.append(f"up to {one.outside_mm:.1f} mm beyond the edges of its slices")
+            ways.append(f"up to {one.outside_mm:.1f} mm beyond the slices' edges")
         message = f"{name} lies partly outside the image and was cut off: {' and '.join(ways)}."
         yield Finding("outside_image", Status.FAIL, message, segment=name)
 

@@ -19,7 +19,7 @@ from SegQCLib.importers.uncertainty_map import read_map
 from SegQCLib.mrml.draft import add_candidate, add_draft, add_map, is_draft, make_draft, remove_maps, show_segments, was_edited
 from SegQCLib.mrml.edit_watch import EditWatch
 from SegQCLib.mrml.segmentation import crop_layers, segment_of, segmentation_reader
-from SegQCLib.mrml.volume import volume_geometry
+from SegQCLib.mrml.volume import volume_from_node
 from SegQCLib.panels.background import Background
 from SegQCLib.panels.draft_maps import DraftMaps
 from SegQCLib.panels.draft_preview_table import DraftPreviewTable
@@ -149,10 +149,14 @@ class DraftPanel(Panel):
             self._say(_("{name} has no voxels; choose another image.").format(name=self._volume.GetName()))
             return
         self.ui.pathEdit.setText(str(path))
-        geometry = volume_geometry(self._volume)
+        try:
+            image = volume_from_node(self._volume)
+        except BadDataError as error:
+            self._say(str(error))
+            return
 
         def work(progress):
-            draft = on_image(read_draft(path, progress), geometry)
+            draft = on_image(read_draft(path, progress, image=image), image.geometry)
             stored = draft.segmentation if draft.segmentation.stored is None else draft.segmentation.stored
             maps = []
             for number, map_path in enumerate(draft.maps):

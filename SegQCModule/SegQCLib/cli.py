@@ -8,9 +8,10 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from SegQCLib import __version__, cli_archive, cli_difficulty, cli_export
+from SegQCLib import __version__, cli_archive, cli_deidentify, cli_difficulty, cli_export
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import part
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--json", choices=["-"], help="print the record to standard output as JSON")
     evaluate.add_argument("--fail-on", choices=["review", "reject"], help="exit with 3 if the verdict is this or worse")
+    cli_deidentify.add_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     compare = commands.add_parser("compare", help="compare two segmentations: all segments, all measures")
@@ -105,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--json", metavar="F", help="write everything as JSON; - for standard output")
     compare.add_argument("--csv", type=Path, metavar="F", help="write one line per segment as CSV")
+    cli_deidentify.add_options(compare)
     compare.set_defaults(run=_compare)
 
     protocol = commands.add_parser("protocol", help="list, show or validate protocols")
@@ -152,6 +155,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from SegQCLib.case import Case
+    from SegQCLib.deidentify import deidentified_case, marked_deidentified
+    from SegQCLib.dicom import burned_in
+    from SegQCLib.difficulty.in_case import protocol_model
     from SegQCLib.evaluate import evaluate_prepared
     from SegQCLib.images import read_image
     from SegQCLib.importers import read_segmentation
@@ -163,6 +169,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from SegQCLib.renderers import write_outputs
 
     started = time.monotonic()
+    pseudonyms = cli_deidentify.pseudonyms_for(options)
     protocol = load_protocol(options.protocol)
     ratings = read_ratings_file(options.ratings) if options.ratings else ()
     require_writable(options.out)
@@ -185,6 +192,11 @@ def _evaluate(options: argparse.Namespace) -> int:
         # nnU-Net's .npz has no grid of its own: it is that of the label map written with it.
         uncertainty=read_map(options.uncertainty, draft and draft.geometry).volume if options.uncertainty else None,
     )
+    if pseudonyms is not None:
+        if protocol.protocol.expected_agreement.model is not None:
+            # A model that cannot be used would be told in the record, with its place on this computer.
+            protocol_model(protocol)
+        case = deidentified_case(case, protocol.protocol, pseudonyms)
     prepared = prepare(case, protocol.protocol, part(progress, 0.1, 0.2))
     if options.scene:
         from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene
@@ -192,12 +204,18 @@ def _evaluate(options: argparse.Namespace) -> int:
         record = evaluate_in_new_scene(case, protocol, options.scene, part(progress, 0.2, 0.9))
     else:
         record = evaluate_prepared(prepared, protocol, part(progress, 0.2, 0.9))
+    if pseudonyms is not None:
+        record = marked_deidentified(record, pseudonyms)
     write_outputs(record, prepared.case, protocol.protocol, options.out, part(progress, 0.9, 1.0))
     progress("Done", 1.0)
     if options.json:
         print(record.to_json(), end="")
     else:
-        _print_verdict(record, options.out)
+        # The folder's name may be the patient's.
+        _print_verdict(record, options.out if pseudonyms is None else Path())
+        for finding in record.findings if pseudonyms is not None else ():
+            if finding.check == burned_in.CHECK_ID:
+                say(f"segqc: {finding.message}")
         if options.scene:
             print(f"  scene:  {options.scene}")
         if sys.stderr.isatty():
@@ -210,20 +228,22 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from SegQCLib.comparison_report import compare_segmentations, comparison_csv, comparison_table
+    from SegQCLib.deidentify import deidentification, deidentified_segmentation
     from SegQCLib.importers import read_segmentation
     from SegQCLib.output import require_writable, write_files
 
+    pseudonyms = cli_deidentify.pseudonyms_for(options)
     outputs = [Path(path) for path in (options.json, options.csv) if path not in (None, "-")]
     for path in outputs:
         require_writable(path.parent)
     progress = terminal_progress()
     progress("Reading segmentations", 0.0)
-    report = compare_segmentations(
-        read_segmentation(options.reference, labels=options.labels),
-        read_segmentation(options.candidate, labels=options.labels),
-        options.definition,
-        progress,
-    )
+    pair = [read_segmentation(path, labels=options.labels) for path in (options.reference, options.candidate)]
+    if pseudonyms is not None:
+        pair = [deidentified_segmentation(segmentation, None, pseudonyms) for segmentation in pair]
+    report = compare_segmentations(*pair, options.definition, progress)
+    if pseudonyms is not None:
+        report = replace(report, deidentification=deidentification(pseudonyms))
     progress("Done", 1.0)
     if options.json == "-":
         print(report.to_json(), end="")

@@ -14,6 +14,7 @@ from SegQCLib.measurements_csv import inert
 from SegQCLib.metrics import SegmentComparison, compare
 from SegQCLib.pairing import pair_segments
 from SegQCLib.progress import Progress, unwatched
+from SegQCLib.record import Deidentification
 
 COLUMNS = (
     "dice", "jaccard", "volume_reference_mm3", "volume_candidate_mm3", "relative_volume_difference", "hausdorff_mm",
@@ -52,6 +53,9 @@ class ComparisonReport:
     definition: Literal["surfel", "voxel"] = field(metadata={"doc": "What distances and surface Dice are measured between."})
     resampled: bool = field(metadata={"doc": "Whether the candidate was resampled to the reference's grid (nearest neighbour)."})
     segments: tuple[ComparedSegment, ...] = field(metadata={"doc": "All segments of either side."})
+    deidentification: Deidentification | None = field(
+        default=None, metadata={"doc": "How the report was de-identified; null: it was not."}
+    )
 
     def to_json(self) -> str:
         return to_json(self)

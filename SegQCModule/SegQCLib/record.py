@@ -143,12 +143,28 @@ class SliceToView:
 
 
 @dataclass(frozen=True)
+class Deidentification:
+    """How a record was kept free of what tells whose it is."""
+
+    keyed: bool = field(
+        metadata={
+            "doc": "True: readers, segments that nobody knows, device serial numbers and UIDs have pseudonyms, parts of their"
+            " HMAC-SHA256 under a secret key and so the same in every record under that key. False: names are numbered within"
+            " this record; UIDs and serial numbers are left out."
+        }
+    )
+    profile: str = field(metadata={"doc": "What was followed, and how far, in sentences."})
+    left_out: tuple[str, ...] = field(metadata={"doc": "What is not in the record."})
+    kept: tuple[str, ...] = field(metadata={"doc": "What is still in it."})
+
+
+@dataclass(frozen=True)
 class QCRecord:
     """The result of one evaluation."""
 
     schema: Literal["segqc-record"] = field(metadata={"doc": "Always segqc-record."})
     schema_version: Literal["1.0"] = field(metadata={"doc": "Version of this format."})
-    created: str = field(metadata={"doc": "When, ISO 8601 with time zone."})
+    created: str = field(metadata={"doc": "When, ISO 8601 with time zone; left out, in a de-identified record."})
     software: dict[str, str] = field(metadata={"doc": "Versions of what computed it."})
     inputs: tuple[Input, ...] = field(metadata={"doc": "What went in."})
     case: CaseFacts = field(metadata={"doc": "Grid and acquisition of the image."})
@@ -163,6 +179,9 @@ class QCRecord:
     ratings: tuple[RatingGiven, ...] = field(default=(), metadata={"doc": "Ratings that readers gave to the image."})
     difficulty_models: tuple[DifficultyModelCard, ...] = field(
         default=(), metadata={"doc": "The models that predicted the expected agreement."}
+    )
+    deidentification: Deidentification | None = field(
+        default=None, metadata={"doc": "How the record was de-identified; null: it was not."}
     )
 
     def to_json(self) -> str:

@@ -14,6 +14,9 @@ STATUS_WORDS = {
 # UCUM units that do not read like the unit itself.
 UNIT_WORDS = {"mm3": "mm³", "mm2": "mm²", "[hnsf'U]": "HU", "{voxels}": "voxels", "{slices}": "slices", "deg": "°", "1": ""}
 
+# Stands where a de-identified report has nothing to show: the fact was there.
+LEFT_OUT = "left out"
+
 
 def worst_first(findings: tuple[Finding, ...]) -> list[Finding]:
     """Return findings by status, failures first, each status in the order of the checks."""

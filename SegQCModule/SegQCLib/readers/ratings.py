@@ -11,6 +11,7 @@ from typing import Literal
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.protocol import Grade, Rating
+from SegQCLib.words import LEFT_OUT
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RatingGiven:
     lowest: int = field(metadata={"doc": "Lowest grade of the scale."})
     highest: int = field(metadata={"doc": "Highest grade of the scale."})
     reader: str = field(metadata={"doc": "Who rated."})
-    created: str = field(metadata={"doc": "When, ISO 8601 with time zone."})
+    created: str = field(metadata={"doc": "When, ISO 8601 with time zone; left out, in a de-identified record."})
     source: str = field(metadata={"doc": "Where the scale comes from."})
     not_assessable: bool = field(
         default=False, metadata={"doc": "The reader looked and could not say: an answer of its own, with the reason in comment."}
@@ -63,7 +64,7 @@ class RatingGiven:
             has_time_zone = datetime.fromisoformat(self.created).tzinfo is not None
         except ValueError:
             has_time_zone = False
-        if not has_time_zone:
+        if not has_time_zone and self.created != LEFT_OUT:
             yield "created", f"{self.created!r} is not a time with time zone, as in 2026-11-21T18:59:00+01:00"
 
 

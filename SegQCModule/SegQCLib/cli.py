@@ -62,7 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--image", type=Path, required=True, metavar="I", help="DICOM folder or file, NIfTI, NRRD, MetaImage")
     evaluate.add_argument(
-        "--candidate", type=Path, required=True, metavar="S", help="segmentation under test: label map, .seg.nrrd or DICOM SEG"
+        "--candidate",
+        type=Path,
+        required=True,
+        metavar="S",
+        help="segmentation under test: label map, .seg.nrrd, DICOM SEG or RTSTRUCT",
     )
     evaluate.add_argument(
         "--reference", type=Path, action="append", default=[], metavar="S", help="segmentation to compare with; once per reader"
@@ -99,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         "candidate", type=Path, metavar="CANDIDATE", help="segmentation under test, brought onto the reference's grid"
     )
     compare.add_argument("--labels", metavar="L", help=LABELS_HELP)
+    compare.add_argument(
+        "--image", type=Path, metavar="I", help="whose grid an RTSTRUCT is filled on; without it that of the other segmentation"
+    )
     compare.add_argument(
         "--definition",
         choices=["surfel", "voxel"],
@@ -178,13 +185,14 @@ def _evaluate(options: argparse.Namespace) -> int:
         require_writable(options.scene.parent)
 
     def segmentation(path: Path):
-        return read_segmentation(path, labels=options.labels)
+        return read_segmentation(path, labels=options.labels, image=image)
 
     progress = terminal_progress()
     progress("Reading image and segmentations", 0.0)
+    image = read_image(options.image)
     draft = segmentation(options.draft) if options.draft else None
     case = Case(
-        image=read_image(options.image),
+        image=image,
         candidate=segmentation(options.candidate),
         references=tuple(segmentation(path) for path in options.reference),
         draft=draft,
@@ -229,7 +237,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from SegQCLib.comparison_report import compare_segmentations, comparison_csv, comparison_table
     from SegQCLib.deidentify import deidentification, deidentified_segmentation
-    from SegQCLib.importers import read_segmentation
+    from SegQCLib.findings import Status
+    from SegQCLib.images import read_image
+    from SegQCLib.importers.segmentation_pair import read_segmentation_pair
     from SegQCLib.output import require_writable, write_files
 
     pseudonyms = cli_deidentify.pseudonyms_for(options)
@@ -238,7 +248,8 @@ def _compare(options: argparse.Namespace) -> int:
         require_writable(path.parent)
     progress = terminal_progress()
     progress("Reading segmentations", 0.0)
-    pair = [read_segmentation(path, labels=options.labels) for path in (options.reference, options.candidate)]
+    image = None if options.image is None else read_image(options.image)
+    pair = read_segmentation_pair(options.reference, options.candidate, labels=options.labels, image=image)
     if pseudonyms is not None:
         pair = [deidentified_segmentation(segmentation, None, pseudonyms) for segmentation in pair]
     report = compare_segmentations(*pair, options.definition, progress)
@@ -252,6 +263,10 @@ def _compare(options: argparse.Namespace) -> int:
         print(f"Distances and surface Dice by the definition {report.definition!r}; a dash: undefined, absent on one side or both.")
         if report.resampled:
             print("The candidate was resampled to the reference's grid (nearest neighbour).")
+    for segmentation in pair:
+        for finding in segmentation.findings:
+            if finding.status in (Status.WARN, Status.FAIL):
+                say(f"{segmentation.name}: {finding.message}")
     if options.json and options.json != "-":
         write_files(Path(options.json).parent, {Path(options.json).name: report.to_json()})
     if options.csv:

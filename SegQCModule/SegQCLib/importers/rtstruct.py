@@ -281,7 +281,7 @@ def _structure_findings(structure_set: StructureSet, drawn: Sequence[_Drawn], pl
                 check,
                 Status.FAIL,
                 f"{one.name} was left out: {count} of its {len(one.placed.slices)} contours are oblique to the image's slices (more"
-                f" than {planes.step_mm / 2:g} mm, half the slice spacing, across them). Give the image that it was drawn on.",
+                f" than {planes.step_mm / 2:.2f} mm, half the slice spacing, across them). Give the image that it was drawn on.",
                 segment=one.name,
             )
     for name, count in Counter(one.segment.name for one in structures).items():
@@ -315,7 +315,7 @@ def _point_findings(structure_set: StructureSet) -> Iterator[Finding]:
 
 def _slice_findings(drawn: Sequence[_Drawn], planes: SlicePlanes) -> Iterator[Finding]:
     check = "contour_slices"
-    half = f"{planes.step_mm / 2:g}"
+    half = f"{planes.step_mm / 2:.2f}"
     off = {one.name: float(one.placed.distance_mm[one.placed.slices >= 0].max(initial=0)) for one in drawn if one.placed}
     off = {name: distance for name, distance in off.items() if distance > SAME_GRID_TOLERANCE_MM}
     if off:
@@ -342,13 +342,13 @@ def _of_one(one: _Drawn, placed: Placed, planes: SlicePlanes) -> Iterator[Findin
         farthest = float(placed.distance_mm[placed.astray].max())
         message = (
             f"{name}: {count} of {total} contours lie in no slice of the image, up to {farthest:.2f} mm from the nearest, and were"
-            f" left out; up to {planes.step_mm / 2:g} mm, half the slice spacing, is allowed. Are slices missing?"
+            f" left out; up to {planes.step_mm / 2:.2f} mm, half the slice spacing, is allowed. Are slices missing?"
         )
-        yield Finding(check, Status.FAIL, message, f"{farthest:.2f}", f"up to {planes.step_mm / 2:g}", "mm", segment=name)
+        yield Finding(check, Status.FAIL, message, f"{farthest:.2f}", f"up to {planes.step_mm / 2:.2f}", "mm", segment=name)
     if placed.between.any():
         count = int(np.count_nonzero(placed.between))
         message = (
-            f"{name} was drawn in finer steps than the image's slices of {planes.step_mm:g} mm: {count} of {total} contours lie"
+            f"{name} was drawn in finer steps than the image's slices of {planes.step_mm:.2f} mm: {count} of {total} contours lie"
             " between slices and were not used."
         )
         yield Finding(check, Status.WARN, message, measured=str(count), segment=name)

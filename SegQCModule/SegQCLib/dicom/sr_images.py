@@ -1,0 +1,108 @@
+"""The images that a structured report is about: image library and evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from SegQCLib.case import Code
+from SegQCLib.dicom.sr_items import code_item, concept, separate
+from SegQCLib.errors import BadDataError
+
+if TYPE_CHECKING:
+    from highdicom.sr import ContainerContentItem
+    from pydicom import Dataset
+
+    from SegQCLib.dicom.source_images import SourceImages
+
+_UIDS = {
+    "StudyInstanceUID": "(0020,000D)",
+    "SeriesInstanceUID": "(0020,000E)",
+    "SOPInstanceUID": "(0008,0018)",
+    "SOPClassUID": "(0008,0016)",
+}
+# Type 2 in the Patient and General Study modules, PS3.3 C.7.1.1 and C.7.2.1: they may be empty, but not missing.
+_MAY_BE_EMPTY = (
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime",
+    "ReferringPhysicianName",
+)  # fmt: skip
+# Shared and Per-Frame Functional Groups: nothing that a report needs, and 100,000 items of it.
+_FUNCTIONAL_GROUPS = (0x52009229, 0x52009230)
+
+_MODALITIES = {
+    "CT": Code("CT", "DCM", "Computed Tomography"),
+    "MR": Code("MR", "DCM", "Magnetic Resonance"),
+    "PT": Code("PT", "DCM", "Positron emission tomography"),
+}
+# CID 100.
+_PROCEDURES = {
+    "CT": Code("25045-6", "LN", "CT unspecified body region"),
+    "MR": Code("25056-3", "LN", "MRI unspecified body region"),
+    "PT": Code("44136-0", "LN", "PET unspecified body region"),
+}
+_IMAGING_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
+
+
+def require_one_series(images: SourceImages) -> None:
+    """Raise BadDataError if the images are not one series with all its UIDs."""
+    for header, source in zip(images.headers, dict.fromkeys(one.path for one in images.slices), strict=True):
+        missing = [f"{keyword} {tag}" for keyword, tag in _UIDS.items() if not header.get(keyword)]
+        if missing:
+            raise BadDataError(
+                source,
+                f"has no {' and no '.join(missing)}.",
+                "A DICOM report refers to images by their UIDs: use the series as the archive has it.",
+            )
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):
+        found = {str(header.get(keyword)) for header in images.headers}
+        if len(found) > 1:
+            raise BadDataError(
+                images.slices[0].path.parent, f"holds {len(found)} values of {keyword} {_UIDS[keyword]}.", "Give one series."
+            )
+
+
+def evidence_of(header: Dataset) -> Dataset:
+    """Return a header with what the Patient and General Study modules need, empty where the image does not say it."""
+    from pydicom import Dataset
+
+    evidence = Dataset()
+    for tag in header.keys():  # noqa: SIM118 - a Dataset iterates over elements
+        if tag not in _FUNCTIONAL_GROUPS:
+            evidence[tag] = header[tag]
+    for keyword in _MAY_BE_EMPTY:
+        if keyword not in evidence:
+            setattr(evidence, keyword, "")
+    return evidence
+
+
+def procedure_reported(header: Dataset) -> Code:
+    """Return Procedure Code Sequence (0008,1032) of the images, else the general procedure of their modality (CID 100)."""
+    for item in header.get("ProcedureCodeSequence") or ():
+        value, scheme = str(item.get("CodeValue") or ""), str(item.get("CodingSchemeDesignator") or "")
+        if value and scheme:
+            return Code(value, scheme, str(item.get("CodeMeaning") or value))
+    return _PROCEDURES.get(str(header.get("Modality")), _IMAGING_PROCEDURE)
+
+
+def image_library(images: SourceImages) -> ContainerContentItem:
+    """Return TID 1600 Image Library with all images of the series in one group."""
+    from highdicom.sr import ContainerContentItem, ContentSequence, ImageContentItem, UIDRefContentItem
+
+    first = images.headers[0]
+    group = separate(ContainerContentItem(concept(Code("126200", "DCM", "Image Library Group")), relationship_type="CONTAINS"))
+    entries = []
+    modality = _MODALITIES.get(str(first.get("Modality")))
+    if modality is not None:
+        entries.append(code_item(Code("121139", "DCM", "Modality"), modality, relationship="HAS ACQ CONTEXT"))
+    frame_of_reference = first.get("FrameOfReferenceUID")
+    if frame_of_reference:
+        name = concept(Code("112227", "DCM", "Frame of Reference UID"))
+        entries.append(UIDRefContentItem(name, str(frame_of_reference), "HAS ACQ CONTEXT"))
+    source = concept(Code("260753009", "SCT", "Source"))
+    entries += [
+        ImageContentItem(source, str(header.SOPClassUID), str(header.SOPInstanceUID), relationship_type="CONTAINS")
+        for header in images.headers
+    ]
+    group.ContentSequence = ContentSequence(entries)
+    library = separate(ContainerContentItem(concept(Code("111028", "DCM", "Image Library")), relationship_type="CONTAINS"))
+    library.ContentSequence = ContentSequence([group])
+    return library

@@ -200,7 +200,7 @@ def test_a_truncated_real_file_is_refused(shared_data, tmp_path):
     dataset = pydicom.dcmread(tmp_path / "slice000.dcm")
     truncated = pydicom.dcmread(shared_data / "pydicom_odd" / "MR_truncated.dcm", stop_before_pixels=True)
     shutil.copy(shared_data / "pydicom_odd" / "MR_truncated.dcm", tmp_path / "cut.dcm")
-    for keyword in ("SeriesInstanceUID", "ImageOrientationPatient"):
+    for keyword in ("SeriesInstanceUID", "ImageOrientationPatient", "PixelSpacing"):
         setattr(dataset, keyword, truncated[keyword].value)
     dataset.save_as(tmp_path / "slice000.dcm")
     # Slicer 5.10's SimpleITK would fill the rest with what lies in memory.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
@@ -18,5 +18,10 @@ def sha256_of_files(paths: Iterable[Path], folder: Path) -> str:
 
     The same files give the same value on every system and in every order of reading.
     """
-    lines = sorted(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}" for path in paths)
+    return sha256_of_digests({path.relative_to(folder).as_posix(): sha256_of(path) for path in paths})
+
+
+def sha256_of_digests(digests: Mapping[str, str]) -> str:
+    """Return what `sha256_of_files` does, of the SHA-256 of each file by its relative path."""
+    lines = sorted(f"{name} {digest}" for name, digest in digests.items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -2,63 +2,71 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from threading import Lock
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from SegQCLib.case import FileSource, SliceSource, Volume
+from SegQCLib.case import FileSource, Volume
 from SegQCLib.dicom.acquisition_facts import acquisition_facts
-from SegQCLib.dicom.suv import in_reported_unit
+from SegQCLib.dicom.dicom_header import PARSER_ERRORS, DicomHeader, read_dicom_header
+from SegQCLib.dicom.header_values import attribute, text_of, value_of
+from SegQCLib.dicom.image_sets import (
+    ImageSet,
+    image_sets,
+    is_localizer,
+    require_whole_concatenation,
+    series_key,
+    several_sets,
+)
+from SegQCLib.dicom.image_slice import ImageSlice, slices_of
+from SegQCLib.dicom.pixel_values import value_rule, values_of
+from SegQCLib.dicom.stack import Stack, stacked
+from SegQCLib.dicom.stored_pixels import PixelFormat, pixel_format, stored_pixels, stored_values
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
-from SegQCLib.hashing import sha256_of_files
+from SegQCLib.hashing import sha256_of_digests
 from SegQCLib.regular_grid import slice_displacement_mm
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-# Positions are decimal text; two slices this close are one position.
-SAME_POSITION_MM = 1e-3
-# Implicit and explicit little endian, explicit big endian.
-_UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+# Their voxels are no measurements of a patient that somebody segments on: they are read as what they are, elsewhere.
+_OTHER_MODALITIES = ("SEG", "RTDOSE")
+_PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+# Reading, hashing and numpy run side by side; more threads than this only queue for Python.
+_MOST_THREADS = 4
 
 
-@dataclass(frozen=True)
-class _Slice:
-    path: Path
-    header: Dataset
-    header_bytes: int  # where the pixel data's element begins
+@dataclass(frozen=True, eq=False)
+class _Series:
+    volume: Volume
+    stack: Stack
+    formats: dict[DicomHeader, PixelFormat]
+    where: Path
+    folder: Path
 
 
 def read_series(path: Path) -> Volume:
-    """Return the one image series of a folder (searched with its subfolders), or the series that a file belongs to.
+    """Return the one image series of a folder (searched with its subfolders), or the images of a folder that a file belongs with.
 
-    Slices are ordered by Image Position (Patient) (0020,0032) along the normal of Image Orientation
-    (Patient) (0020,0037); file names and instance numbers play no part. Values are rescaled slice by slice; those of
-    PET are SUVbw where the headers allow that, and a finding says how or why not (see `acquisition.value_unit`).
+    Single images, and frames of enhanced and legacy converted enhanced multi-frame objects, are ordered by Image
+    Position (Patient) (0020,0032) along the normal of Image Orientation (Patient) (0020,0037); file names, frame order
+    and instance numbers play no part. Values are rescaled slice by slice; padding keeps its value and is counted.
 
     Raises
     ------
     BadDataError
-        If there is no image, more than one series, more than one image at each position, a multi-frame
-        object, or pixel data that cannot be decoded.
+        If there is no image, more than one series, more than one image at each position, an object that does not say
+        where its frames are, or pixel data that is missing, of another length than the header needs, or not decodable.
     """
-    folder = path if path.is_dir() else path.parent
-    series, ordered, ignored = _read_headers(path)
-    array, about_values = in_reported_unit(_pixels(ordered), [s.header for s in ordered])
-    return replace(
-        series,
-        array=array,
-        source=FileSource(str(path), sha256_of_files((s.path for s in ordered), folder)),
-        findings=(*_findings(ignored if path.is_dir() else []), *about_values),
-    )
+    return _with_pixels(_read_headers(path))
 
 
 def read_series_headers(path: Path) -> Volume:
@@ -69,246 +77,254 @@ def read_series_headers(path: Path) -> Volume:
     BadDataError
         As `read_series`, but for pixel data, which is not read.
     """
-    series, _ordered, _ignored = _read_headers(path)
-    return series
+    return _read_headers(path).volume
 
 
-def _read_headers(path: Path) -> tuple[Volume, list[_Slice], list[str]]:
-    """Return the series without voxel values, its slices by position, and the names of the folder's other files."""
-    slices, ignored = _image_headers(path if path.is_dir() else path.parent)
-    if path.is_file():
-        slices = _series_of(path, slices)
-    elif not slices:
-        held = f"no DICOM image ({len(ignored)} other files)" if ignored else "no files"
-        raise BadDataError(path, f"holds {held}.", "Give the folder of one CT, MR or PET series.")
-    _require_one_series(path, slices)
-    _require_plain_images(slices)
-    ordered, positions, duplicates = _sorted_by_position(path, slices)
-    geometry, tilt_deg = _grid(ordered, positions)
-    origins = np.array([_vector(s.header.ImagePositionPatient) for s in ordered])
-    acquisition = replace(
-        acquisition_facts([s.header for s in ordered]),
-        slice_positions_mm=tuple(float(round(position, 4)) for position in positions),
-        duplicate_positions_mm=tuple(round(position, 4) for position in duplicates),
-        slice_displacement_mm=slice_displacement_mm(geometry, origins),
-        stack_tilt_deg=tilt_deg,
-    )
-    sources = tuple(SliceSource(s.path) for s in ordered)
-    return Volume(None, geometry, acquisition, slice_origins_lps_mm=origins, slice_sources=sources), ordered, ignored
+def read_series_of_files(files: Sequence[Path]) -> Volume:
+    """Return the one image series that some files hold, as `read_series` does of a folder.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        In any order, from any folders; files without an image are passed over and named in a finding.
+
+    Raises
+    ------
+    BadDataError
+        As `read_series`.
+    ValueError
+        If there are no files.
+    """
+    if not files:
+        raise ValueError("read_series_of_files needs at least one file.")
+    folder = Path(os.path.commonpath([file.absolute().parent for file in files]))
+    # Named twice is one file, not a duplicate slice.
+    slices, ignored = _slices_in(dict.fromkeys(file.absolute() for file in files))
+    return _with_pixels(_one_series(folder, folder, slices, ignored, chosen=None))
 
 
-def _header_without_preamble(opened: BinaryIO, start: bytes) -> Dataset | None:
-    # Old writers leave out the preamble: the file then starts with a group 0002 or 0008 element.
-    if start[:4] not in (b"\x02\x00\x00\x00", b"\x08\x00\x00\x00", b"\x08\x00\x01\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00"):
-        return None
-    import pydicom
+def _read_headers(path: Path) -> _Series:
+    if path.is_dir():
+        slices, ignored = _slices_in(file for file in sorted(path.rglob("*")) if file.is_file())
+        return _one_series(path, path, slices, ignored, chosen=None)
+    # Its own folder only: above a single file may lie a whole archive.
+    slices, _ = _slices_in(file for file in sorted(path.parent.iterdir()) if file.is_file())
+    return _one_series(path, path.parent, slices, [], chosen=path)
 
-    header = pydicom.dcmread(opened, stop_before_pixels=True, force=True)
-    return header if "Rows" in header else None
 
-
-def _image_headers(folder: Path) -> tuple[list[_Slice], list[str]]:
-    """Return the images of a folder and the names of its other files."""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
+def _slices_in(files: Iterable[Path]) -> tuple[list[ImageSlice], list[Path]]:
+    """Return the images in files, and the files that are something else."""
     slices, ignored = [], []
-    for file in sorted(folder.rglob("*")):
-        if not file.is_file() or file.name.upper() == "DICOMDIR" or file.name.startswith("."):
+    for file in files:
+        if file.name.upper() == "DICOMDIR" or file.name.startswith("."):
             continue
-        try:
-            with file.open("rb") as opened:
-                start = opened.read(132)
-                opened.seek(0)
-                if start[128:] == b"DICM":
-                    header = pydicom.dcmread(opened, stop_before_pixels=True)
-                else:
-                    header = _header_without_preamble(opened, start)
-                header_bytes = opened.tell()
-        except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, NotImplementedError) as error:
-            raise BadDataError(
-                file, f"is a DICOM file whose header cannot be read ({error}).", "Export the series again."
-            ) from error
-        if header is None or "Rows" not in header or header.get("Modality") in ("SEG", "RTDOSE"):
-            ignored.append(file.name)
+        header = read_dicom_header(file)
+        if header is None or not _is_image(header):
+            ignored.append(file)
         else:
-            slices.append(_Slice(file, header, header_bytes))
+            slices += slices_of(header)
     return slices, ignored
 
 
-def _series_key(header: Dataset) -> tuple[str, ...]:
-    # De-identification tools leave the UIDs empty; number and description then still tell series apart.
-    uid = str(header.get("SeriesInstanceUID") or "")
-    return (uid,) if uid else ("", str(header.get("SeriesNumber") or ""), str(header.get("SeriesDescription") or ""))
-
-
-def _series_of(path: Path, slices: list[_Slice]) -> list[_Slice]:
-    own = [s for s in slices if s.path == path]
-    if not own:
-        raise BadDataError(path, "is a DICOM object without an image.", "Give a file of a CT, MR or PET series.")
-    return [s for s in slices if _series_key(s.header) == _series_key(own[0].header)]
-
-
-def _require_one_series(path: Path, slices: list[_Slice]) -> None:
-    groups = defaultdict(list)
-    for s in slices:
-        orientation = s.header.get("ImageOrientationPatient")
-        rounded = None if not orientation else tuple(round(float(value), 3) for value in orientation)
-        groups[_series_key(s.header), s.header.Rows, s.header.Columns, rounded].append(s)
-    if len(groups) == 1:
-        return
-    listed = []
-    for (_, rows, columns, orientation), members in groups.items():
-        header = members[0].header
-        listed.append(
-            f"  {len(members)} images: {header.get('Modality', 'unknown modality')},"
-            f" {header.get('SeriesDescription') or 'no series description'}, {rows} x {columns},"
-            f" orientation {orientation if orientation else 'not given'}, for example {members[0].path.name}"
-        )
-    raise BadDataError(
-        path,
-        f"holds {len(groups)} different sets of images:\n" + "\n".join(listed) + "\n",
-        "Give the folder of one series, or one file of the series you mean; take localizers out of the folder.",
+def _is_image(header: DicomHeader) -> bool:
+    path, dataset = header.path, header.dataset
+    return (
+        "Rows" in dataset
+        and value_of(path, dataset, "Modality") not in _OTHER_MODALITIES
+        and value_of(path, dataset, "SOPClassUID") != _PARAMETRIC_MAP
     )
 
 
-def _require_plain_images(slices: list[_Slice]) -> None:
-    for s in slices:
-        frames = int(s.header.get("NumberOfFrames") or 1)
-        if frames > 1:
-            raise BadDataError(
-                s.path,
-                f"is a multi-frame object with {frames} frames.",
-                "This version reads one image per file: convert it to a classic series, NIfTI or NRRD first.",
-            )
-        samples = int(s.header.get("SamplesPerPixel") or 1)
-        if samples != 1:
-            raise BadDataError(
-                s.path,
-                f"is a colour image ({samples} Samples per Pixel (0028,0002)).",
-                "An image has one grey value per voxel.",
-            )
-        for keyword, tag in (
-            ("ImagePositionPatient", "(0020,0032)"),
-            ("ImageOrientationPatient", "(0020,0037)"),
-            ("PixelSpacing", "(0028,0030)"),
-        ):
-            if not s.header.get(keyword):
-                raise BadDataError(
-                    s.path, f"has no {keyword} {tag}.", "Without it nobody knows where its voxels are; give the original series."
-                )
+def _one_series(where: Path, folder: Path, slices: list[ImageSlice], ignored: list[Path], chosen: Path | None) -> _Series:
+    """Return the series without voxel values.
 
-
-def _sorted_by_position(path: Path, slices: list[_Slice]) -> tuple[list[_Slice], NDArray[np.float64], list[float]]:
-    """Return slices ascending along the normal, one per position, with positions in mm and duplicated positions."""
-    normal = _normal(slices[0].header)
-    along = np.array([np.dot(_vector(s.header.ImagePositionPatient), normal) for s in slices])
-    order = sorted(
-        range(len(slices)), key=lambda n: (along[n], int(slices[n].header.get("InstanceNumber") or 0), slices[n].path.name)
+    Parameters
+    ----------
+    where : Path
+        What the user named.
+    folder : Path
+        What file names are relative to.
+    chosen : Path or None
+        A file whose images are meant.
+    """
+    if chosen is not None:
+        own = [one for one in slices if one.path == chosen]
+        if not own:
+            raise _not_an_image(chosen)
+        key = series_key(chosen, own[0].header)
+        slices = [one for one in slices if series_key(one.path, one.header) == key]
+    elif not slices:
+        held = f"no DICOM image ({len(ignored)} other files)" if ignored else "no files"
+        raise BadDataError(where, f"holds {held}.", "Give the folder of one CT, MR or PET series.")
+    members, left_out = _one_set(where, slices, chosen)
+    require_whole_concatenation(members)
+    formats = {file: pixel_format(file.path, file.dataset) for file in dict.fromkeys(one.file for one in members)}
+    stack = stacked(where, members)
+    _require_one_kind_of_values(where, stack.slices)
+    geometry, tilt_deg = _grid(stack)
+    origins = np.array([plane.position_lps_mm for plane in stack.planes])
+    try:
+        facts = acquisition_facts([one.header for one in stack.slices])
+    except PARSER_ERRORS as error:
+        raise BadDataError(where, f"has an unreadable header ({error}).", "Export the series again.") from error
+    acquisition = replace(
+        facts,
+        slice_positions_mm=tuple(float(round(position, 4)) for position in stack.positions_mm),
+        duplicate_positions_mm=tuple(round(position, 4) for position in stack.duplicates_mm),
+        slice_displacement_mm=slice_displacement_mm(geometry, origins),
+        stack_tilt_deg=tilt_deg,
     )
-    kept, duplicates = order[:1], []
-    for n in order[1:]:
-        if along[n] - along[kept[-1]] < SAME_POSITION_MM:
-            duplicates.append(float(along[kept[-1]]))
-        else:
-            kept.append(n)
-    repeated = len(set(duplicates))
-    if repeated > len(kept) / 2 and len(slices) > 1:
-        raise BadDataError(
+    volume = Volume(
+        None,
+        geometry,
+        acquisition,
+        findings=tuple(_header_findings(stack.slices, ignored, left_out)),
+        slice_origins_lps_mm=origins,
+        slice_sources=tuple(one.source for one in stack.slices),
+    )
+    return _Series(volume, stack, formats, where, folder)
+
+
+def _not_an_image(path: Path) -> BadDataError:
+    header = read_dicom_header(path)
+    if header is not None and value_of(path, header.dataset, "SOPClassUID") == _PARAMETRIC_MAP:
+        return BadDataError(
             path,
-            f"holds {len(slices)} images at only {len(kept)} positions: several echoes, phases or time points of one region.",
-            "Separate them first: one folder per echo, phase or time point.",
+            "is a parametric map: numbers computed from images, with units of their own.",
+            "Give the series that it was computed from; to segment on the map itself, convert it to NRRD"
+            " (paramap2itkimage of dcmqi) and give that.",
         )
-    if len(kept) < 2:
-        raise BadDataError(path, "holds one slice only.", "Volumes and surface distances need a series of at least two slices.")
-    return [slices[n] for n in kept], along[kept], duplicates
+    return BadDataError(path, "is a DICOM object without an image.", "Give a file of a CT, MR or PET series.")
 
 
-def _vector(values: Iterable[Any]) -> NDArray[np.float64]:
-    return np.array([float(value) for value in values])
+def _one_set(where: Path, slices: list[ImageSlice], chosen: Path | None) -> tuple[ImageSet, ImageSet]:
+    """Return the images that are meant and those that were left out."""
+    sets = image_sets(slices)
+    if chosen is not None:
+        meant = [members for members in sets if any(one.path == chosen for one in members)]
+    else:
+        meant = [members for members in sets if not all(is_localizer(one) for one in members)] or sets
+    if len(meant) != 1:
+        raise several_sets(where, meant)
+    return meant[0], [one for members in sets if members is not meant[0] for one in members]
 
 
-def _normal(header: Dataset) -> NDArray[np.float64]:
-    orientation = _vector(header.ImageOrientationPatient)
-    normal = np.cross(orientation[:3], orientation[3:])
-    return normal / np.linalg.norm(normal)
+def _require_one_kind_of_values(where: Path, slices: Sequence[ImageSlice]) -> None:
+    for keyword in ("RescaleType", "Units"):
+        found = Counter(text_of(one.path, one.header, keyword) for one in slices)
+        found.pop("", None)
+        if len(found) > 1:
+            listed = ", ".join(f"{value} in {count} slices" for value, count in found.items())
+            raise BadDataError(
+                where, f"has values of different kinds: {attribute(keyword)} is {listed}.", "Give images of one kind."
+            )
 
 
-def _grid(slices: list[_Slice], positions: NDArray[np.float64]) -> tuple[Geometry, float]:
+def _grid(stack: Stack) -> tuple[Geometry, float]:
     """Return the grid that the slices would form if they were stacked regularly along their normal, and the stack's tilt."""
-    first, last = slices[0].header, slices[-1].header
-    orientation = _vector(first.ImageOrientationPatient)
-    row, column = orientation[:3], orientation[3:]
-    normal = _normal(first)
-    travel = _vector(last.ImagePositionPatient) - _vector(first.ImagePositionPatient)
-    off_normal = np.linalg.norm(travel - np.dot(travel, normal) * normal)
-    tilt_deg = float(np.degrees(np.arctan2(off_normal, np.dot(travel, normal))))
-    spacing = _vector(first.PixelSpacing)  # row spacing (j), column spacing (i)
-    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    first, last = stack.planes[0], stack.planes[-1]
+    header = stack.slices[0].header
+    travel = last.position_lps_mm - first.position_lps_mm
+    along = travel @ first.normal
+    off_normal = np.linalg.norm(travel - along * first.normal)
+    tilt_deg = float(np.degrees(np.arctan2(off_normal, along)))
+    step = (stack.positions_mm[-1] - stack.positions_mm[0]) / (len(stack.slices) - 1)
     geometry = Geometry(
-        size=(len(slices), int(first.Rows), int(first.Columns)),
-        spacing_mm=(float(round(step, 6)), float(spacing[0]), float(spacing[1])),
-        origin_lps_mm=tuple(float(value) for value in _vector(first.ImagePositionPatient)),
-        axes_lps=tuple(tuple(float(v) for v in axis / np.linalg.norm(axis)) for axis in (normal, column, row)),
+        size=(len(stack.slices), int(header.Rows), int(header.Columns)),
+        spacing_mm=(float(round(step, 6)), float(first.spacing_mm[0]), float(first.spacing_mm[1])),
+        origin_lps_mm=tuple(float(value) for value in first.position_lps_mm),
+        axes_lps=tuple(tuple(float(value) for value in axis) for axis in (first.normal, first.column, first.row)),
     )
     return geometry, round(tilt_deg, 4)
 
 
-def _pixels(slices: list[_Slice]) -> NDArray:
-    """Return the rescaled values (k, j, i), int16 where they fit, else float32.
-
-    GDCM (in SimpleITK, so also in Slicer without any wheel) decodes JPEG, JPEG-LS, JPEG 2000 and RLE and
-    applies Rescale Slope (0028,1053) and Intercept (0028,1052) of each file: PET slopes differ by slice.
-    """
-    volume: NDArray | None = None
-    for k, s in enumerate(slices):
-        plane = _plane(s)
-        if volume is None:
-            volume = np.empty((len(slices), *plane.shape), plane.dtype)
-        elif plane.dtype != volume.dtype and volume.dtype == np.int16:
-            volume = volume.astype(np.float32)
-        volume[k] = plane
-    return volume
-
-
-def _plane(s: _Slice) -> NDArray:
-    _require_whole_pixel_data(s)
+def _with_pixels(series: _Series) -> Volume:
+    """Return the volume with its values, its SHA-256, and what its values showed."""
+    by_file: dict[DicomHeader, list[int]] = defaultdict(list)
+    for k, one in enumerate(series.stack.slices):
+        by_file[one.file].append(k)
+    voxels = _Voxels(series.volume.geometry.size)
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
     try:
-        plane = sitk.GetArrayFromImage(sitk.ReadImage(str(s.path)))
-    except RuntimeError as error:
-        syntax = getattr(s.header.file_meta, "TransferSyntaxUID", None)
-        raise BadDataError(
-            s.path,
-            f"has pixel data that cannot be decoded (transfer syntax {syntax.name if syntax else 'not given'}).",
-            "The file is cut short or damaged, or its compression is not supported: export the series again, uncompressed.",
-        ) from error
-    plane = plane.reshape(plane.shape[-2:])
-    if plane.dtype.kind in "iu" and plane.min() >= -32768 and plane.max() <= 32767:
-        return plane.astype(np.int16)
-    return plane.astype(np.float32)
+        digests = list(pool.map(partial(_read_file, series, voxels), by_file.values()))
+    finally:
+        # After an error nobody waits for the rest of the series.
+        pool.shutdown(cancel_futures=True)
+    names = (file.path.relative_to(series.folder).as_posix() for file in by_file)
+    volume = series.volume
+    return replace(
+        volume,
+        array=voxels.array,
+        source=FileSource(str(series.where), sha256_of_digests(dict(zip(names, digests, strict=True)))),
+        findings=(*volume.findings, *_padding_findings(series.stack.slices[0], voxels)),
+    )
 
 
-def _require_whole_pixel_data(s: _Slice) -> None:
-    """Refuse a file whose uncompressed pixel data ends early: GDCM would fill the rest with what lies in memory."""
-    header = s.header
-    syntax = getattr(header.file_meta, "TransferSyntaxUID", None)
-    # By their numbers: pydicom raises an error about syntaxes that are newer than itself, or a vendor's own.
-    if syntax and syntax not in _UNCOMPRESSED:
-        return
-    # Before the values stand tag and length, 8 bytes or more.
-    needed = s.header_bytes + 8 + int(header.Rows) * int(header.Columns) * int(header.BitsAllocated) // 8
-    if s.path.stat().st_size < needed:
-        raise BadDataError(
-            s.path,
-            f"is cut short: {s.path.stat().st_size:,} bytes, its header and pixel data need {needed:,}.",
-            "Copy or export the series again.",
+class _Voxels:
+    """The volume while its slices come in from several threads: int16 as long as all of them are, else float32."""
+
+    def __init__(self, size: tuple[int, int, int]) -> None:
+        self.array: NDArray | None = None
+        self.padding = 0
+        self._size = size
+        self._lock = Lock()
+
+    def put(self, k: int, plane: NDArray, padding: int) -> None:
+        with self._lock:
+            if self.array is None:
+                self.array = np.empty(self._size, plane.dtype)
+            elif plane.dtype != self.array.dtype and self.array.dtype == np.int16:
+                self.array = self.array.astype(np.float32)
+            self.array[k] = plane
+            self.padding += padding
+
+
+def _read_file(series: _Series, voxels: _Voxels, members: Sequence[int]) -> str:
+    """Put the slices of one file into the volume and return the file's SHA-256: each file is read once."""
+    slices = series.stack.slices
+    file = slices[members[0]].file
+    try:
+        content = file.path.read_bytes()
+        stored = stored_pixels(file, series.formats[file], content)
+        for k in members:
+            one = slices[k]
+            plane, padding = values_of(stored_values(stored, (one.frame or 1) - 1), value_rule(one.path, one.header))
+            voxels.put(k, plane, padding)
+    except (OSError, MemoryError) as error:
+        reason = str(error) or "there is not enough memory"
+        raise BadDataError(file.path, f"cannot be read ({reason}).", "Copy the series again.") from error
+    return hashlib.sha256(content).hexdigest()
+
+
+def _header_findings(slices: Sequence[ImageSlice], ignored: Sequence[Path], left_out: Sequence[ImageSlice]) -> Iterable[Finding]:
+    if ignored:
+        shown = ", ".join(file.name for file in ignored[:5]) + (", ..." if len(ignored) > 5 else "")
+        yield Finding(
+            "files_ignored", Status.PASS, f"{len(ignored)} files of the folder are not images and were not read: {shown}."
+        )
+    if left_out:
+        names = list(dict.fromkeys(one.path.name for one in left_out))
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        kind = "localizers" if all(is_localizer(one) for one in left_out) else "images with another matrix, spacing or orientation"
+        yield Finding("images_left_out", Status.PASS, f"{len(left_out)} {kind} lie beside the series and were left out: {shown}.")
+    if any(value_of(one.path, one.header, "PhotometricInterpretation") == "MONOCHROME1" for one in slices):
+        yield Finding(
+            "inverted_grey_scale",
+            Status.PASS,
+            f"{attribute('PhotometricInterpretation')} is MONOCHROME1: low values are meant to be shown bright. Values are kept"
+            " as they were measured.",
         )
 
 
-def _findings(ignored: list[str]) -> tuple[Finding, ...]:
-    if not ignored:
-        return ()
-    shown = ", ".join(ignored[:5]) + (", ..." if len(ignored) > 5 else "")
-    return (
-        Finding("files_ignored", Status.PASS, f"{len(ignored)} files of the folder are not images and were not read: {shown}."),
+def _padding_findings(first: ImageSlice, voxels: _Voxels) -> Iterable[Finding]:
+    if voxels.padding == 0:
+        return
+    rule = value_rule(first.path, first.header)
+    low = None if rule.padding is None else rule.padding[0] * rule.slope + rule.intercept
+    shown = "" if low is None else f" ({low:g} after rescale in the first slice)"
+    yield Finding(
+        "padding_voxels",
+        Status.PASS,
+        f"{voxels.padding:,} voxels ({voxels.padding / voxels.array.size:.1%}) are padding outside of what was imaged, as"
+        f" {attribute('PixelPaddingValue')} says{shown}. They keep that value.",
     )

@@ -1,0 +1,73 @@
+"""Which compressed pixel data is decoded, by what, and which wheel is missing for the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
+
+
+class Decoder(StrEnum):
+    """What turns a frame's bytes into its stored values."""
+
+    NONE = "none needed"
+    ZLIB = "zlib"
+    GDCM = "GDCM in SimpleITK"
+    OPENJPEG = "pylibjpeg with pylibjpeg-openjpeg"
+
+
+@dataclass(frozen=True)
+class TransferSyntax:
+    """A transfer syntax that images are read from.
+
+    Attributes
+    ----------
+    uid, name : str
+        DICOM PS3.6 Table A-1.
+    decoder : Decoder
+        NONE, ZLIB and GDCM are in every Slicer; OPENJPEG is two wheels from PyPI (both MIT).
+    """
+
+    uid: str
+    name: str
+    decoder: Decoder
+
+
+TRANSFER_SYNTAXES = (
+    TransferSyntax(IMPLICIT_LITTLE, "Implicit VR Little Endian", Decoder.NONE),
+    TransferSyntax(EXPLICIT_LITTLE, "Explicit VR Little Endian", Decoder.NONE),
+    TransferSyntax(DEFLATED, "Deflated Explicit VR Little Endian", Decoder.ZLIB),
+    TransferSyntax(EXPLICIT_BIG, "Explicit VR Big Endian", Decoder.NONE),
+    TransferSyntax("1.2.840.10008.1.2.8.1", "Deflated Image Frame Compression", Decoder.ZLIB),
+    TransferSyntax("1.2.840.10008.1.2.5", "RLE Lossless", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.50", "JPEG Baseline (Process 1)", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.51", "JPEG Extended (Process 2 and 4)", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.57", "JPEG Lossless, Non-Hierarchical (Process 14)", Decoder.GDCM),
+    TransferSyntax(
+        "1.2.840.10008.1.2.4.70",
+        "JPEG Lossless, Non-Hierarchical, First-Order Prediction (Process 14 [Selection Value 1])",
+        Decoder.GDCM,
+    ),
+    TransferSyntax("1.2.840.10008.1.2.4.80", "JPEG-LS Lossless Image Compression", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.81", "JPEG-LS Lossy (Near-Lossless) Image Compression", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.90", "JPEG 2000 Image Compression (Lossless Only)", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.91", "JPEG 2000 Image Compression", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000 Image Compression (Lossless Only)", Decoder.OPENJPEG),
+    TransferSyntax(
+        "1.2.840.10008.1.2.4.202",
+        "High-Throughput JPEG 2000 with RPCL Options Image Compression (Lossless Only)",
+        Decoder.OPENJPEG,
+    ),
+    TransferSyntax("1.2.840.10008.1.2.4.203", "High-Throughput JPEG 2000 Image Compression", Decoder.OPENJPEG),
+)
+BY_UID = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES}
+
+
+def syntax_name(uid: str) -> str:
+    """Return the name of a transfer syntax, as far as this or pydicom's dictionary knows it, and its UID."""
+    if uid in BY_UID:
+        return f"{BY_UID[uid].name}, {uid}"
+    from pydicom.uid import UID_dictionary
+
+    return f"{UID_dictionary[uid][0]}, {uid}" if uid in UID_dictionary else uid or "not given"

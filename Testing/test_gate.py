@@ -15,7 +15,11 @@ from SegQCLib.protocol import AllowedTexts, QCProtocol, Range, WindowRule, load_
 ABDOMEN = load_protocol("ct-abdomen-portal-venous").protocol
 SOFT_TISSUE, LIVER = ABDOMEN.windows
 FULL_HEADER = Acquisition(
+    "DICOM headers",
     modality="CT",
+    kvp=120.0,
+    image_type=("ORIGINAL", "PRIMARY", "AXIAL"),
+    lossy_compression="00",
     slice_thicknesses_mm=(2.0,),
     slice_positions_mm=(0.0, 2.0, 4.0),
     convolution_kernel=("Br36",),
@@ -113,6 +117,15 @@ def a_protocol(**limits) -> QCProtocol:
         pixel_spacing_mm=Range("mm", study, maximum=1),
         in_plane_size=Range("1", study, minimum=10),
         windows=(WindowRule("Soft", ("*",), Range("[hnsf'U]", study, 350, 400), Range("[hnsf'U]", study, 40, 50), 400, 40),),
+        kvp=Range("kV", study, 100, 120),
+        mr_sequence=AllowedTexts(("*",), study),
+        magnetic_field_strength_t=Range("T", study, 1.5),
+        echo_time_ms=Range("ms", study, maximum=100),
+        repetition_time_ms=Range("ms", study, maximum=5000),
+        inversion_time_ms=Range("ms", study, maximum=2000),
+        uptake_time_min=Range("min", study, 55, 75),
+        image_type=AllowedTexts(("ORIGINAL*",), study),
+        lossy_compression_ratio=Range("1", study, maximum=1),
         **limits,
     )
 
@@ -123,10 +136,12 @@ def test_where_each_value_of_a_dicom_series_comes_from():
     assert set(found) == {check.ID for check in IMAGE_CHECKS}
     assert {check for check, origins in found.items() if origins == (Origin.DATABASE,)} == {
         "modality", "slice_thickness", "slice_spacing", "slice_gap", "missing_slices", "duplicate_slices", "spacing_regularity",
-        "convolution_kernel", "contrast_agent", "contrast_phase",
+        "convolution_kernel", "contrast_agent", "contrast_phase", "tube_voltage", "mr_sequence", "image_type",
+        "lossy_compression", "uniform_acquisition",
     }  # fmt: skip
     assert {check for check, origins in found.items() if origins == (Origin.GRID,)} == {"plane", "pixel_spacing", "in_plane_size"}
-    assert found["gantry_tilt"] == (Origin.UNKNOWN,)
+    not_ct = {"field_strength", "echo_time", "repetition_time", "inversion_time", "uptake_time"}
+    assert {check for check, origins in found.items() if origins == (Origin.UNKNOWN,)} == {"gantry_tilt", *not_ct}
     assert found["window_level"] == (Origin.SCREEN,)
     assert found["image_values"] == (Origin.VOXELS,)
 

@@ -255,7 +255,7 @@ def test_all_faults_of_a_protocol_come_at_once_with_path_found_and_allowed():
         "purpose": "is missing: What the segmentations are for, in one or two sentences.",
         "modality.source": "is missing: Who set this limit.",
         "slice_thickness_mm.maximum": "0.5 is below minimum 1",
-        "slice_spacing_mm.unit": '"cm" is not one of "mm", "deg", "s", "h", "[hnsf\'U]", "g/ml", "1", "T", "kV", "d", '
+        "slice_spacing_mm.unit": '"cm" is not one of "mm", "deg", "ms", "s", "min", "h", "[hnsf\'U]", "g/ml", "1", "T", "kV", "d", '
         '"mm3", "mm2", "ml", "%"',
         "window": "unknown key; did you mean 'windows'?",
         "structures[1].requierd": "unknown key; did you mean 'required'?",

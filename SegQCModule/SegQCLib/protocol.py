@@ -22,7 +22,7 @@ LIMIT_TOLERANCE = 1e-6
 
 PROTOCOL_SCHEMA_ID = "https://segqc.invalid/schemas/protocol.schema.json"
 
-Unit = Literal["mm", "deg", "s", "h", "[hnsf'U]", "g/ml", "1", "T", "kV", "d", "mm3", "mm2", "ml", "%"]
+Unit = Literal["mm", "deg", "ms", "s", "min", "h", "[hnsf'U]", "g/ml", "1", "T", "kV", "d", "mm3", "mm2", "ml", "%"]
 DecidingMetric = Literal[
     "dice", "jaccard", "relative_volume_difference", "hausdorff_mm", "hausdorff_95_mm", "assd_mm",
     "surface_dice_1mm", "surface_dice_2mm", "surface_dice_3mm", "surface_dice_protocol",
@@ -39,7 +39,7 @@ class Range:
     """A closed range of allowed values with unit and source; null leaves a side open."""
 
     unit: Unit = field(
-        metadata={"doc": "UCUM unit: mm, deg, s, h, [hnsf'U] (Hounsfield), g/ml (SUVbw), 1, T, kV, d, mm3, mm2, ml, %."}
+        metadata={"doc": "UCUM unit: mm, deg, ms, s, min, h, [hnsf'U] (Hounsfield), g/ml (SUVbw), 1, T, kV, d, mm3, mm2, ml, %."}
     )
     source: str = field(metadata={"doc": "Who set this limit: paper, guideline, standard, or the study itself."})
     minimum: float | None = field(default=None, metadata={"doc": "Smallest allowed value (inclusive); null: none."})
@@ -356,6 +356,41 @@ class QCProtocol:
         metadata={"doc": "Acquisition facts (names as in record.json) that must be the same in all series of a study."},
     )
     convolution_kernel: AllowedTexts | None = field(default=None, metadata={"doc": "Allowed Convolution Kernel (0018,1210)."})
+    kvp: Range | None = field(default=None, metadata={"doc": "Allowed KVP (0018,0060), kV."})
+    mr_sequence: AllowedTexts | None = field(
+        default=None,
+        metadata={
+            "doc": "Allowed names of the MR sequence. One of Sequence Name (0018,0024), else Pulse Sequence Name (0018,9005),"
+            " Series Description (0008,103E) and Protocol Name (0018,1030) must be one of them."
+        },
+    )
+    magnetic_field_strength_t: Range | None = field(
+        default=None, metadata={"doc": "Allowed Magnetic Field Strength (0018,0087), T."}
+    )
+    echo_time_ms: Range | None = field(
+        default=None, metadata={"doc": "Allowed Echo Time (0018,0081), else Effective Echo Time (0018,9082), ms."}
+    )
+    repetition_time_ms: Range | None = field(default=None, metadata={"doc": "Allowed Repetition Time (0018,0080), ms."})
+    inversion_time_ms: Range | None = field(
+        default=None, metadata={"doc": "Allowed Inversion Time (0018,0082), else Inversion Times (0018,9079), ms."}
+    )
+    uptake_time_min: Range | None = field(
+        default=None,
+        metadata={"doc": "Allowed minutes from Radiopharmaceutical Start DateTime (0018,1078) to the start of the PET scan."},
+    )
+    image_type: AllowedTexts | None = field(
+        default=None,
+        metadata={
+            "doc": "Allowed Image Type (0008,0008), its values joined by backslashes, for example ORIGINAL\\PRIMARY* to refuse"
+            " derived images."
+        },
+    )
+    lossy_compression_ratio: Range | None = field(
+        default=None,
+        metadata={
+            "doc": "Allowed Lossy Image Compression Ratio (0028,2112), unit 1: the maximum 1 allows no compression with loss."
+        },
+    )
     contrast: Contrast | None = field(default=None, metadata={"doc": "Contrast phase."})
     windows: tuple[WindowRule, ...] = field(default=(), metadata={"doc": "Allowed grey-scale windows."})
     lesion_voxels: Range | None = field(default=None, metadata={"doc": "Allowed voxel count of a lesion, unit 1."})
@@ -509,6 +544,12 @@ class QCProtocol:
         for name in ("in_plane_size", "lesion_voxels", "lesion_slices"):
             yield name, getattr(self, name), "1"
         yield "gantry_tilt_deg", self.gantry_tilt_deg, "deg"
+        yield "kvp", self.kvp, "kV"
+        yield "magnetic_field_strength_t", self.magnetic_field_strength_t, "T"
+        for name in ("echo_time_ms", "repetition_time_ms", "inversion_time_ms"):
+            yield name, getattr(self, name), "ms"
+        yield "uptake_time_min", self.uptake_time_min, "min"
+        yield "lossy_compression_ratio", self.lossy_compression_ratio, "1"
         if self.contrast:
             yield "contrast.delay_s", self.contrast.delay_s, "s"
         if self.reader_training:
@@ -535,8 +576,11 @@ class QCProtocol:
     def _empty_sources(self) -> Iterator[tuple[str, str]]:
         sourced = [(path, limit) for path, limit, _ in self._limits()]
         sourced += [
-            (name, getattr(self, name)) for name in ("modality", "plane", "uniform_in_study", "convolution_kernel", "contrast")
-        ]
+            (name, getattr(self, name))
+            for name in (
+                "modality", "plane", "uniform_in_study", "convolution_kernel", "mr_sequence", "image_type", "contrast",
+            )
+        ]  # fmt: skip
         for name in ("ratings", "ai_tools"):
             sourced += [(f"{name}[{n}]", item) for n, item in enumerate(getattr(self, name))]
         for path, item in sourced:

@@ -25,6 +25,12 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     if allowed is None:
         return
     found = case.image.acquisition.convolution_kernel
+    differing = case.image.acquisition.differing_values("convolution_kernel")
+    if differing:
+        measured = " and ".join(differing)
+        message = f"Convolution Kernel (0018,1210) is not the same in all slices: {measured}."
+        yield Finding(ID, Status.FAIL, message, measured, str(allowed), source=allowed.source)
+        return
     if not found:
         message = "Convolution Kernel (0018,1210) is not in the header."
         yield Finding(ID, Status.NOT_EVALUATED, message, allowed=str(allowed), source=allowed.source)

@@ -2,9 +2,199 @@
 
 from __future__ import annotations
 
-from typing import Any
+import argparse
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from SegQCLib.errors import BadDataError
+from SegQCLib.terminal import say, terminal_progress
+
+if TYPE_CHECKING:
+    from SegQCLib.archive.connection import Archive
+    from SegQCLib.archive.search import SeriesFound
+
+EXIT_DONE, EXIT_BAD_DATA = 0, 1
+CA_VARIABLE = "SEGQC_DICOMWEB_CA"
+
+EPILOG = """\
+credentials: SEGQC_DICOMWEB_TOKEN (bearer), or SEGQC_DICOMWEB_USER and SEGQC_DICOMWEB_PASSWORD (basic), in the
+environment; or the keyring, where Python's package keyring is installed: service "segqc https://HOST[:PORT]",
+the user's name, or the name token for a bearer token. They are sent to the archive's own host only, over https
+only (or to this computer), and never written anywhere.
+
+Nothing is sent anywhere unless --url or SEGQC_DICOMWEB_URL names an archive."""
 
 
 def add_commands(commands: Any) -> None:
     """Add `archive` and its actions to the subparsers of segqc."""
-    commands.add_parser("archive", help="work with a DICOMweb archive")
+    archive = commands.add_parser("archive", help="query, fetch from and store in a DICOMweb archive")
+    actions = archive.add_subparsers(metavar="ACTION", required=True)
+
+    query = _add_action(actions, "query", "list series that the archive has", _query)
+    query.add_argument("--patient", metavar="ID", help="Patient ID (0010,0020); * and ? stand for any letters")
+    query.add_argument("--study", type=_uid, metavar="UID", help="Study Instance UID (0020,000D)")
+    query.add_argument("--modality", metavar="M", help="Modality (0008,0060), for example CT or SEG")
+    query.add_argument(
+        "--date", type=_dates, metavar="D", help="Study Date (0008,0020): 20260131, or a range 20260101-20260131, open at one end"
+    )
+    query.add_argument("--limit", type=_positive, default=200, metavar="N", help="most series to list (default: 200)")
+    query.add_argument("--json", choices=["-"], help="print JSON to standard output")
+
+    fetch = _add_action(actions, "fetch", "fetch a series or all series of a study", _fetch)
+    what = fetch.add_mutually_exclusive_group(required=True)
+    what.add_argument("--series", type=_uid, metavar="UID", help="Series Instance UID (0020,000E)")
+    what.add_argument("--study", type=_uid, metavar="UID", help="Study Instance UID (0020,000D): one folder for each series")
+    fetch.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="output folder; what is there whole is not fetched again"
+    )
+
+    store = _add_action(actions, "store", "store DICOM files that the archive does not have yet", _store)
+    store.add_argument("files", type=Path, nargs="+", metavar="FILE", help="DICOM file")
+
+
+def _add_action(actions: Any, name: str, text: str, run: Callable[[argparse.Namespace, Archive], int]) -> argparse.ArgumentParser:
+    action = actions.add_parser(name, help=text, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    action.add_argument("--url", metavar="U", help="root of the archive's DICOMweb service; default: SEGQC_DICOMWEB_URL")
+    action.add_argument(
+        "--ca-bundle",
+        type=Path,
+        metavar="FILE",
+        help=f"certificates (PEM) that the archive's may be signed with; default: {CA_VARIABLE}, or the usual ones",
+    )
+    action.add_argument(
+        "--timeout", type=_positive, default=60, metavar="S", help="seconds that the archive may be silent (default: 60)"
+    )
+    action.set_defaults(run=lambda options: run(options, _archive(options)))
+    return action
+
+
+def _uid(text: str) -> str:
+    from SegQCLib.archive.dicom_json import is_uid
+
+    if not is_uid(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a UID: digits and dots, 64 at most")
+    return text
+
+
+def _dates(text: str) -> str:
+    # PS3.5 6.2 DA, and PS3.4 C.2.2.2.5.1 for ranges.
+    if not re.fullmatch(r"\d{8}|\d{8}-\d{8}|\d{8}-|-\d{8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date as 20260131, or a range of two with a hyphen")
+    return text
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _archive(options: argparse.Namespace) -> Archive:
+    from SegQCLib.archive.archive_url import URL_VARIABLE, archive_url
+    from SegQCLib.archive.connection import open_archive
+    from SegQCLib.archive.credentials import find_credentials
+    from SegQCLib.archive.patience import Limits
+
+    text = options.url or os.environ.get(URL_VARIABLE)
+    if not text:
+        raise BadDataError("segqc archive", "was given no archive.", f"Name it with --url or in {URL_VARIABLE}.")
+    url = archive_url(text)
+    bundle = options.ca_bundle or os.environ.get(CA_VARIABLE)
+    limits = Limits(silence_s=options.timeout, request_s=max(Limits.request_s, options.timeout))
+    return open_archive(url, find_credentials(url), ca_bundle=Path(bundle) if bundle else None, limits=limits, tell=say)
+
+
+def _query(options: argparse.Namespace, archive: Archive) -> int:
+    from SegQCLib.archive.search import find_series
+
+    given = {
+        "PatientID": options.patient,
+        "StudyInstanceUID": options.study,
+        "Modality": options.modality,
+        "StudyDate": options.date,
+    }
+    # One more than is shown, to know whether there are more.
+    found = find_series(archive, {keyword: value for keyword, value in given.items() if value}, options.limit + 1)
+    shown = found[: options.limit]
+    if options.json:
+        print(json.dumps([asdict(series) for series in shown], indent=2, ensure_ascii=False))
+    elif not found:
+        print("No series matches.")
+    else:
+        _print_series(shown)
+    if len(found) > options.limit:
+        say(f"There are more than {options.limit} series: name a patient, study, modality or date, or raise --limit.")
+    return EXIT_DONE
+
+
+def _print_series(found: tuple[SeriesFound, ...]) -> None:
+    def study(series: SeriesFound) -> tuple[str, str, str]:
+        return (series.patient_id or "", series.study_date or "", series.study_instance_uid)
+
+    for (patient, date, uid), members in groupby(sorted(found, key=study), key=study):
+        print(f"Patient {patient or '(no ID)'}, study of {date or '(no date)'}, {uid}")
+        for series in members:
+            count = "? instances" if series.instances is None else f"{series.instances} instance{'s'[: series.instances != 1]}"
+            description = series.series_description or "(no description)"
+            print(f"  {series.modality or '?':<9} {count:>15}  {description}\n    {series.series_instance_uid}")
+
+
+def _fetch(options: argparse.Namespace, archive: Archive) -> int:
+    from SegQCLib.archive.fetch import fetch_series
+    from SegQCLib.archive.search import find_series, series_with_uid
+
+    if options.series:
+        wanted = [(series_with_uid(archive, options.series), options.out)]
+    else:
+        found = find_series(archive, {"StudyInstanceUID": options.study})
+        wanted = [
+            (series, options.out / series.series_instance_uid) for series in found if series.study_instance_uid == options.study
+        ]
+        if not wanted:
+            raise BadDataError(
+                archive.url.origin,
+                f"has no series of the study {options.study}.",
+                "segqc archive query lists what it has.",
+            )
+    for series, folder in wanted:
+        progress = terminal_progress()
+        fetched = fetch_series(archive, series, folder, progress)
+        progress("Done", 1.0)
+        kept = f", {fetched.kept} of them there before" if fetched.kept else ""
+        print(f"{series.modality or 'series'}: {len(fetched.files)} instances in {fetched.folder}{kept}")
+    return EXIT_DONE
+
+
+def _store(options: argparse.Namespace, archive: Archive) -> int:
+    return store_and_tell(archive, options.files)
+
+
+def store_and_tell(archive: Archive, files: list[Path]) -> int:
+    """Store files, print what became of each, and return the exit code."""
+    from SegQCLib.archive.store import store_files
+
+    progress = terminal_progress()
+    stored = store_files(archive, files, progress)
+    progress("Done", 1.0)
+    for one in stored:
+        if one.differences:
+            print(f"{one.path}: NOT stored")
+        else:
+            print(f"{one.path}: {'stored' if one.sent else 'the archive has it already'}")
+        for note in one.notes:
+            print(f"  {note}")
+    others = [one for one in stored if one.differences]
+    if others:
+        listed = "\n".join(f"  {one.path}: {', '.join(one.differences[:5])}" for one in others)
+        raise BadDataError(
+            archive.url.origin,
+            f"has other contents under the same SOP Instance UID (0008,0018) and was left as it is:\n{listed}\n",
+            "Find out which is right; an object that was changed needs a UID of its own.",
+        )
+    return EXIT_DONE

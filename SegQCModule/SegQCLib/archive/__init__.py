@@ -1,0 +1,1 @@
+"""DICOMweb archives: query, fetch, store."""

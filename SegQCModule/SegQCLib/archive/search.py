@@ -1,0 +1,180 @@
+"""What an archive has: QIDO-RS (PS3.18 10.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from SegQCLib.archive.connection import Archive
+from SegQCLib.archive.dicom_json import number_value, text_value, uid_value
+from SegQCLib.archive.faults import ArchiveError
+
+# Archives cut longer answers off wherever they like; whoever asks in pages of his own notices.
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class SeriesFound:
+    """A series that an archive has. None: the archive does not say."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    patient_id: str | None
+    study_date: str | None
+    modality: str | None
+    series_number: int | None
+    series_description: str | None
+    instances: int | None
+
+
+@dataclass(frozen=True)
+class InstanceFound:
+    """An instance that an archive has."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str | None
+
+
+def find_series(archive: Archive, filters: Mapping[str, str], most: int | None = None) -> tuple[SeriesFound, ...]:
+    """Return series that match, in the archive's order.
+
+    Parameters
+    ----------
+    archive : Archive
+    filters : mapping of str
+        DICOM keyword to the value that it has to match (PS3.18 8.3.4): `*` and `?` are wildcards in texts, `-` makes a
+        range of dates.
+    most : int or None
+        How many series at most; None: all.
+
+    Raises
+    ------
+    ArchiveError
+    """
+    return tuple(
+        _series(item, archive.url.origin)
+        for item in _all_pages(
+            archive,
+            lambda limit, offset: archive.client.search_for_series(
+                search_filters=dict(filters),
+                fields=["StudyDate", "SeriesDescription", "NumberOfSeriesRelatedInstances"],
+                limit=limit,
+                offset=offset,
+            ),
+            "0020000E",
+            most,
+        )
+    )
+
+
+def series_with_uid(archive: Archive, series_instance_uid: str) -> SeriesFound:
+    """Return the series with a Series Instance UID (0020,000E).
+
+    Raises
+    ------
+    ArchiveError
+        If the archive has none; or has it in two studies, which DICOM forbids.
+    """
+    found = find_series(archive, {"SeriesInstanceUID": series_instance_uid}, 2)
+    # Archives that do not know a filter ignore it.
+    found = tuple(one for one in found if one.series_instance_uid == series_instance_uid)
+    if not found:
+        raise ArchiveError(
+            archive.url.origin,
+            f"has no series with the Series Instance UID (0020,000E) {series_instance_uid}.",
+            "segqc archive query lists what it has.",
+        )
+    if len({one.study_instance_uid for one in found}) > 1:
+        raise ArchiveError(
+            archive.url.origin, f"has the series {series_instance_uid} in two studies.", "Tell its administrator: a UID is unique."
+        )
+    return found[0]
+
+
+def instances_of(archive: Archive, study_instance_uid: str, series_instance_uid: str) -> tuple[InstanceFound, ...]:
+    """Return the instances of a series; () where the archive does not have it.
+
+    Raises
+    ------
+    ArchiveError
+    """
+
+    def page(limit: int, offset: int) -> list[dict[str, Any]]:
+        return archive.client.search_for_instances(study_instance_uid, series_instance_uid, limit=limit, offset=offset)
+
+    where = archive.url.origin
+    try:
+        items = _all_pages(archive, page, "00080018", None)
+    except ArchiveError as error:
+        # PS3.18 8.3.4.4 asks for an empty answer; some archives have 404 for a study that they do not know.
+        if "(404" in error.found:
+            return ()
+        raise
+    return tuple(
+        InstanceFound(
+            study_instance_uid,
+            series_instance_uid,
+            uid_value(item, "00080018", "SOPInstanceUID", where),
+            text_value(item, "00080016"),
+        )
+        for item in items
+    )
+
+
+def instance_with_uid(archive: Archive, sop_instance_uid: str) -> InstanceFound | None:
+    """Return the instance with a SOP Instance UID (0008,0018), or None where the archive has none.
+
+    Raises
+    ------
+    ArchiveError
+    """
+    where = archive.url.origin
+    for item in archive.ask(
+        lambda _: archive.client.search_for_instances(search_filters={"SOPInstanceUID": sop_instance_uid}, limit=2)
+    ):
+        if text_value(item, "00080018") == sop_instance_uid:
+            return InstanceFound(
+                uid_value(item, "0020000D", "StudyInstanceUID", where),
+                uid_value(item, "0020000E", "SeriesInstanceUID", where),
+                sop_instance_uid,
+                text_value(item, "00080016"),
+            )
+    return None
+
+
+def _all_pages(
+    archive: Archive, page: Callable[[int, int], list[dict[str, Any]]], identity: str, most: int | None
+) -> list[dict[str, Any]]:
+    """Return the items of all pages. An archive that ignores `offset` gives the first page for ever: new items are counted."""
+    items: dict[str, dict[str, Any]] = {}
+    while most is None or len(items) < most:
+        limit = PAGE if most is None else min(PAGE, most - len(items))
+        offset = len(items)
+        answer = archive.ask(lambda _, limit=limit, offset=offset: page(limit, offset))
+        if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
+            raise ArchiveError(
+                archive.url.origin,
+                "answers a query with something that is no list of DICOM objects.",
+                "Is the URL the root of its DICOMweb service?",
+            )
+        new = {text_value(item, identity) or "": item for item in answer}
+        items |= {uid: item for uid, item in new.items() if uid not in items}
+        if len(items) == offset:
+            break
+    return list(items.values())[:most]
+
+
+def _series(item: Mapping[str, Any], where: str) -> SeriesFound:
+    return SeriesFound(
+        study_instance_uid=uid_value(item, "0020000D", "StudyInstanceUID", where),
+        series_instance_uid=uid_value(item, "0020000E", "SeriesInstanceUID", where),
+        patient_id=text_value(item, "00100020"),
+        study_date=text_value(item, "00080020"),
+        modality=text_value(item, "00080060"),
+        series_number=number_value(item, "00200011"),
+        series_description=text_value(item, "0008103E"),
+        instances=number_value(item, "00201209"),
+    )

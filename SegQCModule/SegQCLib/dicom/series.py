@@ -31,6 +31,7 @@ from SegQCLib.dicom.image_slice import ImageSlice, slices_of
 from SegQCLib.dicom.pixel_values import value_rule, values_of
 from SegQCLib.dicom.stack import Stack, stacked
 from SegQCLib.dicom.stored_pixels import PixelFormat, pixel_format, stored_pixels, stored_values
+from SegQCLib.dicom.suv import in_reported_unit
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
@@ -58,7 +59,8 @@ def read_series(path: Path) -> Volume:
 
     Single images, and frames of enhanced and legacy converted enhanced multi-frame objects, are ordered by Image
     Position (Patient) (0020,0032) along the normal of Image Orientation (Patient) (0020,0037); file names, frame order
-    and instance numbers play no part. Values are rescaled slice by slice; padding keeps its value and is counted.
+    and instance numbers play no part. Values are rescaled slice by slice; padding keeps its value and is counted. PET
+    values are SUVbw where the headers allow it, and a finding says how or why not (`acquisition.value_unit`).
 
     Raises
     ------
@@ -99,22 +101,22 @@ def read_series_of_files(files: Sequence[Path]) -> Volume:
         raise ValueError("read_series_of_files needs at least one file.")
     folder = Path(os.path.commonpath([file.absolute().parent for file in files]))
     # Named twice is one file, not a duplicate slice.
-    slices, ignored = _slices_in(dict.fromkeys(file.absolute() for file in files))
-    return _with_pixels(_one_series(folder, folder, slices, ignored, chosen=None))
+    images, ignored = _images_in(dict.fromkeys(file.absolute() for file in files))
+    return _with_pixels(_one_series(folder, folder, images, ignored, chosen=None))
 
 
 def _read_headers(path: Path) -> _Series:
     if path.is_dir():
-        slices, ignored = _slices_in(file for file in sorted(path.rglob("*")) if file.is_file())
-        return _one_series(path, path, slices, ignored, chosen=None)
+        images, ignored = _images_in(file for file in sorted(path.rglob("*")) if file.is_file())
+        return _one_series(path, path, images, ignored, chosen=None)
     # Its own folder only: above a single file may lie a whole archive.
-    slices, _ = _slices_in(file for file in sorted(path.parent.iterdir()) if file.is_file())
-    return _one_series(path, path.parent, slices, [], chosen=path)
+    images, _ = _images_in(file for file in sorted(path.parent.iterdir()) if file.is_file())
+    return _one_series(path, path.parent, images, [], chosen=path)
 
 
-def _slices_in(files: Iterable[Path]) -> tuple[list[ImageSlice], list[Path]]:
-    """Return the images in files, and the files that are something else."""
-    slices, ignored = [], []
+def _images_in(files: Iterable[Path]) -> tuple[list[DicomHeader], list[Path]]:
+    """Return the files with images, and those that are something else."""
+    images, ignored = [], []
     for file in files:
         if file.name.upper() == "DICOMDIR" or file.name.startswith("."):
             continue
@@ -122,8 +124,8 @@ def _slices_in(files: Iterable[Path]) -> tuple[list[ImageSlice], list[Path]]:
         if header is None or not _is_image(header):
             ignored.append(file)
         else:
-            slices += slices_of(header)
-    return slices, ignored
+            images.append(header)
+    return images, ignored
 
 
 def _is_image(header: DicomHeader) -> bool:
@@ -135,7 +137,7 @@ def _is_image(header: DicomHeader) -> bool:
     )
 
 
-def _one_series(where: Path, folder: Path, slices: list[ImageSlice], ignored: list[Path], chosen: Path | None) -> _Series:
+def _one_series(where: Path, folder: Path, images: list[DicomHeader], ignored: list[Path], chosen: Path | None) -> _Series:
     """Return the series without voxel values.
 
     Parameters
@@ -148,15 +150,15 @@ def _one_series(where: Path, folder: Path, slices: list[ImageSlice], ignored: li
         A file whose images are meant.
     """
     if chosen is not None:
-        own = [one for one in slices if one.path == chosen]
+        own = [image for image in images if image.path == chosen]
         if not own:
             raise _not_an_image(chosen)
-        key = series_key(chosen, own[0].header)
-        slices = [one for one in slices if series_key(one.path, one.header) == key]
-    elif not slices:
+        key = series_key(chosen, own[0].dataset)
+        images = [image for image in images if series_key(image.path, image.dataset) == key]
+    elif not images:
         held = f"no DICOM image ({len(ignored)} other files)" if ignored else "no files"
         raise BadDataError(where, f"holds {held}.", "Give the folder of one CT, MR or PET series.")
-    members, left_out = _one_set(where, slices, chosen)
+    members, left_out = _one_set(where, [one for image in images for one in slices_of(image)], chosen)
     require_whole_concatenation(members)
     formats = {file: pixel_format(file.path, file.dataset) for file in dict.fromkeys(one.file for one in members)}
     stack = stacked(where, members)
@@ -252,11 +254,13 @@ def _with_pixels(series: _Series) -> Volume:
         pool.shutdown(cancel_futures=True)
     names = (file.path.relative_to(series.folder).as_posix() for file in by_file)
     volume = series.volume
+    # Modality, weight, dose and times: all of them were read for the acquisition facts before.
+    array, about_values = in_reported_unit(voxels.array, [one.header for one in series.stack.slices])
     return replace(
         volume,
-        array=voxels.array,
+        array=array,
         source=FileSource(str(series.where), sha256_of_digests(dict(zip(names, digests, strict=True)))),
-        findings=(*volume.findings, *_padding_findings(series.stack.slices[0], voxels)),
+        findings=(*volume.findings, *_padding_findings(series.stack.slices[0], voxels), *about_values),
     )
 
 

@@ -135,7 +135,10 @@ def in_reported_unit(array: NDArray, headers: Sequence[Dataset]) -> tuple[NDArra
     scale = pet_scale(headers)
     if scale.is_identity():
         return array, scale.findings
-    return np.multiply(array, scale.factors[:, np.newaxis, np.newaxis], dtype=np.float64).astype(np.float32), scale.findings
+    converted = np.empty(array.shape, np.float32)
+    for plane, values, factor in zip(converted, array, scale.factors, strict=True):
+        np.multiply(values, factor, out=plane, dtype=np.float64, casting="same_kind")
+    return converted, scale.findings
 
 
 def uptake_time_min(headers: Sequence[Dataset]) -> float | None:

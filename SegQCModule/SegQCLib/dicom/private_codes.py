@@ -92,6 +92,7 @@ CHECK_CODES = {
     "segment_terminology": _code("c-codes", "Codes of the segments"),
     "segment_representation": _code("c-represent", "How the segments are stored"),
     "segmentation_reference": _code("c-seg-refers", "Image that the DICOM segmentation refers to"),
+    "dicom_export": _code("c-export", "Segmentation can be written as DICOM SEG"),
     "segment_positions": _code("c-seg-frames", "Positions of the DICOM segmentation's frames"),
 }
 OTHER_CHECK = _code("c-other", "Check named in the text")

@@ -22,7 +22,7 @@ from SegQCLib.findings import Finding
 from SegQCLib.record import QCRecord
 
 if TYPE_CHECKING:
-    from highdicom.sr import ContentItem, FindingSite, ReferencedSegment, TrackingIdentifier
+    from highdicom.sr import ContentItem, FindingSite, TrackingIdentifier
     from highdicom.sr.templates import Template
     from pydicom import Dataset
 

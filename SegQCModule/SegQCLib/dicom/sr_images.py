@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from SegQCLib.case import Code
@@ -61,17 +62,25 @@ def require_one_series(images: SourceImages) -> None:
 
 
 def evidence_of(header: Dataset) -> Dataset:
-    """Return a header with what the Patient and General Study modules need, empty where the image does not say it."""
+    """Return a copy of a header whose patient and study attributes of type 2 are empty; see `copy_patient_and_study`.
+
+    highdicom refuses values there that archives are full of, such as the sex "U", and stops where one is missing.
+    """
     from pydicom import Dataset
 
     evidence = Dataset()
-    for tag in header.keys():  # noqa: SIM118 - a Dataset iterates over elements
-        if tag not in _FUNCTIONAL_GROUPS:
-            evidence[tag] = header[tag]
+    evidence.update({tag: copy.deepcopy(header[tag]) for tag in header.keys() if tag not in _FUNCTIONAL_GROUPS})  # noqa: SIM118
+    evidence.decode()
     for keyword in _MAY_BE_EMPTY:
-        if keyword not in evidence:
-            setattr(evidence, keyword, "")
+        setattr(evidence, keyword, "")
     return evidence
+
+
+def copy_patient_and_study(header: Dataset, document: Dataset) -> None:
+    """Set the patient and study attributes of type 2 as the images have them, empty where they have none."""
+    for keyword in _MAY_BE_EMPTY:
+        value = header.get(keyword)
+        setattr(document, keyword, "" if value is None else str(value))
 
 
 def procedure_reported(header: Dataset) -> Code:

@@ -89,7 +89,11 @@ def number(
     from highdicom.sr import Measurement
 
     measured = Measurement(
-        concept(name), float(value), concept(unit_code(unit)), algorithm_id=made_by, method=None if method is None else concept(method)
+        concept(name),
+        float(value),
+        concept(unit_code(unit)),
+        algorithm_id=made_by,
+        method=None if method is None else concept(method),
     )
     if value == int(value):
         # A count is shown as 12, not as 12.0.

@@ -18,7 +18,7 @@ from SegQCLib.case import Segment, Segmentation
 from SegQCLib.dicom import private_codes
 from SegQCLib.dicom.person_name import person_name
 from SegQCLib.dicom.sr_groups import case_group, segment_group
-from SegQCLib.dicom.sr_images import evidence_of, image_library, procedure_reported, require_one_series
+from SegQCLib.dicom.sr_images import copy_patient_and_study, evidence_of, image_library, procedure_reported, require_one_series
 from SegQCLib.dicom.sr_items import concept, separate
 from SegQCLib.dicom.sr_segments import SegmentStatements, statements_by_segment
 from SegQCLib.dicom.stable_uid import stable_uid
@@ -79,22 +79,21 @@ def report_object(
     ------
     BadDataError
         If images lack UIDs or are of several series, the segmentation is of other images or lacks a segment, the record has a
-        number that is not finite or is de-identified, or highdicom is not installed.
-    ValueError
-        If the reader's name cannot be a DICOM person name.
+        number that is not finite or is de-identified, the reader's name cannot be a DICOM person name, or highdicom is not
+        installed.
 
     References
     ----------
     DICOM PS3.16 TID 1500, 1411, 1501, 300, 1003, 1004, 1204, 1600, 4019; PS3.3 A.35.2 (Enhanced SR).
     """
     require_highdicom()
-    _require_usable(record)
+    require_report_can_be_written(record, reader)
     require_one_series(images)
     described = _described(candidate, segmentation, images)
     name = None if reader is None else person_name(reader)
     facts = (
-        record.to_json(), str(images.headers[0].SeriesInstanceUID), "" if segmentation is None else str(segmentation.SOPInstanceUID),
-        name or "", created.isoformat(), __version__,
+        record.to_json(), str(images.headers[0].SeriesInstanceUID),
+        "" if segmentation is None else str(segmentation.SOPInstanceUID), name or "", created.isoformat(), __version__,
     )  # fmt: skip
     report_uid = stable_uid("quality report", *facts)
     statements, case_findings = statements_by_segment(record, candidate)
@@ -108,14 +107,23 @@ def report_object(
     return _document(report, images, segmentation, record, created, report_uid, stable_uid("quality report series", *facts))
 
 
-def _require_usable(record: QCRecord) -> None:
+def require_report_can_be_written(record: QCRecord, reader: str | None) -> None:
+    """Raise BadDataError if a record is de-identified or has a number that is not finite, or a name is no person's name."""
     if record.deidentification is not None:
         raise BadDataError(
-            "the record", "is de-identified, and a DICOM report names patient and images.", "Export the record that has not been."
+            "The record", "is de-identified, and a DICOM report names patient and images.", "Export the record that has not been."
         )
-    for m in record.measurements:
-        if m.value is not None and not math.isfinite(m.value):
-            raise BadDataError("the record", f"has {m.value} as {m.metric} of {m.segment}.", "Evaluate the case again.")
+    numbers = [(m.metric, m.segment, m.value) for m in record.measurements]
+    for prediction in record.expected_agreement:
+        numbers += [(name, prediction.segment, getattr(prediction, name)) for name in ("dice", "lower", "upper", "threshold")]
+    for name, segment, value in numbers:
+        if value is not None and not math.isfinite(value):
+            raise BadDataError("The record", f"has {value} as {name} of {segment}.", "Evaluate the case again.")
+    if reader is not None:
+        try:
+            person_name(reader)
+        except ValueError as error:
+            raise BadDataError("The reader", f"cannot be named: {error}.", "Give a name such as 'Dr. Anna Meier'.") from error
 
 
 def _described(candidate: Segmentation, segmentation: Dataset | None, images: SourceImages) -> dict[str, Segment]:
@@ -243,6 +251,7 @@ def _document(
     plain.update(document)
     plain.file_meta = document.file_meta
     plain.ContentSequence = root.ContentSequence
+    copy_patient_and_study(first, plain)
     # highdicom puts the present moment there: equal objects would differ.
     plain.InstanceCreationDate, plain.InstanceCreationTime = document.ContentDate, document.ContentTime
     return plain

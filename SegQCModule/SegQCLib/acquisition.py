@@ -141,7 +141,11 @@ class Acquisition:
         default=None, metadata=_header("PET", "Units (0054,1001)", note="Of the stored voxel values; see value_unit.")
     )
     window_levels: tuple[WindowLevel, ...] = field(
-        default=(), metadata={"doc": "Window Width (0028,1051) and Window Center (0028,1050) pairs, in the header's order."}
+        default=(),
+        metadata={
+            "doc": "Window Width (0028,1051) and Window Center (0028,1050) pairs, in the header's order; none where values were"
+            " converted, as PET to SUV."
+        },
     )
     value_unit: str | None = field(
         default=None,

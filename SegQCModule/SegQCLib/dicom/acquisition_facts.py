@@ -92,14 +92,18 @@ def acquisition_facts(headers: Sequence[Dataset]) -> Acquisition:
     for name, attributes in _VARYING.items():
         facts[name] = _span(headers, attributes)
     facts.update(_times(headers))
+    windows = _window_levels(headers)
     if facts["modality"] == "PT":
-        facts.update(uptake_time_min=uptake_time_min(headers), value_unit=pet_scale(headers).unit)
+        scale = pet_scale(headers)
+        facts.update(uptake_time_min=uptake_time_min(headers), value_unit=scale.unit)
+        # They are in the unit of the stored values.
+        windows = windows if scale.is_identity() else ()
     elif facts["modality"] == "CT":
         facts["value_unit"] = _ct_value_unit(headers)
     return Acquisition(
         source="DICOM headers",
         slice_thicknesses_mm=tuple(sorted({value for value in _numbers_of(headers, "SliceThickness") if value is not None})),
-        window_levels=_window_levels(headers),
+        window_levels=windows,
         differing=tuple(differing),
         **facts,
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.acquisition import Acquisition
 from SegQCLib.dicom.moments import NO_DATE, moment, moment_of_date_time
 from SegQCLib.dicom.slice_values import distinct, number, only_text, texts
 from SegQCLib.findings import Finding, Status
@@ -139,6 +140,13 @@ def in_reported_unit(array: NDArray, headers: Sequence[Dataset]) -> tuple[NDArra
     for plane, values, factor in zip(converted, array, scale.factors, strict=True):
         np.multiply(values, factor, out=plane, dtype=np.float64, casting="same_kind")
     return converted, scale.findings
+
+
+def stored_unit(acquisition: Acquisition) -> str | None:
+    """Return the unit of rescaled PET values that nobody converted, as another program loads them; None where it is not known."""
+    if acquisition.units == "GML" and acquisition.suv_type in (None, "BW"):
+        return SUVBW
+    return {"BQML": BQ_PER_ML, "CNTS": "counts"}.get(acquisition.units, acquisition.units)
 
 
 def uptake_time_min(headers: Sequence[Dataset]) -> float | None:

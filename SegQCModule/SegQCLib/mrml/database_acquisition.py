@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from slicer import vtkMRMLScalarVolumeNode
 
-from SegQCLib.case import Volume
+from SegQCLib.case import Acquisition, Volume
 from SegQCLib.dicom.series import read_series_headers
+from SegQCLib.dicom.suv import SUVBW, stored_unit
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reorder_axes
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, keep_acquisition, volume_geometry
@@ -33,7 +34,11 @@ def series_file(node: vtkMRMLScalarVolumeNode, database) -> Path | None:
 
 def keep_series_acquisition(node: vtkMRMLScalarVolumeNode, series: Volume) -> None:
     """Keep the header facts of the series, as `read_series_headers` gives it, with the node that was loaded from it."""
-    keep_acquisition(node, _for_grid(series, volume_geometry(node)))
+    of_node = _for_grid(series, volume_geometry(node))
+    if of_node.acquisition.modality == "PT":
+        # Slicer loaded the node, and does not convert to SUV without being asked.
+        of_node = replace(of_node, acquisition=replace(of_node.acquisition, value_unit=_pet_unit(node, of_node.acquisition)))
+    keep_acquisition(node, of_node)
 
 
 def keep_database_acquisition(node: vtkMRMLScalarVolumeNode, database) -> None:
@@ -55,6 +60,15 @@ def keep_database_acquisition(node: vtkMRMLScalarVolumeNode, database) -> None:
         logging.warning("SegQC evaluates %s without its DICOM headers.", node.GetName(), exc_info=True)
         return
     keep_series_acquisition(node, series)
+
+
+def _pet_unit(node: vtkMRMLScalarVolumeNode, acquisition: Acquisition) -> str | None:
+    """Return the unit of the node's voxels: what Slicer says of them, else the unit that they are stored in."""
+    units = node.GetVoxelValueUnits()
+    if units is None or not units.GetCodeValue():
+        return stored_unit(acquisition)
+    # UCUM annotations stand anywhere: DICOM CID 84 has g/ml{SUVbw}, Slicer's PET reader {SUVbw}g/ml.
+    return SUVBW if "{SUVbw}" in units.GetCodeValue() else units.GetCodeValue()
 
 
 def _for_grid(series: Volume, grid: Geometry) -> Volume:

@@ -10,6 +10,7 @@ import vtk
 from slicer import vtkMRMLScalarVolumeDisplayNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
 from SegQCLib.case import Segment, WindowLevel
+from SegQCLib.dicom.suv import SUVBW
 from SegQCLib.errors import BadDataError
 from SegQCLib.importers.terminology_entry import terminology_from_entry
 from SegQCLib.mrml.volume import acquisition_of, show_with_window
@@ -19,8 +20,8 @@ from SegQCLib.protocol import QCProtocol, WindowRule
 EPISODE_PAUSE_S = 1.0
 # Slicer's views and widgets observe display nodes with priority 0: they must never see a window outside the range.
 _FIRST = 1000.0
-# UCUM unit of a standardised uptake value, as protocols give it, and the DICOM Units (0054,1001) that are one.
-_SUV_UNIT, _SUV_UNITS = "g/ml", ("GML",)
+# UCUM unit of a standardised uptake value, as protocols give it, and the value units and DICOM Units (0054,1001) that are one.
+_SUV_UNIT, _SUV_UNITS = "g/ml", (SUVBW, "GML")
 
 
 @dataclass(frozen=True)
@@ -313,9 +314,10 @@ def _require_unit(node: vtkMRMLScalarVolumeNode, rule: WindowRule) -> None:
         return
     units = node.GetVoxelValueUnits()
     if units is not None and units.GetCodeValue():
-        found, is_suv = units.GetCodeValue(), units.GetCodeValue().endswith(_SUV_UNIT)
+        found, is_suv = units.GetCodeValue(), _SUV_UNIT in units.GetCodeValue()
     else:
-        found = acquisition_of(node).units
+        facts = acquisition_of(node)
+        found = facts.value_unit or facts.units
         is_suv = found is None or found in _SUV_UNITS
     if not is_suv:
         raise BadDataError(

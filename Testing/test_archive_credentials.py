@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from typing import ClassVar
 
 import pytest
 
@@ -98,7 +99,7 @@ def test_the_keyring_is_asked_for_the_archive_s_origin(monkeypatch):
 
     class InMemory(KeyringBackend):
         priority = 1
-        kept = {("segqc https://pacs.example.org:8443", "reader"): "hunter2"}
+        kept: ClassVar[dict] = {("segqc https://pacs.example.org:8443", "reader"): "hunter2"}
 
         def get_password(self, service, username):
             return self.kept.get((service, username))

@@ -39,7 +39,8 @@ def differences(own: Path, archived: Path) -> tuple[str, ...]:
     syntaxes = [data_set.file_meta.get("TransferSyntaxUID") for data_set in (first, second)]
     skipped = _WHEN | ({"PixelData"} if syntaxes[0] != syntaxes[1] else set())
     return tuple(
-        f"{element.keyword or 'private attribute'} {element.tag}"
+        # Written out: pydicom 2 and 3 show tags in different ways.
+        f"{element.keyword or 'private attribute'} ({element.tag.group:04X},{element.tag.element:04X})"
         for element in first
         if element.keyword not in skipped and (element.tag not in second or second[element.tag].value != element.value)
     )

@@ -108,9 +108,11 @@ def _described(members: ImageSet) -> str:
     path, header = first.path, first.header
     orientation = numbers(path, header, "ImageOrientationPatient", 6)
     spacing = numbers(path, header, "PixelSpacing", 2)
-    frames = "" if first.frame is None else f" ({len({one.path for one in members})} multi-frame file(s))"
+    files = len({one.path for one in members})
+    frames = "" if first.frame is None else f" (frames of {files} multi-frame file{'s' if files > 1 else ''})"
     return (
-        f"{len(members)} images{frames}: {value_of(path, header, 'Modality') or 'unknown modality'},"
+        f"{len(members)} image{'s' if len(members) > 1 else ''}{frames}:"
+        f" {value_of(path, header, 'Modality') or 'unknown modality'},"
         f" {value_of(path, header, 'SeriesDescription') or 'no series description'},"
         f" {whole_number(path, header, 'Rows')} x {whole_number(path, header, 'Columns')},"
         f" pixel spacing {'not given' if spacing is None else f'{spacing[0]:g} x {spacing[1]:g} mm'},"

@@ -296,10 +296,12 @@ def _in_used_bits(values: NDArray[np.unsignedinteger], pixels: PixelFormat) -> N
     below = pixels.bits_allocated - pixels.bits_stored
     if below == 0:
         return native.view(f"i{native.itemsize}") if pixels.signed else native
-    shifted = native << above if above else native
-    if pixels.signed:
-        return shifted.view(f"i{native.itemsize}") >> below
-    return shifted >> below
+    if not pixels.signed:
+        lowest = native if above == below else native >> (below - above)
+        return lowest & (2**pixels.bits_stored - 1)
+    shifted = (native << above).view(f"i{native.itemsize}")
+    shifted >>= below
+    return shifted
 
 
 def _require_frame_of(stored: StoredPixels, frame: memoryview, number: int) -> None:

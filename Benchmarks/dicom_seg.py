@@ -87,7 +87,7 @@ def measured(command):
         "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
         "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    done = subprocess.run([sys.executable, "-c", watcher, *map(str, command)], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", watcher, *map(str, command)], check=True, stdout=subprocess.PIPE, text=True)
     seconds, kilobytes = map(float, done.stdout.split())
     return seconds, kilobytes / 1024
 

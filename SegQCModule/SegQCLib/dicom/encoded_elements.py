@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
 _LONG_LENGTH = frozenset(vr.encode() for vr in ["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"])
+
+
+# Group and number of a tag and a length of four bytes, which begin items and elements of implicit VR; a length alone.
+_ITEM_START = {order: struct.Struct(order + "HHI") for order in "<>"}
+_LENGTH = {order: struct.Struct(order + "I") for order in "<>"}
+_EXPLICIT_START = {order: struct.Struct(order + "HH2sH") for order in "<>"}
 
 
 class Encoding(NamedTuple):
@@ -73,29 +78,19 @@ def encoding_of_value(element: Element, encoding: Encoding) -> Encoding:
     return Encoding(True, "<") if element.vr == b"UN" else encoding
 
 
-@cache
-def _header(encoding: Encoding) -> struct.Struct:
-    return struct.Struct(encoding.byte_order + ("HHI" if encoding.implicit_vr else "HH2sH"))
-
-
-@cache
-def _length(byte_order: str) -> struct.Struct:
-    return struct.Struct(byte_order + "I")
-
-
 def _element(encoded: bytes | memoryview, at: int, last: int, encoding: Encoding) -> tuple[Element, int]:
     """Return the element that begins at a place, and where the next one begins."""
     if at + 8 > last:
         raise ValueError(f"an element is cut short at byte {at}")
     start, vr = at + 8, None
     if encoding.implicit_vr:
-        group, number, length = _header(encoding).unpack_from(encoded, at)
+        group, number, length = _ITEM_START[encoding.byte_order].unpack_from(encoded, at)
     else:
-        group, number, vr, length = _header(encoding).unpack_from(encoded, at)
+        group, number, vr, length = _EXPLICIT_START[encoding.byte_order].unpack_from(encoded, at)
         if vr in _LONG_LENGTH:
             if at + 12 > last:
                 raise ValueError(f"an element is cut short at byte {at}")
-            (length,) = _length(encoding.byte_order).unpack_from(encoded, at + 8)
+            (length,) = _LENGTH[encoding.byte_order].unpack_from(encoded, at + 8)
             start += 4
         elif not (vr.isalpha() and vr.isupper()):
             raise ValueError(f"{_named(group << 16 | number)} at byte {at} has no value representation")
@@ -113,7 +108,7 @@ def _element(encoded: bytes | memoryview, at: int, last: int, encoding: Encoding
 def _item_start(encoded: bytes | memoryview, at: int, last: int, encoding: Encoding) -> tuple[int, int]:
     if at + 8 > last:
         raise ValueError(f"a sequence is cut short at byte {at}")
-    group, number, length = _header(Encoding(True, encoding.byte_order)).unpack_from(encoded, at)
+    group, number, length = _ITEM_START[encoding.byte_order].unpack_from(encoded, at)
     return group << 16 | number, length
 
 

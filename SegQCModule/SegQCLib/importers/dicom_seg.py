@@ -154,15 +154,19 @@ def _label_map(items: list[Dataset], grid: FrameGrid, pixels: FramePixels, paddi
     values = 2**pixels.bits
     described = np.zeros(values, layer.dtype)
     described[known[known < values]] = known[known < values]
-    present = np.zeros(values, bool)
+    undescribed: set[int] = set()
     for number, k in enumerate(grid.slices.tolist()):
         first_row, rows = pixels.rows(number)
-        present |= np.bincount(rows.ravel(), minlength=values) > 0
-        labels = described[rows]
-        np.copyto(layer[k, first_row : first_row + len(rows)], labels, where=labels > 0)
-    background = {0} if padding is None else {0, int(padding)}
-    unknown = {int(value) for value in np.flatnonzero(present & (described == 0))} - background
-    return (layer,), [0] * len(items), tuple(_undescribed(number) for number in sorted(unknown))
+        # No value lies outside of the table, and numpy is fastest when it need not raise for one.
+        labels = described.take(rows, mode="clip")
+        left_out = labels != rows
+        if left_out.any():
+            undescribed.update(np.unique(rows[left_out]).tolist())
+        part = layer[k, first_row : first_row + len(rows)]
+        np.maximum(part, labels, out=part)
+    if padding is not None:
+        undescribed.discard(int(padding))
+    return (layer,), [0] * len(items), tuple(_undescribed(number) for number in sorted(undescribed))
 
 
 def _undescribed(number: int) -> Finding:

@@ -143,7 +143,8 @@ def _values(encoded: bytes, wanted: dict[int, str], encoding: Encoding) -> _Valu
     for first, last in items(encoded, 0, len(encoded), encoding):
         for element in elements(encoded, first, last, encoding):
             name, value = wanted.get(element.tag), encoded[element.first : element.last]
-            if name is None or not value.strip(b"\0 "):
+            # The number 32 is a space followed by a zero byte: only text is stripped.
+            if name is None or not (value if name == _SEGMENT else value.strip(b"\0 ")):
                 continue
             if name == _SEGMENT:
                 numbers = struct.unpack(encoding.byte_order + "H", value)

@@ -85,14 +85,13 @@ class FramePixels:
         # Bits run on from frame to frame, lowest first, so a frame may begin inside a byte (PS3.5 8.1.1).
         begin, before = self._first + first // 8, first % 8
         packed = bytes(self._encoded[begin : begin + -(-(before + voxels) // 8)])
-        last = len(packed.rstrip(b"\0"))
-        if not last:
-            return Rows(0, np.zeros((0, self._shape[1]), np.uint8))
-        # Most structures fill a small part of their frames, and unpacking and comparing the rest takes most of the time.
-        empty = len(packed) - len(packed.lstrip(b"\0"))
+        # Most structures fill a small part of their frames, and unpacking and comparing the rest would take most of the time.
+        used = np.flatnonzero(np.frombuffer(packed + bytes(-len(packed) % 8), np.uint64))
         columns = self._shape[1]
-        top = max(empty * 8 - before, 0) // columns
-        bottom = min(-(-(last * 8 - before) // columns), self._shape[0])
+        if not used.size:
+            return Rows(0, np.zeros((0, columns), np.uint8))
+        top = max(int(used[0]) * 64 - before, 0) // columns
+        bottom = min(-(-((int(used[-1]) + 1) * 64 - before) // columns), self._shape[0])
         first_bit, count = before + top * columns, (bottom - top) * columns
         part = np.frombuffer(packed, np.uint8)[first_bit // 8 : -(-(first_bit + count) // 8)]
         bits = np.unpackbits(part, bitorder="little")[first_bit % 8 : first_bit % 8 + count]

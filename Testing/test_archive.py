@@ -256,6 +256,14 @@ def test_a_full_archive_that_says_200_is_still_a_failure(tmp_path, series):
         assert store_files(archive, series)[0].sent
 
 
+def test_an_archive_that_makes_room_by_removing_what_it_just_took_is_found_out(tmp_path, series):
+    other = write_series(tmp_path / "other", range(2), PatientID="the next patient")
+    with running_orthanc(tmp_path / "small", MaximumPatientCount=1) as small:
+        with pytest.raises(ArchiveError, match=rf"said that it stored {series[0]} and 3 more, but does not list it"):
+            store_files(archive_at(small.url), [*series, *other])
+        assert len(uids_there(small, other[0])) == 2
+
+
 def failed(reason):
     answer = {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [reason]}}]}}
     return json.dumps(answer).encode()
@@ -468,6 +476,18 @@ def test_the_command_line_stores_lists_and_fetches(orthanc, series, tmp_path, en
     assert len(list((tmp_path / "b" / uid).glob("*.dcm"))) == 4
     assert main(["archive", "fetch", "--series", "1.2.3", "--out", str(tmp_path / "c")]) == 1
     assert "has no series with the Series Instance UID (0020,000E) 1.2.3" in capsys.readouterr().err
+
+
+def test_the_command_line_reports_other_contents_and_fails(orthanc, series, stored, tmp_path, environment, capsys):
+    changed = pydicom.dcmread(series[0])
+    changed.SeriesDescription = "changed"
+    changed.save_as(tmp_path / "changed.dcm")
+    assert main(["archive", "store", "--url", orthanc.url, str(tmp_path / "changed.dcm"), str(series[1])]) == 1
+    said = capsys.readouterr()
+    assert "changed.dcm: NOT stored" in said.out
+    assert f"{series[1]}: the archive has it already" in said.out
+    assert "was left as it is" in said.err
+    assert "SeriesDescription (0008,103E)" in said.err
 
 
 def test_without_a_url_nothing_is_contacted(environment, capsys):

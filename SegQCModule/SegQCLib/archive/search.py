@@ -124,25 +124,30 @@ def instances_of(archive: Archive, study_instance_uid: str, series_instance_uid:
     )
 
 
-def instance_with_uid(archive: Archive, sop_instance_uid: str) -> InstanceFound | None:
-    """Return the instance with a SOP Instance UID (0008,0018), or None where the archive has none.
+def instance_in_study(archive: Archive, study_instance_uid: str, uid: str) -> InstanceFound:
+    """Return the instance of a study that a UID means: its SOP Instance UID (0008,0018), or that of its series of one instance.
 
     Raises
     ------
     ArchiveError
+        If the study has none, or the series has several.
     """
     where = archive.url.origin
     for item in archive.ask(
-        lambda _: archive.client.search_for_instances(search_filters={"SOPInstanceUID": sop_instance_uid}, limit=2)
+        lambda _: archive.client.search_for_instances(study_instance_uid, search_filters={"SOPInstanceUID": uid}, limit=2)
     ):
-        if text_value(item, "00080018") == sop_instance_uid:
-            return InstanceFound(
-                uid_value(item, "0020000D", "StudyInstanceUID", where),
-                uid_value(item, "0020000E", "SeriesInstanceUID", where),
-                sop_instance_uid,
-                text_value(item, "00080016"),
-            )
-    return None
+        if text_value(item, "00080018") == uid:
+            series = uid_value(item, "0020000E", "SeriesInstanceUID", where)
+            return InstanceFound(study_instance_uid, series, uid, text_value(item, "00080016"))
+    found = instances_of(archive, study_instance_uid, uid)
+    if len(found) != 1:
+        held = f"{len(found)} instances in the series" if found else "neither an instance nor a series with the UID"
+        raise ArchiveError(
+            where,
+            f"has {held} {uid} in the study {study_instance_uid}.",
+            "Give the SOP Instance UID (0008,0018) of one; segqc archive query --study lists the study's series.",
+        )
+    return found[0]
 
 
 def _all_pages(

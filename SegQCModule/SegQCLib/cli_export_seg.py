@@ -2,9 +2,287 @@
 
 from __future__ import annotations
 
-from typing import Any
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from SegQCLib.errors import BadDataError
+from SegQCLib.findings import Finding, Status
+from SegQCLib.terminal import LABELS_HELP, say
+
+if TYPE_CHECKING:
+    from SegQCLib.case import Segmentation, Volume
+    from SegQCLib.readers.edit_log import StoredLog
+
+_KINDS = ("automatic", "semiautomatic", "manual")
+
+_EPILOG = """\
+Who drew a segment is written as DICOM asks: AUTOMATIC (an algorithm alone), SEMIAUTOMATIC (an algorithm, then a person;
+the algorithm stays named) or MANUAL. It follows from the candidate's own tags, from the reader's edit log (--log), from
+the draft's voxels (--draft: untouched, changed, not in the draft), and from what you say (--drawn-by). Where these
+contradict each other, nothing is written.
+
+exit codes: 0 written; 1 it cannot be written (every reason is listed, nothing was written); 2 wrong usage."""
 
 
 def add_action(actions: Any) -> None:
     """Add `seg` to the actions of segqc export."""
-    actions.add_parser("seg", help="a segmentation as DICOM SEG")
+    seg = actions.add_parser(
+        "seg",
+        help="a segmentation as DICOM SEG",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    seg.add_argument("--image", type=Path, required=True, metavar="I", help="DICOM series that it was drawn on: folder or file")
+    seg.add_argument(
+        "--candidate", type=Path, required=True, metavar="S", help="segmentation: label map, .seg.nrrd, DICOM SEG or RTSTRUCT"
+    )
+    seg.add_argument("--labels", metavar="L", help=f"{LABELS_HELP}; also gives its codes to segments of these names")
+    seg.add_argument("--protocol", metavar="P", help="protocol whose structures give their codes to segments without codes")
+    seg.add_argument("--draft", type=Path, metavar="D", help="AI result that the candidate started from: file or folder")
+    seg.add_argument("--log", type=Path, metavar="F", help="the reader's edit log (.edit-log.jsonl) of the candidate")
+    seg.add_argument(
+        "--drawn-by",
+        type=_drawn_by,
+        action="append",
+        default=[],
+        metavar="[SEGMENT=]KIND",
+        help="automatic, semiautomatic or manual, for one segment or for all that are not named; may be given again",
+    )
+    seg.add_argument("--model", metavar="NAME", help="name of the AI model that drew what was not drawn by hand")
+    seg.add_argument("--model-version", metavar="V", help="version of that model")
+    seg.add_argument("--model-parameters", metavar="TEXT", help="parameters that it ran with")
+    seg.add_argument("--disregard-tags", action="store_true", help="do not believe what the candidate's file says of who drew it")
+    seg.add_argument("--reader", metavar="NAME", help="who answers for the segmentation (default: the reader of the edit log)")
+    seg.add_argument("--labelmap", action="store_true", help="write a label map (LABELMAP), which few programs read yet")
+    seg.add_argument("--out", type=Path, required=True, metavar="F.dcm", help="the DICOM SEG to write")
+    seg.set_defaults(run=_export, usage_error=seg.error)
+
+
+def _drawn_by(text: str) -> tuple[str | None, str]:
+    name, separator, kind = text.rpartition("=")
+    if kind.lower() not in _KINDS:
+        raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(_KINDS)}")
+    return (name if separator else None), kind.upper()
+
+
+def _export(options: argparse.Namespace) -> int:
+    from SegQCLib.dicom.seg_preflight import image_export_faults, refuse_faults, seg_export_faults
+    from SegQCLib.dicom.source_images import source_images
+    from SegQCLib.dicom.write_file import write_dicom_file
+    from SegQCLib.dicom.write_seg import segmentation_object
+    from SegQCLib.importers import read_segmentation
+    from SegQCLib.readers.edit_log import read_log
+
+    if (options.model_version or options.model_parameters) and not options.model:
+        options.usage_error("--model-version and --model-parameters belong to --model")
+    _refuse_inputs_as_output(options)
+    image = _image(options.image)
+    candidate = read_segmentation(options.candidate, labels=options.labels)
+    log = read_log(options.log) if options.log else None
+    faults = [*image_export_faults(image)]
+    refuse_faults(faults, candidate)
+    images = source_images(image)
+    faults += _other_frame_of_reference(options.candidate, images)
+    refuse_faults(faults, candidate)
+    candidate = _with_codes(_on_image(candidate, image), options)
+    candidate, drawn_by_faults = _with_drawn_by(candidate, image, options, log)
+    reader = options.reader or (log.header.reader if log else None)
+    representation = "LABELMAP" if options.labelmap else "BINARY"
+    # That a segment whose sources contradict each other has no type need not be said again.
+    unclear = {fault.segment for fault in drawn_by_faults if fault.status is Status.FAIL}
+    settled = tuple(segment for segment in candidate.segments if segment.name not in unclear) or candidate.segments
+    faults += [*drawn_by_faults, *_reader_faults(options.reader, log)]
+    faults += seg_export_faults(replace(candidate, segments=settled), images, reader=reader, representation=representation)
+    for fault in faults:
+        if fault.status is not Status.FAIL:
+            say(f"Note: {fault.message}")
+    refuse_faults(faults, candidate)
+    dataset = segmentation_object(candidate, images, reader=reader, created=datetime.now(), representation=representation)
+    write_dicom_file(dataset, options.out)
+    _print_written(candidate, reader, representation, options.out)
+    return 0
+
+
+def _refuse_inputs_as_output(options: argparse.Namespace) -> None:
+    out = options.out.resolve()
+    for path in (options.image, options.candidate, options.draft, options.log):
+        if path is not None and path.resolve() == out:
+            raise BadDataError(options.out, "is one of the inputs.", "Give --out another name; nothing was written.")
+
+
+def _image(path: Path) -> Volume:
+    """Return the series without its voxels, which nobody needs here; an image that is not DICOM with them."""
+    from SegQCLib.dicom.series import read_series_headers
+    from SegQCLib.file_header import FileKind, read_file_header
+    from SegQCLib.images import read_image
+
+    is_dicom = path.is_dir() or (path.exists() and read_file_header(path).kind is FileKind.DICOM)
+    return read_series_headers(path) if is_dicom else read_image(path)
+
+
+def _other_frame_of_reference(candidate: Path, images: Any) -> tuple[Finding, ...]:
+    from SegQCLib.dicom.seg_preflight import frame_of_reference_faults
+    from SegQCLib.file_header import FileKind, read_file_header
+
+    if read_file_header(candidate).kind is not FileKind.DICOM:
+        return ()
+    import pydicom
+
+    header = pydicom.dcmread(candidate, specific_tags=["FrameOfReferenceUID"], stop_before_pixels=True, force=True)
+    return frame_of_reference_faults(header, images)
+
+
+def _on_image(candidate: Segmentation, image: Volume) -> Segmentation:
+    from SegQCLib.alignment import align
+    from SegQCLib.dicom.seg_slices import has_slices_of
+    from SegQCLib.geometry import axis_order, reorder_axes
+    from SegQCLib.regular_grid import is_regular
+
+    if not is_regular(image):
+        # What was drawn on the slices of an irregular series lies on them, whatever even spacing its file gives them.
+        order = axis_order(candidate.geometry, image.geometry)
+        if has_slices_of(reorder_axes(candidate.geometry, order), image.geometry):
+            layers = tuple(order.apply(layer) for layer in candidate.layers)
+            return replace(candidate, geometry=image.geometry, layers=layers)
+    return align(candidate, image.geometry)
+
+
+def _with_codes(candidate: Segmentation, options: argparse.Namespace) -> Segmentation:
+    """Return the candidate with codes for segments that have none, by their names in the label table and the protocol."""
+    from SegQCLib.importers.label_names import read_label_names
+    from SegQCLib.protocol import load_protocol
+
+    table = {} if options.labels is None else {label.name: label for label in read_label_names(options.labels).labels}
+    protocol = None if options.protocol is None else load_protocol(options.protocol).protocol
+    segments = []
+    for segment in candidate.segments:
+        meaning = segment.terminology
+        if meaning is None and segment.name in table:
+            meaning = table[segment.name].terminology
+        if meaning is None and protocol is not None:
+            structure = protocol.structure_of(segment)
+            meaning = None if structure is None else structure.terminology
+        segments.append(replace(segment, terminology=meaning))
+    return replace(candidate, segments=tuple(segments))
+
+
+def _with_drawn_by(
+    candidate: Segmentation, image: Volume, options: argparse.Namespace, log: StoredLog | None
+) -> tuple[Segmentation, tuple[Finding, ...]]:
+    from SegQCLib.drawn_by import (
+        ARTIFICIAL_INTELLIGENCE,
+        claims_of_draft,
+        claims_of_log,
+        claims_of_tags,
+        stated_claims,
+        with_claims,
+    )
+    from SegQCLib.importers.draft_algorithm import DraftAlgorithm
+    from SegQCLib.readers.provenance import AlgorithmType
+
+    stated_algorithm = DraftAlgorithm(options.model, options.model_version, options.model_parameters)
+    family = ARTIFICIAL_INTELLIGENCE if options.model else None
+    kinds = {name: AlgorithmType(kind) for name, kind in options.drawn_by}
+    stated, faults = stated_claims(candidate, kinds, stated_algorithm, family)
+    sources = [stated]
+    if not options.disregard_tags:
+        sources.append(claims_of_tags(candidate))
+    if log is not None:
+        sources.append(claims_of_log(log, candidate))
+    if options.draft is not None:
+        draft, algorithm, draft_family, draft_faults = _draft(options, image)
+        if not draft_faults and _was_resampled(candidate):
+            draft_faults = (_not_comparable("candidate"),)
+        claims, comparison_faults = (
+            ({}, draft_faults) if draft_faults else claims_of_draft(draft, candidate, algorithm, draft_family)
+        )
+        sources.append(claims)
+        faults = (*faults, *comparison_faults)
+    elif not options.disregard_tags and log is None and not options.drawn_by:
+        faults = (*faults, *_hearsay(candidate, options.candidate))
+    candidate, contradictions = with_claims(candidate, sources)
+    return candidate, (*faults, *contradictions)
+
+
+def _draft(options: argparse.Namespace, image: Volume) -> tuple[Segmentation, Any, Any, tuple[Finding, ...]]:
+    """Return the draft on the image's grid, its algorithm and family, and what makes it useless for a comparison."""
+    from SegQCLib.drawn_by import ARTIFICIAL_INTELLIGENCE
+    from SegQCLib.importers import read_segmentation
+    from SegQCLib.importers.draft import DraftKind, read_draft
+
+    draft = read_draft(options.draft)
+    segmentation = draft.segmentation
+    if draft.kind is DraftKind.LABEL_MAP and options.labels is not None:
+        segmentation = read_segmentation(options.draft, labels=options.labels)
+    segmentation = _on_image(segmentation, image)
+    known_ai = draft.kind in (DraftKind.NNUNET, DraftKind.TOTALSEGMENTATOR, DraftKind.TOTALSEGMENTATOR_FOLDER)
+    faults = (_not_comparable("draft"),) if _was_resampled(segmentation) else ()
+    return segmentation, draft.algorithm, ARTIFICIAL_INTELLIGENCE if known_ai or options.model else None, faults
+
+
+def _was_resampled(segmentation: Segmentation) -> bool:
+    from SegQCLib.alignment import was_resampled
+
+    return was_resampled(segmentation)
+
+
+def _not_comparable(which: str) -> Finding:
+    from SegQCLib.drawn_by import CHECK_ID
+
+    return Finding(
+        CHECK_ID,
+        Status.FAIL,
+        f"The {which} lies on another grid than the image and had to be resampled, so that voxels do not show what was edited. Give"
+        " draft and candidate on the image's grid, or the edit log (--log) instead of the draft.",
+    )
+
+
+def _hearsay(candidate: Segmentation, path: Path) -> Iterator[Finding]:
+    """Say that tags of other programs' DICOM SEG are often wrong: 3D Slicer writes MANUAL for everything it was not told of."""
+    from SegQCLib.dicom.write_seg import DEVICE
+    from SegQCLib.drawn_by import CHECK_ID
+    from SegQCLib.file_header import FileKind, read_file_header
+
+    if read_file_header(path).kind is not FileKind.DICOM or not any(one.algorithm_type for one in candidate.segments):
+        return
+    import pydicom
+
+    made_by = pydicom.dcmread(path, specific_tags=["Manufacturer"], stop_before_pixels=True, force=True).get("Manufacturer")
+    if made_by != DEVICE:
+        types = ", ".join(sorted({one.algorithm_type for one in candidate.segments if one.algorithm_type}))
+        yield Finding(
+            CHECK_ID,
+            Status.WARN,
+            f"That segments are {types} is the word of {_program(made_by)} alone. 3D Slicer's export says MANUAL for AI results"
+            " too, and some annotation servers say AUTOMATIC for a person's work: confirm it by --draft, --log or --drawn-by.",
+        )
+
+
+def _program(made_by: object) -> str:
+    return str(made_by) if made_by else "the program that wrote the file"
+
+
+def _reader_faults(reader: str | None, log: StoredLog | None) -> Iterator[Finding]:
+    from SegQCLib.drawn_by import CHECK_ID
+
+    if reader is not None and log is not None and reader.casefold().split() != log.header.reader.casefold().split():
+        message = f"--reader says {reader}, the edit log is of {log.header.reader}. Give the log of the reader you name."
+        yield Finding(CHECK_ID, Status.FAIL, message)
+
+
+def _print_written(candidate: Segmentation, reader: str | None, representation: str, out: Path) -> None:
+    empty = [segment.name for segment in candidate.segments if candidate.box(segment) is None]
+    print(f"  DICOM SEG: {out} ({representation}, {len(candidate.segments)} segments)")
+    for kind in (kind.upper() for kind in _KINDS):
+        drawn = [segment for segment in candidate.segments if segment.algorithm_type == kind]
+        for name in dict.fromkeys(segment.algorithm_name for segment in drawn):
+            count = sum(segment.algorithm_name == name for segment in drawn)
+            print(f"   - {kind}{f' ({name})' if name else ''}: {count} segments")
+    if empty:
+        print(f"   - assessed, absent (described, without voxels): {len(empty)} segments")
+    if reader:
+        print(f"   - reader: {reader}")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.errors import BadDataError
-from SegQCLib.geometry import Geometry
+from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -100,3 +100,14 @@ def _source_slice(header: Dataset, frame: int | None, path: object) -> SourceSli
         tuple(value("PixelSpacing")),
         value("SliceThickness"),
     )
+
+
+def has_slices_of(grid: Geometry, series: Geometry) -> bool:
+    """Return whether a grid has the slices of a series one to one, whatever even spacing it gives them.
+
+    Writers of NIfTI and NRRD stack the slices of an irregular series with one spacing: size, first voxel and plane agree.
+    """
+    first = np.abs(np.array(grid.origin_lps_mm) - np.array(series.origin_lps_mm)).max()
+    in_plane = np.abs(np.array(grid.spacing_mm[1:]) - np.array(series.spacing_mm[1:])).max()
+    axes = np.abs(np.array(grid.axes_lps[1:]) - np.array(series.axes_lps[1:])).max()
+    return grid.size == series.size and first <= SAME_GRID_TOLERANCE_MM and in_plane <= 1e-3 and axes <= 1e-3

@@ -153,7 +153,9 @@ def _without_frames(
 
 
 def _add_frames(dataset: Dataset, candidate: Segmentation, slices: tuple[SourceSlice, ...], representation: Representation) -> None:
+    from pydicom.charset import convert_encodings
     from pydicom.dataelem import RawDataElement
+    from pydicom.filewriter import correct_ambiguous_vr
     from pydicom.tag import Tag
 
     frames = FrameWriter(slices, len(candidate.segments) if representation == "BINARY" else 0)
@@ -171,10 +173,12 @@ def _add_frames(dataset: Dataset, candidate: Segmentation, slices: tuple[SourceS
         if not frames.count:
             frames.add_labels(np.zeros(candidate.geometry.size[1:], f"u{bits // 8}"), 0)
     dataset.NumberOfFrames = frames.count
-    groups, tag = frames.per_frame_groups(), Tag("PerFrameFunctionalGroupsSequence")
-    # As pydicom holds what it has read and nobody has looked at: it is written as it is, and decoded when asked for.
-    dataset[tag] = RawDataElement(tag, "SQ", len(groups), groups, 0, False, True)
     dataset.add_new("PixelData", "OB" if dataset.BitsAllocated <= 8 else "OW", frames.pixel_data())
+    correct_ambiguous_vr(dataset, True)
+    # As pydicom holds what it has read and nobody has looked at: written as it is, and decoded when it is asked for.
+    groups, tag = frames.per_frame_groups(), Tag("PerFrameFunctionalGroupsSequence")
+    dataset[tag] = RawDataElement(tag, "SQ", len(groups), groups, 0, False, True)
+    dataset.set_original_encoding(False, True, convert_encodings(dataset.SpecificCharacterSet))
 
 
 def _sop_instance_uid(

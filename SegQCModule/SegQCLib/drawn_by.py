@@ -1,0 +1,304 @@
+"""Who or what drew each segment, from all that says so: the file's tags, an edit log, the draft's voxels, a person's word.
+
+Nothing is guessed and nothing outvotes anything: what does not agree is a fault that a person settles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from SegQCLib.case import Code, Segment, Segmentation
+from SegQCLib.findings import Finding, Status
+from SegQCLib.importers.draft_algorithm import DraftAlgorithm
+from SegQCLib.pairing import pair_segments
+from SegQCLib.readers.edit_log import StoredLog
+from SegQCLib.readers.log_events import EventKind
+from SegQCLib.readers.provenance import AlgorithmType, provenance_of
+
+CHECK_ID = "drawn_by"
+# DICOM CID 7162, Surface Processing Algorithm Family: what an AI model belongs to.
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+
+_AUTOMATIC, _SEMIAUTOMATIC, _MANUAL = AlgorithmType.AUTOMATIC, AlgorithmType.SEMIAUTOMATIC, AlgorithmType.MANUAL
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one source says about one segment.
+
+    Attributes
+    ----------
+    source : str
+        How the source is called in sentences.
+    types : tuple of AlgorithmType
+        The type it says, then further ones that it does not contradict. (): it says nothing of the type.
+    reason : str
+        What it saw, as the end of the sentence "<source> says MANUAL".
+    name, version, parameters, family
+        Of the algorithm, as far as it says.
+    """
+
+    source: str
+    types: tuple[AlgorithmType, ...]
+    reason: str = ""
+    name: str | None = None
+    version: str | None = None
+    parameters: str | None = None
+    family: Code | None = None
+
+
+Claims = Mapping[str, Claim]
+
+
+def claims_of_tags(candidate: Segmentation) -> dict[str, Claim]:
+    """Return what the candidate's own file says, by segment id."""
+    return {
+        segment.id: Claim(
+            "the candidate's file",
+            (AlgorithmType(segment.algorithm_type),),
+            "",
+            segment.algorithm_name,
+            segment.algorithm_version,
+            segment.algorithm_parameters,
+            segment.algorithm_family,
+        )
+        for segment in candidate.segments
+        if segment.algorithm_type is not None
+    }
+
+
+def claims_of_log(log: StoredLog, candidate: Segmentation) -> dict[str, Claim]:
+    """Return what a reader's edit log says of the candidate's segments, by segment id.
+
+    Segments are found by their id, else by their name: other programs give new ids. What the log could not know
+    (a segment that had voxels before the log began, or was never touched and began empty) is not claimed.
+    """
+    provenances = provenance_of(log.events)
+    names: dict[str, str] = {}
+    for event in log.events:
+        if event.kind == EventKind.CANDIDATE:
+            names.clear()
+        for segment in event.facts.get("segments") or ():
+            names[segment["id"]] = segment["name"]
+    by_name = {name: segment_id for segment_id, name in names.items()}
+    claims = {}
+    for segment in candidate.segments:
+        logged = segment.id if segment.id in provenances else by_name.get(segment.name)
+        provenance = provenances.get(logged)
+        if provenance is None or provenance.algorithm_type is None:
+            continue
+        kind = provenance.algorithm_type
+        reason = "from a draft, edited" if kind is _SEMIAUTOMATIC and provenance.draft else ""
+        # A name that a tag made longer by the version stays one name.
+        claims[segment.id] = Claim("the edit log", (kind,), reason, None if kind is _MANUAL else provenance.algorithm_name)
+    return claims
+
+
+def claims_of_draft(
+    draft: Segmentation, candidate: Segmentation, algorithm: DraftAlgorithm, family: Code | None
+) -> tuple[dict[str, Claim], tuple[Finding, ...]]:
+    """Return what the draft's voxels say of the candidate's segments, by segment id, and what makes them say nothing.
+
+    A segment with the draft's voxels is AUTOMATIC; with other ones SEMIAUTOMATIC as long as it shares some, because
+    voxels do not show whether the reader kept them or drew them again. A segment that shares none is MANUAL as far as
+    voxels show; that an effect chose them (SEMIAUTOMATIC) does not contradict them.
+
+    Parameters
+    ----------
+    draft, candidate : Segmentation
+        On the image's grid, neither resampled.
+    algorithm : DraftAlgorithm
+        Used where the draft's segments do not say their own.
+    family : Code or None
+        Algorithm family, where the draft's segments do not say their own.
+    """
+    pairs = pair_segments(draft, candidate)
+    claims, faults = {}, []
+    left = [pair.reference for pair in pairs if pair.candidate is None]
+    for pair in pairs:
+        segment, drafted = pair.candidate, pair.reference
+        if segment is None:
+            continue
+        renamed = None if drafted is not None else _most_shared(draft, left, candidate, segment)
+        if renamed is not None:
+            faults.append(
+                _fault(
+                    f"{segment.name} is not in the draft by name or code, but more than half of its voxels are those of the draft's"
+                    f" {renamed.name}. Is it the same structure? Give both the same name (--labels says what numbers mean).",
+                    segment.name,
+                )
+            )
+            continue
+        own = algorithm if drafted is None else _algorithm(drafted, algorithm)
+        types, reason = _compare(draft, drafted, candidate, segment)
+        made = {} if types[0] is _MANUAL else {
+            "name": own.name, "version": own.version, "parameters": own.parameters,
+            "family": (drafted.algorithm_family if drafted else None) or family,
+        }  # fmt: skip
+        claims[segment.id] = Claim("the comparison with the draft", types, reason, **made)
+    if candidate.segments and all(pair.reference is None or pair.candidate is None for pair in pairs):
+        message = (
+            "No segment of the draft has the name or code of a segment of the candidate, so the draft says nothing. Is it the draft"
+            " of this case? --labels says what the numbers of label maps mean."
+        )
+        return {}, (_fault(message),)
+    return claims, tuple(faults)
+
+
+def stated_claims(
+    candidate: Segmentation, kinds: Mapping[str | None, AlgorithmType], algorithm: DraftAlgorithm, family: Code | None
+) -> tuple[dict[str, Claim], tuple[Finding, ...]]:
+    """Return what the person who exports says, by segment id, and what cannot be meant.
+
+    Parameters
+    ----------
+    candidate : Segmentation
+    kinds : mapping from segment name to AlgorithmType
+        None as a name: every segment that is not named.
+    algorithm : DraftAlgorithm
+        The model of segments that are not drawn by hand.
+    family : Code or None
+    """
+    known = {segment.name for segment in candidate.segments}
+    faults = tuple(
+        _fault(f"--drawn-by names the segment {name!r}, which the candidate does not have; it has {', '.join(sorted(known)[:10])}.")
+        for name in kinds
+        if name is not None and name not in known
+    )
+    claims = {}
+    for segment in candidate.segments:
+        kind = kinds.get(segment.name, kinds.get(None))
+        types = () if kind is None else (kind,)
+        if types or algorithm.name is not None:
+            claims[segment.id] = Claim(
+                "the command line", types, "", algorithm.name, algorithm.version, algorithm.parameters, family
+            )
+    return claims, faults
+
+
+def with_claims(candidate: Segmentation, sources: Iterable[Claims]) -> tuple[Segmentation, tuple[Finding, ...]]:
+    """Return the candidate with the algorithm type, name, version, parameters and family that all sources agree on.
+
+    A segment that nothing is said of has no type. Where sources contradict each other a fault says so, and the
+    segment keeps no type either.
+    """
+    sources = list(sources)
+    segments, faults = [], []
+    for segment in candidate.segments:
+        claims = [claims[segment.id] for claims in sources if segment.id in claims]
+        found = list(_contradictions(segment, claims))
+        faults.extend(found)
+        segments.append(_without_algorithm(segment) if found else _agreed(segment, claims))
+    return replace(candidate, segments=tuple(segments)), tuple(faults)
+
+
+def _compare(
+    draft: Segmentation, drafted: Segment | None, candidate: Segmentation, segment: Segment
+) -> tuple[tuple[AlgorithmType, ...], str]:
+    by_hand = (_MANUAL, _SEMIAUTOMATIC)
+    if drafted is None:
+        return by_hand, "the draft has no such segment"
+    own, before = candidate.box(segment), draft.box(drafted)
+    if own is None or before is None:
+        if own is before:
+            return (_AUTOMATIC,), "empty in both"
+        # What the reader took out is the reader's answer to the draft.
+        return ((_SEMIAUTOMATIC,), "emptied") if own is None else (by_hand, "the draft's segment is empty")
+    box = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(own, before, strict=True))
+    now, then = candidate.mask(segment, box), draft.mask(drafted, box)
+    changed = int(np.count_nonzero(now != then))
+    if changed == 0:
+        return (_AUTOMATIC,), "the same voxels"
+    if not (now & then).any():
+        return by_hand, "it shares no voxel with the draft's segment"
+    return (_SEMIAUTOMATIC,), f"{changed} voxels were changed"
+
+
+def _most_shared(draft: Segmentation, left: list[Segment], candidate: Segmentation, segment: Segment) -> Segment | None:
+    box = candidate.box(segment)
+    if box is None:
+        return None
+    now = candidate.mask(segment, box)
+    total = np.count_nonzero(now)
+    return next((other for other in left if 2 * np.count_nonzero(now & draft.mask(other, box)) > total), None)
+
+
+def _algorithm(drafted: Segment, otherwise: DraftAlgorithm) -> DraftAlgorithm:
+    if drafted.algorithm_name is None:
+        return otherwise
+    return DraftAlgorithm(drafted.algorithm_name, drafted.algorithm_version, drafted.algorithm_parameters)
+
+
+def _contradictions(segment: Segment, claims: list[Claim]) -> Iterator[Finding]:
+    typed = [claim for claim in claims if claim.types]
+    for number, claim in enumerate(typed):
+        for other in typed[number + 1 :]:
+            if claim.types[0] not in other.types and other.types[0] not in claim.types:
+                yield _fault(
+                    f"It is not clear who drew {segment.name}: {_says(claim)}, {_says(other)}. Leave out what is wrong"
+                    " (--disregard-tags for what the file says: some programs write MANUAL or AUTOMATIC whatever was done).",
+                    segment.name,
+                )
+    named = [claim for claim in claims if claim.name and (not claim.types or claim.types[0] is not _MANUAL)]
+    if typed and _agreed_type(typed) is _MANUAL:
+        return
+    for number, claim in enumerate(named):
+        for other in named[number + 1 :]:
+            if not _one_name(claim.name, other.name):
+                said = f"{claim.source} says {claim.name}, {other.source} says {other.name}"
+                yield _fault(f"It is not clear what drew {segment.name}: {said}.", segment.name)
+
+
+def _says(claim: Claim) -> str:
+    return f"{claim.source} says {claim.types[0]}" + (f" ({claim.reason})" if claim.reason else "")
+
+
+def _one_name(one: str, other: str) -> bool:
+    # `TotalSegmentator 2.4; Threshold` is TotalSegmentator too.
+    one, other = one.casefold(), other.casefold()
+    return one in other or other in one
+
+
+def _agreed_type(typed: list[Claim]) -> AlgorithmType:
+    # What only excludes something gives way to what says one thing.
+    return min(typed, key=lambda claim: len(claim.types)).types[0]
+
+
+def _agreed(segment: Segment, claims: list[Claim]) -> Segment:
+    typed = [claim for claim in claims if claim.types]
+    segment = _without_algorithm(segment)
+    if not typed:
+        return segment
+    kind = _agreed_type(typed)
+    if kind is _MANUAL:
+        return replace(segment, algorithm_type=str(kind))
+
+    def first(attribute: str) -> object:
+        return next((getattr(claim, attribute) for claim in claims if getattr(claim, attribute)), None)
+
+    return replace(
+        segment,
+        algorithm_type=str(kind),
+        algorithm_name=max((claim.name for claim in claims if claim.name), key=len, default=None),
+        algorithm_version=first("version"),
+        algorithm_parameters=first("parameters"),
+        algorithm_family=first("family"),
+    )
+
+
+def _without_algorithm(segment: Segment) -> Segment:
+    return replace(
+        segment,
+        algorithm_type=None,
+        algorithm_name=None,
+        algorithm_version=None,
+        algorithm_parameters=None,
+        algorithm_family=None,
+    )
+
+
+def _fault(message: str, segment: str | None = None) -> Finding:
+    return Finding(CHECK_ID, Status.FAIL, message, segment=segment)

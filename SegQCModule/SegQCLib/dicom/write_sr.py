@@ -213,6 +213,7 @@ def _document(
     from highdicom.coding_schemes import CodingSchemeIdentificationItem
     from highdicom.sr import ContainerContentItem, ContentSequence, EnhancedSR
     from pydicom import Dataset
+    from pydicom.valuerep import DT
 
     first, *others = images.headers
     version = record.software.get("SegQC", "unknown")
@@ -254,4 +255,7 @@ def _document(
     copy_patient_and_study(first, plain)
     # highdicom puts the present moment there: equal objects would differ.
     plain.InstanceCreationDate, plain.InstanceCreationTime = document.ContentDate, document.ContentTime
+    for equipment in plain.get("ContributingEquipmentSequence", ()):
+        if equipment.get("ManufacturerModelName") == "highdicom":
+            equipment.ContributionDateTime = DT(created.replace(tzinfo=None))
     return plain

@@ -1,0 +1,479 @@
+"""DICOM structured reports, read back by programs that nobody here wrote."""
+
+import copy
+import dataclasses
+import re
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+
+from dicom_series import write_series
+from dicom_tools import dcentvfy, dciodvfy, program, tid1500reader
+from SegQCLib.case import Case, Code, Segment, Segmentation, Terminology
+from SegQCLib.checks import CHECKS
+from SegQCLib.demo import DEMO_NODULE_ANNOTATIONS
+from SegQCLib.dicom import private_codes
+from SegQCLib.dicom.source_images import SourceImages, source_images
+from SegQCLib.dicom.write_file import write_dicom_file
+from SegQCLib.dicom.write_seg import segmentation_object
+from SegQCLib.dicom.write_sr import report_object
+from SegQCLib.errors import BadDataError
+from SegQCLib.evaluate import evaluate
+from SegQCLib.findings import Finding, Status
+from SegQCLib.images import read_image
+from SegQCLib.importers.lidc import read_nodule
+from SegQCLib.metric_texts import METRIC_TEXTS
+from SegQCLib.protocol import load_protocol, shipped_protocols
+from SegQCLib.readers.kept_findings import keep
+from SegQCLib.readers.ratings import give_grade, not_assessable
+from SegQCLib.record import DifficultyModelCard, Measurement, SegmentExpectedAgreement
+
+READER = "Dr. M. Müller-Lüdenscheidt"
+CREATED = datetime(2026, 11, 22, 4, 5, 6)
+PACKAGE = Path(private_codes.__file__).parents[1]
+# What dciodvfy warns of, and why it stays.
+KNOWN_WARNINGS = (
+    "Unrecognized defined term <99SEGQC> for value 1 of attribute <Coding Scheme Designator>",  # it knows no private scheme
+    "Missing attribute or value that would be needed to build DICOMDIR",  # what the images do not say
+)
+
+ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
+LIVER, SPLEEN = Code("10200004", "SCT", "Liver"), Code("78961009", "SCT", "Spleen")
+KIDNEY, LEFT = Code("64033007", "SCT", "Kidney"), Code("7771000", "SCT", "Left")
+GALLBLADDER = Code("28231008", "SCT", "Gallbladder")
+LESION = Terminology(Code("49755003", "SCT", "Morphologically Altered Structure"), Code("4147007", "SCT", "Mass"), region=LIVER)
+CODES = {
+    "liver": Terminology(ANATOMY, LIVER),
+    "kidney_left": Terminology(ANATOMY, KIDNEY, LEFT),
+    "Läsion 1": LESION,
+    "spleen": Terminology(ANATOMY, SPLEEN),
+    "gallbladder": Terminology(ANATOMY, GALLBLADDER),
+}
+VOXEL_MM3 = 0.8 * 0.7 * 2.0
+# Box k, j, i of each segment, in voxels.
+CANDIDATE = {
+    "liver": ((1, 5), (3, 9), (2, 8)),
+    "kidney_left": ((2, 6), (10, 14), (2, 5)),
+    "Läsion 1": ((2, 5), (10, 14), (7, 10)),
+    "spleen": None,
+}
+LONG_TEXT = "Prüfung: " + "Der Rand ist unscharf. " * 120
+
+
+def segmentation(geometry, name, **boxes) -> Segmentation:
+    layer, segments = np.zeros(geometry.size, np.uint8), []
+    for value, (segment, box) in enumerate(boxes.items(), 1):
+        if box is not None:
+            layer[tuple(slice(*edges) for edges in box)] = value
+        segments.append(
+            Segment(
+                f"s{value}", segment, value, terminology=CODES[segment], algorithm_type="SEMIAUTOMATIC", algorithm_name="Model 2.1",
+                tracking_id=segment, tracking_uid=f"2.25.{1000 + value}",
+            )
+        )  # fmt: skip
+    return Segmentation(name, geometry, (layer,), tuple(segments))
+
+
+def expected(segment, **changes) -> SegmentExpectedAgreement:
+    prediction = SegmentExpectedAgreement(
+        segment, "lesion-ct 1.2.0", 0.81, 0.74, 0.88, 0.9, 0.66, "lower", True, ("Rand unscharf.",), "reference"
+    )
+    return dataclasses.replace(prediction, **changes)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A phantom series with a patient name in Latin-1."""
+    folder = tmp_path_factory.mktemp("ct")
+    write_series(
+        folder, [2.0 * k for k in range(8)], SpecificCharacterSet="ISO_IR 100", PatientName="Bäcker^Jörg", PatientSex="O",
+        StudyID="7", StudyDate="20261121", StudyTime="101500", SeriesNumber=3,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def everything(images):
+    """Image, candidate, its SEG, and a record with ratings, kept findings, expectations, two references, a draft and gaps."""
+    image = read_image(images)
+    candidate = segmentation(image.geometry, "Reader 7", **CANDIDATE)
+    one = segmentation(
+        image.geometry, "Prof. Łukasz", liver=((1, 5), (3, 9), (3, 9)), spleen=None, gallbladder=((0, 2), (12, 15), (9, 11))
+    )
+    two = segmentation(image.geometry, "panel", **CANDIDATE)
+    draft = segmentation(image.geometry, "Model 2.1", **{**CANDIDATE, "liver": ((1, 4), (3, 9), (2, 8))})
+    protocol = load_protocol("ct-abdomen-portal-venous")
+    rating = {rating.id: rating for rating in protocol.protocol.ratings}
+    ratings = (
+        give_grade(rating["motion"], 3, READER, "Atmung", "2026-11-21T18:59:00+01:00"),
+        not_assessable(rating["noise"], READER, LONG_TEXT, "2026-11-21T18:59:00+01:00"),
+        give_grade(rating["overall"], 1, "读者", None, "2026-11-21T19:00:00+01:00"),
+    )
+    case = Case(image, candidate, (one, two), draft, ratings)
+    record = evaluate(case, protocol)
+    finding = next(f for f in record.findings if f.segment and f.status in (Status.WARN, Status.FAIL))
+    kept = keep(finding, "gehört dazu", READER, "2026-11-21T19:00:00+01:00")
+    record = evaluate(dataclasses.replace(case, kept_findings=(kept,)), protocol)
+    long = Finding("islands", Status.WARN, LONG_TEXT, "2", "1", "1", "a study", "liver", (1.0, 2.5, -3.0))
+    unheard = Finding("check_of_tomorrow", Status.NOT_EVALUATED, "Nobody knows it yet.")
+    refused = expected("Läsion 1", dice=None, lower=None, upper=None, threshold=None, in_domain=False, reasons=("Too large.",))
+    record = dataclasses.replace(
+        record,
+        created="2026-11-22T04:05:06+00:00",
+        findings=(*record.findings, long, unheard),
+        measurements=(
+            *record.measurements,
+            Measurement("liver", "liver", "bending_energy", 2.5, "1/mm", "by splines", "candidate", None),
+        ),
+        expected_agreement=(expected("liver"), refused),
+        difficulty_models=(DifficultyModelCard("lesion-ct", "1.2.0", None, "lesion", "lesions", "CT", True, ("Fitted on 3.",)),),
+    )
+    sources = source_images(image)
+    return record, candidate, sources, segmentation_object(candidate, sources, reader=READER, created=CREATED)
+
+
+@pytest.fixture(scope="module")
+def report(everything):
+    return report_object(*everything, reader=READER, created=CREATED)
+
+
+@pytest.fixture(scope="module")
+def written(report, tmp_path_factory):
+    path = tmp_path_factory.mktemp("sr") / "sr.dcm"
+    write_dicom_file(report, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def as_read_by_dcmqi(written, tmp_path_factory):
+    facts = tid1500reader(written, tmp_path_factory.mktemp("dcmqi") / "out")
+    return facts, {group["TrackingIdentifier"]: group for group in facts["Measurements"]}
+
+
+def values(group, code) -> dict[str | None, tuple[float, str]]:
+    """Return value and unit of a measure, by the code of what it is compared with."""
+    return {
+        next((m["modifierValue"]["CodeValue"] for m in item.get("measurementModifiers", ())), None): (
+            float(item["value"]),
+            item["units"]["CodeValue"],
+        )
+        for item in group["measurementItems"]
+        if item["quantity"]["CodeValue"] == code
+    }
+
+
+def answers(group, code) -> list[str]:
+    """Return the answers to a question: code values and texts."""
+    return [
+        one["conceptValue"] if isinstance(one["conceptValue"], str) else one["conceptValue"]["CodeValue"]
+        for one in group["qualitativeEvaluations"]
+        if one["conceptCode"]["CodeValue"] == code
+    ]
+
+
+def every_item(dataset):
+    for item in dataset.get("ContentSequence", ()):
+        yield item
+        yield from every_item(item)
+
+
+def require_clean(path):
+    judgement = dciodvfy(path)
+    assert judgement.errors == ()
+    assert [line for line in judgement.warnings if not any(known in line for known in KNOWN_WARNINGS)] == []
+
+
+def test_dciodvfy_finds_no_error(written):
+    require_clean(written)
+
+
+def test_the_report_belongs_to_patient_and_study_of_its_images(written, images, everything, tmp_path):
+    write_dicom_file(everything[3], tmp_path / "seg.dcm")
+    said = dcentvfy([*sorted(images.glob("*.dcm")), tmp_path / "seg.dcm", written])
+    # It compares the bytes of names, not their letters, and images may lack what is empty here.
+    assert [line for line in said if line.startswith("Error") and "<PatientName>" not in line] == []
+    report = pydicom.dcmread(written)
+    assert (report.PatientName, report.PatientSex, report.SpecificCharacterSet) == ("Bäcker^Jörg", "O", "ISO_IR 192")
+
+
+def test_it_is_complete_unverified_and_preliminary(written):
+    report = pydicom.dcmread(written)
+    assert (report.CompletionFlag, report.VerificationFlag, report.PreliminaryFlag) == ("COMPLETE", "UNVERIFIED", "PRELIMINARY")
+    assert (report.ContentDate, report.ContentTime) == ("20261122", "040506")
+    (scheme,) = (s for s in report.CodingSchemeIdentificationSequence if s.CodingSchemeDesignator == "99SEGQC")
+    assert (scheme.CodingSchemeName, scheme.CodingSchemeResponsibleOrganization) == ("SegQC private codes", "SegQC")
+
+
+def test_the_evidence_is_all_images_and_the_segmentation(written, everything):
+    _, _, sources, seg = everything
+    (study,) = pydicom.dcmread(written).CurrentRequestedProcedureEvidenceSequence
+    found = {one.ReferencedSOPInstanceUID for series in study.ReferencedSeriesSequence for one in series.ReferencedSOPSequence}
+    assert found == {seg.SOPInstanceUID, *(header.SOPInstanceUID for header in sources.headers)}
+
+
+def test_dcmqi_reads_each_segment_with_its_codes_and_references(as_read_by_dcmqi, everything):
+    facts, groups = as_read_by_dcmqi
+    _, _, sources, seg = everything
+    assert facts["observerContext"] == {"ObserverType": "PERSON", "PersonObserverName": "Müller-Lüdenscheidt^M.^^Dr."}
+    assert list(groups) == ["Image and case", "liver", "kidney_left", "Läsion 1", "spleen", "gallbladder"]
+    for number, name in enumerate(("liver", "kidney_left", "Läsion 1"), 1):
+        assert groups[name]["ReferencedSegment"] == number
+        assert groups[name]["segmentationSOPInstanceUID"] == seg.SOPInstanceUID
+        assert groups[name]["SourceSeriesForImageSegmentation"] == sources.headers[0].SeriesInstanceUID
+        assert groups[name]["TrackingUniqueIdentifier"] == f"2.25.{1000 + number}"
+    assert groups["kidney_left"]["Finding"]["CodeValue"] == groups["kidney_left"]["FindingSite"]["CodeValue"] == KIDNEY.value
+    assert groups["kidney_left"]["Laterality"]["CodeValue"] == LEFT.value
+    assert [groups["Läsion 1"][key]["CodeValue"] for key in ("Finding", "FindingSite")] == ["4147007", LIVER.value]
+
+
+def test_dcmqi_reads_measures_with_unit_reference_and_definition(as_read_by_dcmqi):
+    liver = as_read_by_dcmqi[1]["liver"]
+    assert values(liver, "118565006") == {None: (pytest.approx(144 * VOXEL_MM3), "mm3")}
+    assert values(liver, "m-voxels") == {None: (144, "{voxels}")}
+    # Reference 1 lies one voxel further to the left: 120 of 144 voxels are shared. Reference 2 is the candidate's copy.
+    assert values(liver, "m-dice") == {
+        "ref-1": (pytest.approx(240 / 288), "1"), "ref-2": (1, "1"), "ref-draft": (pytest.approx(216 / 252), "1"),
+    }  # fmt: skip
+    assert values(liver, "m-rvd")["ref-draft"] == (pytest.approx(144 / 108 - 1), "1")
+    assert values(liver, "m-volume-ref")["ref-1"] == (pytest.approx(144 * VOXEL_MM3), "mm3")
+    (dice, *_) = (item for item in liver["measurementItems"] if item["quantity"]["CodeValue"] == "m-dice")
+    (made_by,) = dice["measurementAlgorithmIdentification"]["AlgorithmParameters"]
+    assert "Twice the shared volume" in made_by
+    assert "reference (Prof. Łukasz)" in made_by
+    assert all(
+        "Definition: " in i["measurementAlgorithmIdentification"]["AlgorithmParameters"][0] for i in liver["measurementItems"]
+    )
+
+
+def test_dcmqi_reads_verdict_and_findings_with_their_sentences(as_read_by_dcmqi, everything):
+    record, groups = everything[0], as_read_by_dcmqi[1]
+    (verdict,) = (v for v in record.verdicts if v.segment == "liver")
+    assert answers(groups["liver"], "verdict") == [f"v-{verdict.verdict.lower()}"]
+    assert answers(groups["liver"], "verdict-reason") == list(verdict.reasons)
+    assert answers(groups["Image and case"], "verdict") == [f"v-{record.verdict.lower()}"]
+    assert ["s-warn", LONG_TEXT.strip()] == [text.strip() for text in answers(groups["liver"], "c-islands")[-2:]]
+    statuses = {"PASS": "s-pass", "WARN": "s-warn", "FAIL": "s-fail", "NOT_EVALUATED": "s-not-evaluated"}
+    for finding in record.findings:
+        code = private_codes.CHECK_CODES.get(finding.check, private_codes.OTHER_CHECK).value
+        said = answers(groups[finding.segment or "Image and case"], code)
+        assert (statuses[finding.status], True) in [
+            (status, finding.message.strip() in text) for status, text in zip(said[::2], said[1::2], strict=True)
+        ]
+    assert answers(groups["Image and case"], "c-other") == ["s-not-evaluated", "check_of_tomorrow: Nobody knows it yet."]
+
+
+def test_dcmqi_reads_ratings_with_scale_wording_and_rater(as_read_by_dcmqi):
+    case = as_read_by_dcmqi[1]["Image and case"]
+    wording = "Motion artifact: 3 (Moderate: some borders are uncertain because of motion). Scale: 1 to 5, 5 is best."
+    assert answers(case, "r-motion") == ["g-3-1-5-h", f"{wording} Rated by {READER}. Comment: Atmung"]
+    assert answers(case, "r-noise")[0] == "r-unassessable"
+    assert answers(case, "111029")[0] == "g-1-1-5-h"
+    meanings = {
+        one["conceptValue"]["CodeMeaning"] for one in case["qualitativeEvaluations"] if "CodeMeaning" in one["conceptValue"]
+    }
+    assert "3 on a scale of 1 to 5, 5 is best" in meanings
+
+
+def test_dcmqi_reads_expected_agreement_in_and_out_of_domain(as_read_by_dcmqi):
+    groups = as_read_by_dcmqi[1]
+    found = {code: values(groups["liver"], code)[None] for code in ("e-mean", "e-lower", "e-upper", "e-coverage", "e-threshold")}
+    assert found == {
+        "e-mean": (0.81, "1"), "e-lower": (0.74, "1"), "e-upper": (0.88, "1"), "e-coverage": (0.9, "1"), "e-threshold": (0.66, "1"),
+    }  # fmt: skip
+    made_by = {
+        item["measurementAlgorithmIdentification"]["AlgorithmName"]
+        for item in groups["liver"]["measurementItems"]
+        if item["quantity"]["CodeValue"].startswith("e-")
+    }
+    assert made_by == {"lesion-ct"}
+    assert answers(groups["liver"], "e-in-domain") == ["373066001"]
+    assert answers(groups["Läsion 1"], "e-in-domain") == ["373067005"]
+    assert "Too large." in answers(groups["Läsion 1"], "e-reason")
+    assert not [i for i in groups["Läsion 1"]["measurementItems"] if i["quantity"]["CodeValue"].startswith("e-")]
+
+
+def test_an_empty_segment_is_assessed_and_absent(as_read_by_dcmqi):
+    spleen = as_read_by_dcmqi[1]["spleen"]
+    assert spleen["Finding"]["CodeValue"] == SPLEEN.value
+    assert answers(spleen, "121052") == ["272519000"]
+    assert "ReferencedSegment" not in spleen
+    assert values(spleen, "m-voxels") == {None: (0, "{voxels}")}
+
+
+def test_an_undefined_value_is_a_sentence_and_never_a_number(as_read_by_dcmqi, report):
+    spleen = as_read_by_dcmqi[1]["spleen"]
+    assert values(spleen, "m-dice") == {}
+    assert len(answers(spleen, "m-dice")) == 3
+    assert all(text.startswith("undefined. Absent in both") for text in answers(spleen, "m-dice"))
+    assert "Compared with reference (Prof. Łukasz)." in answers(spleen, "m-dice")[0]
+    numbers = [item.MeasuredValueSequence[0].NumericValue for item in every_item(report) if item.ValueType == "NUM"]
+    assert all(np.isfinite(float(number)) for number in numbers)
+
+
+def test_a_segment_that_only_a_reference_has_says_so(as_read_by_dcmqi):
+    gallbladder = as_read_by_dcmqi[1]["gallbladder"]
+    assert answers(gallbladder, "only-in-ref") == ["373066001"]
+    assert answers(gallbladder, "121052") == []
+    assert values(gallbladder, "m-dice") == {"ref-1": (0, "1")}
+
+
+def test_a_measure_without_a_code_is_told_in_words(as_read_by_dcmqi):
+    assert answers(as_read_by_dcmqi[1]["liver"], "m-other") == ["bending_energy: 2.5 (UCUM unit 1/mm). Definition: by splines."]
+
+
+def test_who_drew_a_segment_is_told(as_read_by_dcmqi):
+    liver = as_read_by_dcmqi[1]["liver"]
+    assert answers(liver, "a-type") == ["a-semiautomatic"]
+    assert answers(liver, "a-name") == ["Model 2.1"]
+
+
+def test_highdicom_finds_the_groups_of_segments_with_voxels(written, everything):
+    report = highdicom.sr.srread(written)
+    groups = report.content.get_volumetric_roi_measurement_groups(referenced_sop_instance_uid=everything[3].SOPInstanceUID)
+    assert [group.tracking_identifier for group in groups] == ["liver", "kidney_left", "Läsion 1"]
+    liver = groups[0]
+    assert liver.finding_type == highdicom.sr.CodedConcept(LIVER.value, "SCT", "Liver")
+    assert liver.referenced_segment[0].referenced_segment_numbers == [1]
+    (volume,) = liver.get_measurements(highdicom.sr.CodedConcept("118565006", "SCT", "Volume"))
+    assert (volume.value, volume.unit.value) == (pytest.approx(144 * VOXEL_MM3), "mm3")
+    assert volume.method.value == "126030"
+    assert len(report.content.get_image_measurement_groups()) == 3
+
+
+def test_dcmtk_shows_every_number_with_its_name(written):
+    shown = subprocess.run([program("dsrdump"), str(written)], capture_output=True, text=True, errors="replace")
+    assert shown.returncode == 0, shown.stderr
+    assert '<contains NUM:(,,"Number of voxels")="144" ({voxels},UCUM,"voxels")>' in shown.stdout
+    html = subprocess.run([program("dsr2html"), str(written)], capture_output=True, text=True, errors="replace")
+    assert html.returncode == 0, html.stderr
+    assert "95th percentile Hausdorff distance" in html.stdout
+
+
+def test_details_stand_under_the_finding_they_belong_to(report):
+    (islands,) = (
+        item
+        for item in every_item(report)
+        if item.ValueType == "CODE" and item.ConceptNameCodeSequence[0].CodeValue == "c-islands" and "ContentSequence" in item
+        and any(one.get("TextValue") == "1, 2.5, -3" for one in item.ContentSequence)
+    )  # fmt: skip
+    about = {one.ConceptNameCodeSequence[0].CodeValue: one.TextValue for one in islands.ContentSequence}
+    assert about == {"f-measured": "2", "f-allowed": "1", "f-unit": "1", "f-source": "a study", "f-place": "1, 2.5, -3"}
+    kept = [i.TextValue for i in every_item(report) if i.ConceptNameCodeSequence[0].CodeValue == "f-kept"]
+    assert len(kept) == 1
+    assert "gehört dazu" in kept[0]
+
+
+def test_writing_twice_gives_the_same_file(everything, written, tmp_path):
+    write_dicom_file(report_object(*everything, reader=READER, created=CREATED), tmp_path / "again.dcm")
+    assert (tmp_path / "again.dcm").read_bytes() == written.read_bytes()
+
+
+def test_another_reader_record_or_segmentation_is_another_object(everything, report):
+    record, candidate, sources, seg = everything
+    reports = [
+        report,
+        report_object(record, candidate, sources, seg, reader="Meier, Anna", created=CREATED),
+        report_object(record, candidate, sources, None, reader=READER, created=CREATED),
+        report_object(dataclasses.replace(record, reasons=("Another.",)), candidate, sources, seg, reader=READER, created=CREATED),
+    ]
+    assert len({one.SOPInstanceUID for one in reports}) == len({one.SeriesInstanceUID for one in reports}) == 4
+
+
+def test_without_a_segmentation_and_a_reader_the_report_refers_to_the_images(everything, tmp_path):
+    record, candidate, sources, _ = everything
+    write_dicom_file(report_object(record, candidate, sources, None, reader=None, created=CREATED), tmp_path / "sr.dcm")
+    require_clean(tmp_path / "sr.dcm")
+    facts = tid1500reader(tmp_path / "sr.dcm", tmp_path / "out")
+    assert facts["observerContext"]["ObserverType"] == "DEVICE"
+    assert not [group for group in facts["Measurements"] if "ReferencedSegment" in group]
+    groups = {group["TrackingIdentifier"]: group for group in facts["Measurements"]}
+    assert groups["liver"]["SourceSeriesForImageSegmentation"] == sources.headers[0].SeriesInstanceUID
+    assert values(groups["liver"], "m-voxels") == {None: (144, "{voxels}")}
+
+
+def test_segments_of_one_name_keep_their_own_numbers(everything, images, tmp_path):
+    geometry = read_image(images).geometry
+    candidate = segmentation(geometry, "Reader 7", liver=((1, 5), (3, 9), (2, 8)), spleen=((2, 6), (10, 14), (2, 5)))
+    two = dataclasses.replace(
+        candidate, segments=tuple(dataclasses.replace(segment, name="lesion") for segment in candidate.segments)
+    )
+    record = evaluate(Case(read_image(images), two), load_protocol("ct-abdomen-portal-venous"))
+    write_dicom_file(report_object(record, two, everything[2], None, reader=None, created=CREATED), tmp_path / "sr.dcm")
+    found = tid1500reader(tmp_path / "sr.dcm", tmp_path / "out")["Measurements"][1:]
+    assert [values(group, "m-voxels")[None][0] for group in found] == [144, 48]
+    assert [group["TrackingUniqueIdentifier"] for group in found] == ["2.25.1001", "2.25.1002"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"reader": "a\\b"}, "The reader: cannot be named"),
+        ({"segmentation": "of another study"}, "is of other images"),
+        ({"segmentation": "without liver"}, "has no segment 'liver'"),
+        ({"record": float("inf")}, "has inf as dice of liver"),
+        ({"images": "without UID"}, "has no SeriesInstanceUID (0020,000E)"),
+    ],
+)
+def test_what_cannot_become_a_report_is_refused_with_the_reason(everything, changes, words):
+    record, candidate, sources, seg = everything
+    if "record" in changes:
+        bad = Measurement("liver", "liver", "dice", changes["record"], "1", "x", "candidate", "reference")
+        record = dataclasses.replace(record, measurements=(bad,))
+    if "segmentation" in changes:
+        seg = copy.deepcopy(seg)
+        if changes["segmentation"] == "without liver":
+            seg.SegmentSequence = seg.SegmentSequence[1:]
+        else:
+            seg.StudyInstanceUID = "2.25.1"
+    if "images" in changes:
+        header = copy.deepcopy(sources.headers[0])
+        header.SeriesInstanceUID = ""
+        sources = SourceImages((header, *sources.headers[1:]), sources.slices)
+    with pytest.raises(BadDataError, match=re.escape(words)):
+        report_object(record, candidate, sources, seg, reader=changes.get("reader", READER), created=CREATED)
+
+
+def test_reader_contours_without_images_have_no_report(lidc_database):
+    with pytest.raises(BadDataError, match="is not a DICOM series"):
+        source_images(read_nodule(lidc_database, DEMO_NODULE_ANNOTATIONS).image)
+
+
+# Private codes
+
+
+def test_private_codes_fit_into_dicom_and_none_is_used_twice():
+    listed = private_codes.LISTED_CODES
+    assert len({code.value for code in listed}) == len({code.meaning for code in listed}) == len(listed)
+    assert all(code.scheme == "99SEGQC" and len(code.value) <= 16 and len(code.meaning) <= 64 for code in listed)
+    named = {code for name, code in vars(private_codes).items() if isinstance(code, Code)}
+    tables = [table for table in vars(private_codes).values() if isinstance(table, dict)]
+    named |= {code for table in tables for code in table.values() if isinstance(code, Code)}
+    assert named == set(listed)
+
+
+def test_codes_that_follow_from_a_rule_collide_with_no_listed_one():
+    ruled = [private_codes.role_code(role) for role in ("reference", "reference 2", "reference 17", "draft")]
+    ruled += [private_codes.grade_code(2, 1, 5, best) for best in ("highest", "lowest")]
+    assert [code.meaning for code in ruled[-2:]] == ["2 on a scale of 1 to 5, 5 is best", "2 on a scale of 1 to 5, 1 is best"]
+    every = [*ruled, *private_codes.LISTED_CODES]
+    assert len({code.value for code in every}) == len(every)
+
+
+def test_every_metric_and_every_shipped_rating_has_a_code():
+    assert {text.id for text in METRIC_TEXTS} - set(private_codes.METRIC_CODES) == {"volume_candidate_mm3"}
+    ratings = {rating.id for name in shipped_protocols() for rating in load_protocol(name).protocol.ratings}
+    assert ratings - set(private_codes.RATING_CODES) == {"overall"}
+
+
+def test_every_check_has_a_code():
+    ids = {check.ID for check in CHECKS}
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        ids.update(re.findall(r'\bFinding\(\s*"(\w+)"', text))
+        ids.update(re.findall(r'^\w*CHECK_ID = "(\w+)"', text, re.MULTILINE))
+    assert sorted(ids - set(private_codes.CHECK_CODES)) == []

@@ -19,6 +19,7 @@ from SegQCLib.pictures import Picture, place_text
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.readers.ratings import RatingGiven, answers, scale_text
 from SegQCLib.record import Input, Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict, Verdict
+from SegQCLib.report_acquisition import fact_groups, missing_facts
 from SegQCLib.templates import page_templates
 from SegQCLib.verdict import is_excused
 from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
@@ -179,6 +180,8 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         subject=_subject(record),
         created=_created(record.created),
         grid=_grid(record),
+        facts=fact_groups(record.case.acquisition, record.case.geometry),
+        missing_facts=missing_facts(record.case.acquisition, protocol),
         attention=attention,
         kept=kept,
         others=others,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from SegQCLib.acquisition import Acquisition, DifferingFact, Span, WindowLevel
-from SegQCLib.dicom.slice_values import distinct, is_empty, is_list, number, texts, value_of
+from SegQCLib.dicom.slice_values import distinct, is_empty, is_list, number, texts, unlike, value_of
 from SegQCLib.dicom.suv import acquisition_moment, pet_scale, uptake_time_min
 
 if TYPE_CHECKING:
@@ -236,9 +236,10 @@ def _shown(value: Any) -> str:
 
 def _window_levels(headers: Sequence[Dataset]) -> tuple[WindowLevel, ...]:
     found: dict[WindowLevel, None] = {}
-    for header in headers:
+    keywords = ("WindowWidth", "WindowCenter", "WindowCenterWidthExplanation")
+    for header in unlike(headers, *keywords):
         columns = []
-        for keyword in ("WindowWidth", "WindowCenter", "WindowCenterWidthExplanation"):
+        for keyword in keywords:
             value = value_of(header, keyword)
             columns.append([] if is_empty(value) else list(value) if is_list(value) else [value])
         widths, centres, explanations = columns

@@ -20,23 +20,31 @@ def distinct(headers: Sequence[Dataset], keyword: str) -> list[Any]:
 
     Slices that lack the attribute, or have it empty or unreadable, do not count.
     """
-    from pydicom.datadict import tag_for_keyword
-
-    tag = tag_for_keyword(keyword)
-    found: dict[Any, Any] = {}
-    for header in headers:
-        element = header.get_item(tag) if tag in header else None
-        if element is None:
-            continue
-        # Bytes of an element that nobody has asked for yet: turning them into a value takes longer than comparing them.
-        key = element.value if isinstance(element.value, bytes) else str(element.value)
-        if key not in found:
-            found[key] = value_of(header, keyword)
     unique: dict[str, Any] = {}
-    for value in found.values():
+    for header in unlike(headers, keyword):
+        value = value_of(header, keyword)
         if not is_empty(value):
             unique.setdefault(str(value).strip(), value)
     return list(unique.values())
+
+
+def unlike(headers: Sequence[Dataset], *keywords: str) -> list[Dataset]:
+    """Return the first of the headers for each distinct combination of what attributes hold, as it is written."""
+    from pydicom.datadict import tag_for_keyword
+
+    tags = [tag_for_keyword(keyword) for keyword in keywords]
+    found: dict[tuple, Dataset] = {}
+    for header in headers:
+        found.setdefault(tuple(_written(header, tag) for tag in tags), header)
+    return list(found.values())
+
+
+def _written(header: Dataset, tag: int) -> bytes | str | None:
+    element = header.get_item(tag) if tag in header else None
+    if element is None:
+        return None
+    # Bytes of an element that nobody has asked for yet: turning them into a value takes longer than comparing them.
+    return element.value if isinstance(element.value, bytes) else str(element.value)
 
 
 def value_of(header: Dataset, keyword: str) -> Any:

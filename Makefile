@@ -1,5 +1,6 @@
 # make demo: the sample cases, end to end. make test: lint and every test. Both need only Python and pip.
 # make gui: Slicer's module in a window of its own. make nightly: long proofs. make bench: speed beside peers.
+# make services: what tests of DICOM use beside Python, from Debian's packages (as root); without it they are skipped.
 
 # Slicer's Python is 3.12. A name counts only if it starts: pyenv leaves shims of versions that are not selected.
 PYTHON := $(shell for name in python3.12 python3.11 python3.13 python3 python; do \
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint gui nightly bench clean
+.PHONY: demo test lint gui services nightly bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.product
@@ -24,6 +25,11 @@ lint: $(VENV)/.test
 # The Slicer module on the sample CT, outside Slicer (Testing/slicer_host); SCREENSHOT=file.png makes a picture and leaves.
 gui: $(VENV)/.test
 	PYTHONPATH=Testing:SegQCModule $(BIN)/python -m slicer_host $(if $(SCREENSHOT),--screenshot $(SCREENSHOT))
+
+# A DICOMweb archive, a validator of DICOM objects that nobody here wrote, and DCMTK. Nothing is left running.
+services:
+	apt-get -qq update
+	apt-get -qq install -y --no-install-recommends orthanc orthanc-dicomweb dicom3tools dcmtk
 
 # Proofs that take longer than a landing may wait for; the last results stand in Benchmarks/README.md.
 nightly: $(VENV)/.test

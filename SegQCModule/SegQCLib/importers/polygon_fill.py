@@ -47,6 +47,17 @@ def _inside(
     starts: NDArray[np.float64], ends: NDArray[np.float64], planes: NDArray[np.int64], size: tuple[int, int, int]
 ) -> NDArray[np.bool_]:
     _, height, width = size
+    edge, row, crossing = row_crossings(starts, ends, height)
+    column = np.clip(np.ceil(crossing), 0, width).astype(np.int64)
+    changes = np.zeros((size[0], height, width + 1), np.uint8)
+    np.bitwise_xor.at(changes.reshape(-1), (planes[edge] * height + row) * (width + 1) + column, 1)
+    return np.bitwise_xor.accumulate(changes, axis=2)[:, :, :-1].view(np.bool_)
+
+
+def row_crossings(
+    starts: NDArray[np.float64], ends: NDArray[np.float64], height: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return where edges cross the rows of pixel centres 0 ... height - 1: the edge, the row, and the column coordinate."""
     upward = (starts[:, 0] <= ends[:, 0])[:, np.newaxis]
     low, high = np.where(upward, starts, ends), np.where(upward, ends, starts)
     # Half open, so that a vertex on a row of centres is crossed once by the two edges that meet there.
@@ -55,11 +66,7 @@ def _inside(
     edge, step = _repeated(stop - first)
     row = first[edge] + step
     run = (high - low)[edge]
-    crossing = low[edge, 1] + (row - low[edge, 0]) / run[:, 0] * run[:, 1]
-    column = np.clip(np.ceil(crossing), 0, width).astype(np.int64)
-    changes = np.zeros((size[0], height, width + 1), np.uint8)
-    np.bitwise_xor.at(changes.reshape(-1), (planes[edge] * height + row) * (width + 1) + column, 1)
-    return np.bitwise_xor.accumulate(changes, axis=2)[:, :, :-1].view(np.bool_)
+    return edge, row, low[edge, 1] + (row - low[edge, 0]) / run[:, 0] * run[:, 1]
 
 
 def _add_line_pixels(

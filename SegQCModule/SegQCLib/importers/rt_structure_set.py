@@ -98,6 +98,12 @@ class Structure:
         """Return whether it encloses something, or is empty: assessed, absent."""
         return len(self.contours.lengths) > 0 or not (self.others or self.short)
 
+    @property
+    def others_in_words(self) -> str:
+        """Return which contours it has that enclose nothing, for a sentence."""
+        kinds = [f"{count} x {kind}" for kind, count in sorted(self.others.items())]
+        return ", ".join([*kinds, *([f"{self.short} x closed contour with fewer than three points"] if self.short else [])])
+
 
 @dataclass(frozen=True, eq=False)
 class StructureSet:

@@ -122,7 +122,10 @@ def _packed_bits_undone(encoded: bytes, longest: int) -> bytes:
 
 def _by_pillow(encoded: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     # GDCM refuses JPEG 2000 of one bit.
-    from PIL import Image
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ValueError("JPEG 2000 of one bit needs the Python package pillow, which is not installed") from error
 
     with Image.open(io.BytesIO(encoded), formats=("JPEG2000",)) as image:
         if image.size != (shape[1], shape[0]) or image.mode not in ("L", "1"):

@@ -4,7 +4,10 @@ import base64
 import html
 import json
 import re
+import subprocess
+import sys
 import unicodedata
+import warnings
 import zlib
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -312,6 +315,22 @@ def test_compare_names_no_file_either(outputs, tmp_path, capsys):
     report = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
     assert [entry["segment"] for entry in report["segments"]] == ["liver", "renamed segment 1"]
     assert report["deidentification"]["keyed"] is False
+
+
+def test_warnings_of_libraries_quote_no_header(tmp_path):
+    # In a process of its own: pytest keeps warnings away from the terminal.
+    invalid = {"StudyInstanceUID": "1.2.qzinvalid", "SeriesDescription": "qzlong" * 20, "PatientBirthDate": "qzdate"}
+    with warnings.catch_warnings(action="ignore"):
+        write_series(tmp_path / "series", range(0, 20, 2), rows=20, columns=30, **invalid)
+    drawn = sitk.GetImageFromArray(np.ones((10, 20, 30), np.uint8))
+    sitk.WriteImage(drawn, tmp_path / "candidate.nrrd")
+    arguments = ["evaluate", "--image", tmp_path / "series", "--candidate", tmp_path / "candidate.nrrd"]
+    arguments += ["--out", tmp_path / "out", "--protocol", PROTOCOL.protocol.id]
+    command = [sys.executable, "-m", "SegQCLib.cli", *map(str, arguments)]
+    without, full = (subprocess.run([*command, *more], capture_output=True, text=True) for more in (["--deidentify"], []))
+    assert (without.returncode, full.returncode) == (0, 0), without.stderr
+    assert "qzinvalid" in full.stderr
+    assert "qz" not in without.stdout + without.stderr
 
 
 @pytest.mark.parametrize(("value", "warned"), [("YES", True), ("NO", False), (None, False)])

@@ -377,7 +377,7 @@ def test_the_worklists_own_candidates_are_taken_on_demand(study, capsys):
     assert [(case["reader"], case["patient"]) for case in study.json("provenance.json")["cases"]] == [("Anna", "patient 1")] * 2
     printed = capsys.readouterr().err
     assert "Of 2 cases the files do not say for every segment whether a person or an algorithm drew it" in printed
-    assert "1 patients have several cases, and no folds by patient were made" in printed
+    assert "1 patient has several cases, and no folds by patient were made" in printed
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 
 from SegQCLib.pseudonyms import KEY_VARIABLE, Pseudonyms, read_key
@@ -50,4 +51,13 @@ def pseudonyms_for(options: argparse.Namespace) -> Pseudonyms | None:
             "--scene and --deidentify contradict each other: a scene holds the image and the segmentations with their names and"
             " places. Write the scene and the de-identified report in two runs."
         )
+    _silence_libraries()
     return Pseudonyms(read_key(options.deidentify_key))
+
+
+def _silence_libraries() -> None:
+    # pydicom's warnings quote values of the header, ITK's name files.
+    import SimpleITK as sitk
+
+    warnings.simplefilter("ignore")
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)

@@ -459,16 +459,20 @@ def _warnings(cases: Sequence[TrainingCase], rules: DatasetRules, has_splits: bo
     several = sum(count > 1 for count in repeated.values())
     if several and has_splits:
         yield (
-            f"{several} patients have several cases. splits_final.json keeps each patient in one fold: copy it to"
+            f"{_patients(several)} several cases. splits_final.json keeps each patient in one fold: copy it to"
             f" nnUNet_preprocessed/{rules.folder_name} after nnUNetv2_plan_and_preprocess; nnU-Net's own folds would mix them."
         )
     elif several:
         yield (
-            f"{several} patients have several cases, and no folds by patient were made (fewer than {FOLDS} patients, or some are"
+            f"{_patients(several)} several cases, and no folds by patient were made (fewer than {FOLDS} patients, or some are"
             " not known): nnU-Net's own folds would validate on patients it was trained on."
         )
-    elif any(case.patient is None for case in cases):
+    elif len(cases) > 1 and any(case.patient is None for case in cases):
         yield "The patients are not known, so nobody can tell whether nnU-Net's folds mix cases of one patient."
+
+
+def _patients(count: int) -> str:
+    return "1 patient has" if count == 1 else f"{count} patients have"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -189,7 +189,7 @@ def test_a_legacy_converted_ct_has_the_values_of_its_single_images(totalsegmenta
     single = [pydicom.dcmread(path) for path in sorted((totalsegmentator / "example_ct_dicom").iterdir())][:6]
     for dataset in single:
         dataset.decompress()
-        # The sample says here that it is no CT image.
+        # In the sample the SOP Class UID is empty.
         dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
     converted = highdicom.legacy.LegacyConvertedEnhancedCTImage(
         single, series_instance_uid=generate_uid(), series_number=7, sop_instance_uid=generate_uid(), instance_number=1

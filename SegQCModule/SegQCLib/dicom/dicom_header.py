@@ -38,7 +38,7 @@ PARSER_ERRORS = (
 )
 
 # A header with an overlay plane and 10,000 frames takes some 10 MB.
-_LONGEST_DEFLATED_HEADER = 64 * 2**20
+_LONGEST_DEFLATED_HEADER = 32 * 2**20
 _FIRST_BYTES = 2**16
 # Pixel Data, Float Pixel Data and Double Float Pixel Data, little and big endian.
 _PIXEL_TAGS = tuple(bytes(tag) for tail in (0x10, 0x08, 0x09) for tag in ((0xE0, 0x7F, tail, 0), (0x7F, 0xE0, 0, tail)))

@@ -61,6 +61,12 @@ TRANSFER_SYNTAXES = (
     ),
     TransferSyntax("1.2.840.10008.1.2.4.203", "High-Throughput JPEG 2000 Image Compression", Decoder.OPENJPEG),
 )
+# Newer than pydicom 3.0's dictionary (DICOM Supplement 232).
+_NEWER = {
+    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
+    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+}
 BY_UID = {syntax.uid: syntax for syntax in TRANSFER_SYNTAXES}
 
 
@@ -70,4 +76,5 @@ def syntax_name(uid: str) -> str:
         return f"{BY_UID[uid].name}, {uid}"
     from pydicom.uid import UID_dictionary
 
-    return f"{UID_dictionary[uid][0]}, {uid}" if uid in UID_dictionary else uid or "not given"
+    name = _NEWER.get(uid) or (UID_dictionary[uid][0] if uid in UID_dictionary else "")
+    return f"{name}, {uid}" if name else uid or "not given"

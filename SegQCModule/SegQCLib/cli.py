@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from SegQCLib import __version__, cli_archive, cli_deidentify, cli_difficulty, cli_export
+from SegQCLib import __version__, cli_archive, cli_deidentify, cli_difficulty, cli_evaluate_dicom, cli_export
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import part
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
@@ -28,7 +28,7 @@ SegQC is not a medical device. Its verdicts support research, training and quali
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = command_line_parser().parse_args(arguments)
     try:
         return options.run(options)
     except BadDataError as error:
@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line_parser() -> argparse.ArgumentParser:
+    """Return what understands every command."""
     parser = argparse.ArgumentParser(
         prog="segqc",
         description="Check and measure segmentations under a written protocol.",
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", choices=["-"], help="print the record to standard output as JSON")
     evaluate.add_argument("--fail-on", choices=["review", "reject"], help="exit with 3 if the verdict is this or worse")
     cli_deidentify.add_options(evaluate)
+    cli_evaluate_dicom.add_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     compare = commands.add_parser("compare", help="compare two segmentations: all segments, all measures")
@@ -177,6 +179,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     started = time.monotonic()
     pseudonyms = cli_deidentify.pseudonyms_for(options)
+    cli_evaluate_dicom.require_possible(options)
     protocol = load_protocol(options.protocol)
     ratings = read_ratings_file(options.ratings) if options.ratings else ()
     require_writable(options.out)
@@ -190,6 +193,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     progress = terminal_progress()
     progress("Reading image and segmentations", 0.0)
     image = read_image(options.image)
+    cli_evaluate_dicom.require_dicom_image(options, image)
     draft = segmentation(options.draft) if options.draft else None
     case = Case(
         image=image,
@@ -228,6 +232,10 @@ def _evaluate(options: argparse.Namespace) -> int:
             print(f"  scene:  {options.scene}")
         if sys.stderr.isatty():
             say(f"Done in {time.monotonic() - started:.1f} s.")
+    if options.dicom:
+        cli_evaluate_dicom.write_dicom(options, case, record)
+        if not options.json:
+            print(f"  DICOM:   {options.out / cli_evaluate_dicom.SEG_NAME}, {options.out / cli_evaluate_dicom.SR_NAME}")
     severity = ("ACCEPT", "REVIEW", "REJECT")
     if options.fail_on and severity.index(record.verdict) >= severity.index(options.fail_on.upper()):
         return EXIT_VERDICT

@@ -6,20 +6,21 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from SegQCLib import __version__
 from SegQCLib.errors import BadDataError
-from SegQCLib.terminal import say, terminal_progress
+from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
 
 if TYPE_CHECKING:
     from SegQCLib.archive.connection import Archive
     from SegQCLib.archive.search import SeriesFound
 
-EXIT_DONE, EXIT_BAD_DATA = 0, 1
+EXIT_DONE, EXIT_VERDICT = 0, 3
 CA_VARIABLE = "SEGQC_DICOMWEB_CA"
 
 EPILOG = """\
@@ -29,6 +30,13 @@ the user's name, or the name token for a bearer token. They are sent to the arch
 only (or to this computer), and never written anywhere.
 
 Nothing is sent anywhere unless --url or SEGQC_DICOMWEB_URL names an archive."""
+
+_EVALUATE = """\
+The same as segqc archive fetch, segqc evaluate, segqc export seg, segqc export sr and segqc archive store, one after the
+other. Images are kept in DIR/image, segmentations of the archive in DIR/segmentations.
+
+Interrupted, or run again with the same files and options, it goes on where it ended: nothing is fetched, evaluated or
+stored twice. A candidate that is a DICOM SEG is not written again; the report refers to it."""
 
 
 def add_commands(commands: Any) -> None:
@@ -53,6 +61,32 @@ def add_commands(commands: Any) -> None:
     fetch.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="output folder; what is there whole is not fetched again"
     )
+
+    evaluate = _add_action(actions, "evaluate", "fetch a series and its segmentations, evaluate them, store SEG and SR", _evaluate)
+    evaluate.description = _EVALUATE
+    evaluate.add_argument("--series", type=_uid, required=True, metavar="UID", help="Series Instance UID (0020,000E) of the image")
+    either = "a file, or in the archive the SOP Instance UID (0008,0018), or the Series Instance UID of a series of one"
+    evaluate.add_argument("--candidate", required=True, metavar="S", help=f"segmentation under test: {either}")
+    evaluate.add_argument(
+        "--reference", action="append", default=[], metavar="S", help="segmentation to compare with, likewise; once per reader"
+    )
+    evaluate.add_argument("--draft", metavar="S", help="AI result that the candidate started from, likewise")
+    evaluate.add_argument("--protocol", required=True, metavar="P", help="id of a shipped protocol, or a protocol's JSON file")
+    evaluate.add_argument("--labels", metavar="L", help=LABELS_HELP)
+    evaluate.add_argument("--ratings", type=Path, metavar="F", help="readers' ratings of the image: a JSON file as SegQC saves it")
+    evaluate.add_argument("--reader", metavar="NAME", help="who answers for the segmentation, for SEG and SR")
+    evaluate.add_argument(
+        "--drawn-by",
+        action="append",
+        default=[],
+        metavar="[SEGMENT=]KIND",
+        help="automatic, semiautomatic or manual, where the candidate's file does not say; as in segqc export seg",
+    )
+    evaluate.add_argument("--model", metavar="NAME", help="name of the AI model that drew what was not drawn by hand")
+    evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
+    evaluate.add_argument("--dicom", action="store_true", help="write seg.dcm and sr.dcm too")
+    evaluate.add_argument("--store", action="store_true", help="write seg.dcm and sr.dcm and store them in the archive")
+    evaluate.add_argument("--fail-on", choices=["review", "reject"], help="exit with 3 if the verdict is this or worse")
 
     store = _add_action(actions, "store", "store DICOM files that the archive does not have yet", _store)
     store.add_argument("files", type=Path, nargs="+", metavar="FILE", help="DICOM file")
@@ -169,6 +203,118 @@ def _fetch(options: argparse.Namespace, archive: Archive) -> int:
         kept = f", {fetched.kept} of them there before" if fetched.kept else ""
         print(f"{series.modality or 'series'}: {len(fetched.files)} instances in {fetched.folder}{kept}")
     return EXIT_DONE
+
+
+def _evaluate(options: argparse.Namespace, archive: Archive) -> int:
+    from SegQCLib.archive.done_before import is_done, note_done
+    from SegQCLib.archive.fetch import fetch_series
+    from SegQCLib.archive.search import series_with_uid
+    from SegQCLib.dicom.sr_inputs import is_dicom_seg, read_record
+    from SegQCLib.output import require_writable
+
+    require_writable(options.out)
+    series = series_with_uid(archive, options.series)
+    image = options.out / "image"
+    progress = terminal_progress()
+    fetch_series(archive, series, image, progress)
+    progress("Done", 1.0)
+
+    def segmentation(text: str) -> Path:
+        return _segmentation(archive, text, series.study_instance_uid, options.out / "segmentations")
+
+    candidate = segmentation(options.candidate)
+    references = [segmentation(text) for text in options.reference]
+    draft = segmentation(options.draft) if options.draft else None
+    writes_dicom = options.dicom or options.store
+    writes_seg = writes_dicom and not is_dicom_seg(candidate)
+    request = _request(options, archive, image, candidate, references, draft)
+    if is_done(options.out, request):
+        say("The same was evaluated before, and what was written is still there.")
+    else:
+        if writes_seg:
+            # Before the evaluation: whatever stands against it is known at once.
+            _run_segqc(
+                ["export", "seg", "--image", image, "--candidate", candidate, "--out", options.out / "seg.dcm"],
+                {"--protocol": options.protocol, "--labels": options.labels, "--draft": draft, "--reader": options.reader},
+                {"--drawn-by": options.drawn_by, "--model": options.model},
+            )
+        _run_segqc(
+            ["evaluate", "--image", image, "--candidate", candidate, "--protocol", options.protocol, "--out", options.out],
+            {"--reference": references, "--draft": draft, "--labels": options.labels, "--ratings": options.ratings},
+        )
+        if writes_dicom:
+            _run_segqc(
+                ["export", "sr", "--record", options.out / "record.json", "--image", image, "--candidate", candidate],
+                {"--segmentation": options.out / "seg.dcm" if writes_seg else None, "--out": options.out / "sr.dcm"},
+                {"--labels": options.labels, "--reader": options.reader},
+            )
+        written = ["record.json", *["seg.dcm"] * writes_seg, *["sr.dcm"] * writes_dicom]
+        note_done(options.out, request, written)
+    if options.store:
+        store_and_tell(archive, [options.out / "seg.dcm" if writes_seg else candidate, options.out / "sr.dcm"])
+    verdict = read_record(options.out / "record.json").verdict
+    severity = ("ACCEPT", "REVIEW", "REJECT")
+    if options.fail_on and severity.index(verdict) >= severity.index(options.fail_on.upper()):
+        return EXIT_VERDICT
+    return EXIT_DONE
+
+
+def _segmentation(archive: Archive, text: str, study_instance_uid: str, folder: Path) -> Path:
+    """Return the file of a segmentation that a user names by its path or, in the archive, by its UID."""
+    from SegQCLib.archive.dicom_json import is_uid
+    from SegQCLib.archive.fetch import fetch_instance
+    from SegQCLib.archive.search import instance_in_study
+    from SegQCLib.output import require_writable
+
+    if Path(text).exists():
+        return Path(text)
+    if not is_uid(text):
+        raise BadDataError(text, "is neither a file nor a UID.", "Give a file's name, or the UID that it has in the archive.")
+    require_writable(folder)
+    instance = instance_in_study(archive, study_instance_uid, text)
+    path = folder / f"{instance.sop_instance_uid}.dcm"
+    if not path.is_file():
+        fetch_instance(archive, instance, path)
+    return path
+
+
+def _run_segqc(arguments: Sequence[object], *optional: Mapping[str, object]) -> None:
+    """Run another command of segqc as a user would: so that both ways always give the same."""
+    from SegQCLib.cli import command_line_parser
+
+    words = [str(argument) for argument in arguments]
+    for option, value in (item for options in optional for item in options.items()):
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None:
+                words.append(f"{option}={one}")
+    options = command_line_parser().parse_args(words)
+    options.run(options)
+
+
+def _request(
+    options: argparse.Namespace, archive: Archive, image: Path, candidate: Path, references: list[Path], draft: Path | None
+) -> dict[str, Any]:
+    """Return all that the results depend on."""
+    from SegQCLib.archive.done_before import contents
+    from SegQCLib.protocol import load_protocol
+
+    labels = Path(options.labels) if options.labels else None
+    return {
+        "segqc": __version__,
+        "archive": archive.url.base,
+        "series": options.series,
+        "image": contents(image),
+        "candidate": [candidate.name, contents(candidate)],
+        "references": [[path.name, contents(path)] for path in references],
+        "draft": draft and [draft.name, contents(draft)],
+        "protocol": load_protocol(options.protocol).sha256,
+        "labels": contents(labels) if labels and labels.is_file() else options.labels,
+        "ratings": contents(options.ratings),
+        "reader": options.reader,
+        "drawn_by": options.drawn_by,
+        "model": options.model,
+        "dicom": options.dicom or options.store,
+    }
 
 
 def _store(options: argparse.Namespace, archive: Archive) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
+    from pydicom import DataElement, Dataset
 
 # When an object was written is no part of what it says: our UIDs follow from what it says.
 _WHEN = {
@@ -18,6 +18,7 @@ _WHEN = {
     "ContentTime",
     "SeriesDate",
     "SeriesTime",
+    "ContributionDateTime",
     "TimezoneOffsetFromUTC",
 }
 
@@ -37,12 +38,25 @@ def differences(own: Path, archived: Path) -> tuple[str, ...]:
         return ()
     first, second = _read(own), _read(archived)
     syntaxes = [data_set.file_meta.get("TransferSyntaxUID") for data_set in (first, second)]
-    skipped = _WHEN | ({"PixelData"} if syntaxes[0] != syntaxes[1] else set())
+    skipped = {"PixelData"} if syntaxes[0] != syntaxes[1] else set()
     return tuple(
         # Written out: pydicom 2 and 3 show tags in different ways.
         f"{element.keyword or 'private attribute'} ({element.tag.group:04X},{element.tag.element:04X})"
         for element in first
-        if element.keyword not in skipped and (element.tag not in second or second[element.tag].value != element.value)
+        if element.keyword not in skipped and not _has(second, element)
+    )
+
+
+def _has(data_set: Dataset, element: DataElement) -> bool:
+    if element.keyword in _WHEN:
+        return True
+    if element.tag not in data_set:
+        return False
+    other = data_set[element.tag]
+    if element.VR != "SQ" or other.VR != "SQ":
+        return other.value == element.value
+    return len(other.value) == len(element.value) and all(
+        all(_has(second, one) for one in first) for first, second in zip(element.value, other.value, strict=True)
     )
 
 

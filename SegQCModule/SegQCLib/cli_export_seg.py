@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.terminal import LABELS_HELP, say
 
 if TYPE_CHECKING:
+    from pydicom import Dataset
+
     from SegQCLib.case import Segmentation, Volume
     from SegQCLib.readers.edit_log import StoredLog
 
@@ -43,8 +45,15 @@ def add_action(actions: Any) -> None:
     seg.add_argument("--labels", metavar="L", help=f"{LABELS_HELP}; also gives its codes to segments of these names")
     seg.add_argument("--protocol", metavar="P", help="protocol whose structures give their codes to segments without codes")
     seg.add_argument("--draft", type=Path, metavar="D", help="AI result that the candidate started from: file or folder")
-    seg.add_argument("--log", type=Path, metavar="F", help="the reader's edit log (.edit-log.jsonl) of the candidate")
-    seg.add_argument(
+    add_origin_options(seg)
+    seg.add_argument("--out", type=Path, required=True, metavar="F.dcm", help="the DICOM SEG to write")
+    seg.set_defaults(run=_export, usage_error=seg.error)
+
+
+def add_origin_options(command: Any) -> None:
+    """Add what says who drew the segments, who answers for them, and how they are stored, to a command or a group of options."""
+    command.add_argument("--log", type=Path, metavar="F", help="the reader's edit log (.edit-log.jsonl) of the candidate")
+    command.add_argument(
         "--drawn-by",
         type=_drawn_by,
         action="append",
@@ -52,14 +61,14 @@ def add_action(actions: Any) -> None:
         metavar="[SEGMENT=]KIND",
         help="automatic, semiautomatic or manual, for one segment or for all that are not named; may be given again",
     )
-    seg.add_argument("--model", metavar="NAME", help="name of the AI model that drew what was not drawn by hand")
-    seg.add_argument("--model-version", metavar="V", help="version of that model")
-    seg.add_argument("--model-parameters", metavar="TEXT", help="parameters that it ran with")
-    seg.add_argument("--disregard-tags", action="store_true", help="do not believe what the candidate's file says of who drew it")
-    seg.add_argument("--reader", metavar="NAME", help="who answers for the segmentation (default: the reader of the edit log)")
-    seg.add_argument("--labelmap", action="store_true", help="write a label map (LABELMAP), which few programs read yet")
-    seg.add_argument("--out", type=Path, required=True, metavar="F.dcm", help="the DICOM SEG to write")
-    seg.set_defaults(run=_export, usage_error=seg.error)
+    command.add_argument("--model", metavar="NAME", help="name of the AI model that drew what was not drawn by hand")
+    command.add_argument("--model-version", metavar="V", help="version of that model")
+    command.add_argument("--model-parameters", metavar="TEXT", help="parameters that it ran with")
+    command.add_argument(
+        "--disregard-tags", action="store_true", help="do not believe what the candidate's file says of who drew it"
+    )
+    command.add_argument("--reader", metavar="NAME", help="who answers for the segmentation (default: the reader of the edit log)")
+    command.add_argument("--labelmap", action="store_true", help="write a label map (LABELMAP), which few programs read yet")
 
 
 def _drawn_by(text: str) -> tuple[str | None, str]:
@@ -70,18 +79,50 @@ def _drawn_by(text: str) -> tuple[str | None, str]:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from SegQCLib.dicom.seg_preflight import image_export_faults, refuse_faults, seg_export_faults
-    from SegQCLib.dicom.source_images import source_images
     from SegQCLib.dicom.write_file import write_dicom_file
-    from SegQCLib.dicom.write_seg import segmentation_object
     from SegQCLib.importers import read_segmentation
-    from SegQCLib.readers.edit_log import read_log
 
-    if (options.model_version or options.model_parameters) and not options.model:
-        options.usage_error("--model-version and --model-parameters belong to --model")
+    require_meant(options)
     _refuse_inputs_as_output(options)
     image = _image(options.image)
     candidate = read_segmentation(options.candidate, labels=options.labels)
+    written = segmentation_to_write(image, candidate, options, datetime.now())
+    write_dicom_file(written.dataset, options.out)
+    _print_written(written.candidate, written.reader, written.representation, options.out)
+    return 0
+
+
+def require_meant(options: argparse.Namespace) -> None:
+    """End the program as wrong usage where options of `add_origin_options` need others."""
+    if (options.model_version or options.model_parameters) and not options.model:
+        options.usage_error("--model-version and --model-parameters belong to --model")
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationToWrite:
+    """A DICOM SEG and what it was made of: the candidate on the image's grid with codes and algorithms, the reader's name."""
+
+    dataset: Dataset
+    candidate: Segmentation
+    reader: str | None
+    representation: Literal["BINARY", "LABELMAP"]
+
+
+def segmentation_to_write(
+    image: Volume, candidate: Segmentation, options: argparse.Namespace, created: datetime
+) -> SegmentationToWrite:
+    """Return the DICOM SEG of a candidate as its file has it, under the options of a command; notes are told at the terminal.
+
+    Raises
+    ------
+    BadDataError
+        With every reason why it cannot be written.
+    """
+    from SegQCLib.dicom.seg_preflight import image_export_faults, refuse_faults, seg_export_faults
+    from SegQCLib.dicom.source_images import source_images
+    from SegQCLib.dicom.write_seg import segmentation_object
+    from SegQCLib.readers.edit_log import read_log
+
     log = read_log(options.log) if options.log else None
     faults = [*image_export_faults(image)]
     refuse_faults(faults, candidate)
@@ -101,10 +142,8 @@ def _export(options: argparse.Namespace) -> int:
         if fault.status is not Status.FAIL:
             say(f"Note: {fault.message}")
     refuse_faults(faults, candidate)
-    dataset = segmentation_object(candidate, images, reader=reader, created=datetime.now(), representation=representation)
-    write_dicom_file(dataset, options.out)
-    _print_written(candidate, reader, representation, options.out)
-    return 0
+    dataset = segmentation_object(candidate, images, reader=reader, created=created, representation=representation)
+    return SegmentationToWrite(dataset, candidate, reader, representation)
 
 
 def _refuse_inputs_as_output(options: argparse.Namespace) -> None:

@@ -54,7 +54,8 @@ class FrameWriter:
         # Bits run on from frame to frame, lowest first, so a frame may end inside a byte (PS3.5 8.1.1).
         whole = len(bits) // 8 * 8
         self._pixels.write(np.packbits(bits[:whole], bitorder="little").tobytes())
-        self._bits = bits[whole:]
+        # A copy: callers reuse the plane.
+        self._bits = bits[whole:].copy()
         self._frames.append((k, segment))
 
     def add_labels(self, plane: NDArray[np.unsignedinteger], k: int) -> None:

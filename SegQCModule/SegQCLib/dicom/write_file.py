@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def write_dicom_file(dataset: Dataset, path: Path) -> None:
     """Write a DICOM object in the format of DICOM PS3.10; folders are made where they are missing.
 
-    A file of that name is replaced only if it is an object of the same kind (SOP Class UID (0008,0016)), and
-    only after the new one is complete on the disk.
+    A file of that name is replaced only if it is an object of the same kind (Modality (0008,0060)), and only after
+    the new one is complete on the disk.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def _require_replaceable(dataset: Dataset, path: Path) -> None:
     if not path.exists():
         return
     try:
-        there = pydicom.dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True)
-        kind = there.get("SOPClassUID")
+        there = pydicom.dcmread(path, specific_tags=["SOPClassUID", "Modality"], stop_before_pixels=True)
+        kind, modality = there.get("SOPClassUID"), there.get("Modality")
     except (InvalidDicomError, OSError, ValueError, EOFError) as error:
         raise BadDataError(path, "exists and is not a DICOM file.", remedy) from error
-    if kind != dataset.SOPClassUID:
+    if modality != dataset.Modality:
         shown = pydicom.uid.UID(str(kind)).name if kind else "without SOP Class UID (0008,0016)"
         raise BadDataError(path, f"exists and is another kind of DICOM object ({shown}).", remedy)

@@ -113,7 +113,6 @@ def _without_frames(
         # A program has no serial number, and Enhanced General Equipment (C.7.5.2) wants one.
         device_serial_number=__version__,
         content_description=description,
-        content_creator_name=None if reader is None else person_name(reader),
         content_label="SEGMENTATION",
         series_description=description,
         content_date=created.date(),
@@ -128,13 +127,16 @@ def _without_frames(
     dataset.update({element.tag: element for element in shell})
     dataset.file_meta, dataset.preamble = shell.file_meta, shell.preamble
     decoded = _decoded(first)
-    for keyword in _TYPE_2:
-        setattr(dataset, keyword, decoded.get(keyword, ""))
-    for keyword in ("BodyPartExamined", "Laterality"):
+    for keyword in (*_TYPE_2, "BodyPartExamined", "Laterality"):
         if decoded.get(keyword):
-            setattr(dataset, keyword, decoded.get(keyword))
-    if "ContentCreatorName" not in dataset:
-        dataset.ContentCreatorName = ""
+            dataset[keyword] = decoded[keyword]
+        elif keyword in _TYPE_2:
+            setattr(dataset, keyword, "")
+    # Not through highdicom, which warns of names of one part.
+    dataset.ContentCreatorName = "" if reader is None else person_name(reader)
+    for equipment in dataset.ContributingEquipmentSequence:
+        if equipment.get("ManufacturerModelName") == "highdicom":
+            equipment.ContributionDateTime = created.strftime("%Y%m%d%H%M%S")
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = dataset.ContentDate, dataset.ContentTime
     _set_organization_uid(dataset, stable_uid("dimension organization", sop_uid))
     _refer_to(dataset, slices)

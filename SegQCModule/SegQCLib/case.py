@@ -174,6 +174,10 @@ class Segmentation:
         A segment without voxels is allowed: "assessed, absent" is information.
     stored : Segmentation or None
         The segmentation as its file has it, where it had to be brought onto the image's grid.
+    frame_of_reference_uid : str or None
+        DICOM Frame of Reference UID (0020,0052) of the file; None where it has none, as label maps.
+    referenced_series_uids : tuple of str
+        DICOM Series Instance UID (0020,000E) of each series that the file names as the one it was drawn on.
     """
 
     name: str
@@ -183,6 +187,8 @@ class Segmentation:
     source: FileSource | None = None
     findings: tuple[Finding, ...] = ()
     stored: Segmentation | None = None
+    frame_of_reference_uid: str | None = None
+    referenced_series_uids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for number, layer in enumerate(self.layers):
@@ -275,3 +281,8 @@ class Case:
 
     def reference_roles(self) -> tuple[str, ...]:
         return tuple("reference" if n == 1 else f"reference {n}" for n in range(1, len(self.references) + 1))
+
+    def segmentations_by_role(self) -> tuple[tuple[str, Segmentation], ...]:
+        """Return every segmentation with its role, as a sentence begins with it: Candidate, Reference, Draft."""
+        named = [("Candidate", self.candidate), *zip(map(str.capitalize, self.reference_roles()), self.references, strict=True)]
+        return (*named, *(() if self.draft is None else (("Draft", self.draft),)))

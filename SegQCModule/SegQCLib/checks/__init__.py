@@ -47,6 +47,7 @@ from SegQCLib.checks import (
     ratings,
     repetition_time,
     segment_status,
+    segmentation_reference,
     skipped_slices,
     slice_gap,
     slice_spacing,
@@ -96,6 +97,7 @@ IMAGE_CHECKS = (
 
 SEGMENTATION_CHECKS = (
     geometry_match,
+    segmentation_reference,
     outside_image,
     structures,
     field_of_view,

@@ -24,10 +24,7 @@ SOURCE = "SegQC: rounding of positions in DICOM (16 characters) and NIfTI (float
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:  # noqa: ARG001
     """Compare size, spacing, origin and direction of every segmentation, as stored, with the image's."""
-    roles = [("Candidate", case.candidate), *zip(map(str.capitalize, case.reference_roles()), case.references, strict=True)]
-    if case.draft is not None:
-        roles.append(("Draft", case.draft))
-    for role, segmentation in roles:
+    for role, segmentation in case.segmentations_by_role():
         yield _finding(role, segmentation, case.image.geometry)
 
 

@@ -88,7 +88,15 @@ def _segmentation(header: FileHeader, name: str) -> Segmentation:
         segments=tuple(segment_from_item(item, layer) for item, layer in zip(items, numbers, strict=True)),
         source=source_of(header),
         findings=(*_file_findings(dataset, grid, kind), *voxel_findings),
+        frame_of_reference_uid=_uid(dataset, "FrameOfReferenceUID"),
+        referenced_series_uids=tuple(
+            uid for item in dataset.get("ReferencedSeriesSequence") or () if (uid := _uid(item, "SeriesInstanceUID"))
+        ),
     )
+
+
+def _uid(item: Dataset, keyword: str) -> str | None:
+    return str(item.get(keyword) or "").strip() or None
 
 
 def _require_segmentation(dataset: Dataset, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 import re
 import subprocess
 from datetime import datetime
@@ -11,11 +12,13 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 
 from dicom_series import write_series
 from dicom_tools import dcentvfy, dciodvfy, program, tid1500reader
 from SegQCLib.case import Case, Code, Segment, Segmentation, Terminology
 from SegQCLib.checks import CHECKS
+from SegQCLib.cli import main
 from SegQCLib.demo import DEMO_NODULE_ANNOTATIONS
 from SegQCLib.dicom import private_codes
 from SegQCLib.dicom.source_images import SourceImages, source_images
@@ -25,6 +28,7 @@ from SegQCLib.dicom.write_sr import report_object
 from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import evaluate
 from SegQCLib.findings import Finding, Status
+from SegQCLib.geometry import sitk_image
 from SegQCLib.images import read_image
 from SegQCLib.importers.lidc import read_nodule
 from SegQCLib.metric_texts import METRIC_TEXTS
@@ -441,6 +445,126 @@ def test_what_cannot_become_a_report_is_refused_with_the_reason(everything, chan
 def test_reader_contours_without_images_have_no_report(lidc_database):
     with pytest.raises(BadDataError, match="is not a DICOM series"):
         source_images(read_nodule(lidc_database, DEMO_NODULE_ANNOTATIONS).image)
+
+
+# segqc export sr and segqc evaluate --dicom
+
+
+@pytest.fixture(scope="module")
+def evaluated(images, tmp_path_factory):
+    """A folder with the candidate as label map, its names, and in out/ what segqc evaluate --dicom writes of it."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    image = read_image(images)
+    boxes = {name: box for name, box in CANDIDATE.items() if name != "Läsion 1"}  # the protocol has no code for it
+    candidate = segmentation(image.geometry, "Reader 7", **boxes)
+    sitk.WriteImage(sitk_image(candidate.layers[0], image.geometry), str(folder / "candidate.nii.gz"))
+    names = {str(segment.label_value): segment.name for segment in candidate.segments}
+    (folder / "names.json").write_text(json.dumps(names))
+    assert main(["evaluate", *command(images, folder), "--out", str(folder / "out"), "--dicom", *DRAWN]) == 0
+    return folder
+
+
+DRAWN = ("--drawn-by", "automatic", "--model", "Model", "--model-version", "2.1")
+
+
+def command(images, folder) -> list[str]:
+    return [
+        "--image", str(images), "--candidate", str(folder / "candidate.nii.gz"), "--labels", str(folder / "names.json"),
+        "--protocol", "ct-abdomen-portal-venous",
+    ]  # fmt: skip
+
+
+def export(images, folder, out, **changes) -> list[str]:
+    options = {
+        "record": folder / "out" / "record.json", "image": images, "candidate": folder / "candidate.nii.gz",
+        "labels": folder / "names.json", "out": out, **changes,
+    }  # fmt: skip
+    return ["export", "sr", *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
+
+
+def test_evaluate_dicom_writes_seg_and_sr_that_belong_together(evaluated, tmp_path):
+    out = evaluated / "out"
+    assert {path.name for path in out.iterdir()} == {"record.json", "report.html", "measurements.csv", "seg.dcm", "sr.dcm"}
+    require_clean(out / "sr.dcm")
+    groups = {group["TrackingIdentifier"]: group for group in tid1500reader(out / "sr.dcm", tmp_path / "dcmqi")["Measurements"]}
+    assert groups["liver"]["segmentationSOPInstanceUID"] == pydicom.dcmread(out / "seg.dcm").SOPInstanceUID
+    assert values(groups["liver"], "m-voxels") == {None: (144, "{voxels}")}
+    assert answers(groups["liver"], "a-type") == ["a-automatic"]
+    assert answers(groups["liver"], "a-name") == ["Model 2.1"]
+
+
+def test_evaluate_dicom_writes_the_record_and_says_why_there_is_no_seg(evaluated, images, tmp_path, capsys):
+    assert main(["evaluate", *command(images, evaluated), "--out", str(tmp_path), "--dicom"]) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "report.html", "measurements.csv"}
+    said = capsys.readouterr().err
+    assert "Nobody knows who or what drew" in said
+    assert f"The record and its report were written to {tmp_path}; seg.dcm and sr.dcm were not." in said
+
+
+def test_evaluate_dicom_refuses_images_that_are_not_dicom_before_the_work(evaluated, tmp_path, capsys):
+    words = command(evaluated / "candidate.nii.gz", evaluated)
+    assert main(["evaluate", *words, "--out", str(tmp_path), "--dicom", *DRAWN]) == 1
+    assert "is not a DICOM series" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluate_dicom_never_writes_over_its_inputs(evaluated, images, tmp_path, capsys):
+    words = command(images, evaluated)
+    words[3] = str(evaluated / "out" / "seg.dcm")
+    before = (evaluated / "out" / "seg.dcm").read_bytes()
+    assert main(["evaluate", *words, "--out", str(evaluated / "out"), "--dicom"]) == 1
+    assert "would be written over" in capsys.readouterr().err
+    assert (evaluated / "out" / "seg.dcm").read_bytes() == before
+
+
+def test_options_of_the_seg_without_dicom_are_wrong_usage(evaluated, images, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", *command(images, evaluated), "--out", str(tmp_path), "--reader", READER])
+    assert stopped.value.code == 2
+    assert "--reader does nothing without --dicom" in capsys.readouterr().err
+
+
+def test_export_sr_makes_of_the_record_what_evaluate_made(evaluated, images, tmp_path):
+    seg = evaluated / "out" / "seg.dcm"
+    assert main(export(images, evaluated, tmp_path / "sr.dcm", segmentation=seg)) == 0
+    require_clean(tmp_path / "sr.dcm")
+    groups = tid1500reader(tmp_path / "sr.dcm", tmp_path / "dcmqi")["Measurements"]
+    first = tid1500reader(evaluated / "out" / "sr.dcm", tmp_path / "first")["Measurements"]
+    assert [group.get("measurementItems") for group in groups] == [group.get("measurementItems") for group in first]
+
+
+def other_voxels(folder, tmp_path):
+    image = sitk.ReadImage(str(folder / "candidate.nii.gz"))
+    image[0, 0, 0] = 1
+    sitk.WriteImage(image, str(tmp_path / "other.nii.gz"))
+    return tmp_path / "other.nii.gz"
+
+
+def test_export_sr_refuses_the_record_of_another_candidate(evaluated, images, tmp_path, capsys):
+    assert main(export(images, evaluated, tmp_path / "sr.dcm", candidate=other_voxels(evaluated, tmp_path))) == 1
+    assert "is of another candidate: the SHA-256 was" in capsys.readouterr().err
+    assert not (tmp_path / "sr.dcm").exists()
+
+
+def test_export_sr_refuses_the_record_of_another_image(evaluated, images, tmp_path, capsys):
+    write_series(tmp_path / "ct", [2.0 * k for k in range(8)])
+    assert main(export(tmp_path / "ct", evaluated, tmp_path / "sr.dcm")) == 1
+    assert "is of another image: its Study Instance UID (0020,000D) is" in capsys.readouterr().err
+    assert not (tmp_path / "sr.dcm").exists()
+
+
+def test_export_sr_refuses_a_segmentation_with_other_voxels(evaluated, images, tmp_path, capsys):
+    words = ["export", "seg", *command(images, evaluated), "--out", str(tmp_path / "seg.dcm"), *DRAWN]
+    words[words.index("--candidate") + 1] = str(other_voxels(evaluated, tmp_path))
+    assert main(words) == 0
+    assert main(export(images, evaluated, tmp_path / "sr.dcm", segmentation=tmp_path / "seg.dcm")) == 1
+    assert "has other voxels than the candidate in the segment 'liver'" in capsys.readouterr().err
+    assert not (tmp_path / "sr.dcm").exists()
+
+
+def test_export_sr_refuses_a_file_that_is_no_record(evaluated, images, tmp_path, capsys):
+    assert main(export(images, evaluated, tmp_path / "sr.dcm", record=evaluated / "names.json")) == 1
+    assert "is not a record" in capsys.readouterr().err
 
 
 # Private codes

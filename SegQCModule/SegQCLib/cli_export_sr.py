@@ -59,7 +59,7 @@ def _export(options: argparse.Namespace) -> int:
     progress("Reading image and segmentation", 0.0)
     image = read_image(options.image)
     images = source_images(image)
-    candidate = read_segmentation(options.candidate, labels=options.labels)
+    candidate = read_segmentation(options.candidate, labels=options.labels, image=image)
     require_evaluated(record, options.record, image, candidate)
     candidate = align(candidate, image.geometry)
     path = options.segmentation

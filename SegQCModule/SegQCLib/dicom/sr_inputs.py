@@ -97,7 +97,7 @@ def read_same_segmentation(path: Path, candidate: Segmentation, image: Volume) -
     """
     import pydicom
 
-    written = align(read_segmentation(path), image.geometry)
+    written = align(read_segmentation(path, image=image), image.geometry)
     by_name = {segment.name.strip(): segment for segment in written.segments}
     for segment in candidate.segments:
         box = candidate.box(segment)

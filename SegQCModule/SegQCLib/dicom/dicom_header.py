@@ -6,6 +6,7 @@ import struct
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,23 +20,6 @@ IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
-
-# What pydicom raises about bytes that are no DICOM (InvalidDicomError is added where pydicom is imported): damaged
-# files reach every line of a parser.
-PARSER_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 # A header with an overlay plane and 10,000 frames takes some 10 MB.
 _LONGEST_DEFLATED_HEADER = 32 * 2**20
@@ -82,6 +66,30 @@ class _ClippedReader(BufferedReader):
         return super().read(size if size is None or size < 0 else min(size, self._size))
 
 
+@cache
+def parser_errors() -> tuple[type[Exception], ...]:
+    """Return what pydicom raises about bytes that are no DICOM: damaged files reach every line of a parser."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        BytesLengthException,
+        EOFError,
+        InvalidDicomError,
+        LookupError,
+        MemoryError,
+        NotImplementedError,
+        OSError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        struct.error,
+        zlib.error,
+    )
+
+
 def read_dicom_header(path: Path) -> DicomHeader | None:
     """Return the header of a DICOM file, or None where the file is something else.
 
@@ -95,7 +103,6 @@ def read_dicom_header(path: Path) -> DicomHeader | None:
     DICOM PS3.10 7.1 (preamble and meta information), PS3.5 A.5 (deflated data sets).
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     try:
         with _ClippedReader(path) as file:
@@ -109,14 +116,14 @@ def read_dicom_header(path: Path) -> DicomHeader | None:
             file.seek(0)
             # Most headers end in the first bytes, and memory is read ten times as fast as a file in small steps.
             beginning = BytesIO(file.read(_FIRST_BYTES))
-            with suppress(InvalidDicomError, *PARSER_ERRORS):
+            with suppress(*parser_errors()):
                 dataset = pydicom.dcmread(beginning, stop_before_pixels=True)
                 if beginning.read(4) in _PIXEL_TAGS:
                     return DicomHeader(path, dataset, syntax, dataset_at, beginning.tell() - 4)
             file.seek(0)
             dataset = pydicom.dcmread(file, stop_before_pixels=True)
             return DicomHeader(path, dataset, syntax, dataset_at, file.tell())
-    except (InvalidDicomError, OSError, *PARSER_ERRORS) as error:
+    except parser_errors() as error:
         raise BadDataError(
             path,
             f"is a DICOM file whose header cannot be read ({str(error) or type(error).__name__}).",
@@ -128,7 +135,6 @@ def _bare_header(path: Path, file: _ClippedReader, start: bytes) -> DicomHeader 
     if start[:4] not in _BARE_STARTS:
         return None
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     file.seek(0)
     try:
@@ -136,7 +142,7 @@ def _bare_header(path: Path, file: _ClippedReader, start: bytes) -> DicomHeader 
         syntax = str(dataset.file_meta.get("TransferSyntaxUID") or "")
         if "Rows" in dataset:
             return DicomHeader(path, dataset, syntax, 0, file.tell())
-    except (InvalidDicomError, *PARSER_ERRORS):
+    except parser_errors():
         # Nothing but four bytes says that it is DICOM.
         return None
     return None
@@ -175,7 +181,7 @@ def _deflated_header(path: Path, file: _ClippedReader, dataset_at: int) -> Dicom
         stream = BytesIO(inflated)
         try:
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
-        except PARSER_ERRORS:
+        except parser_errors():
             continue
         if stream.read(4) in _PIXEL_TAGS:
             return DicomHeader(path, dataset, DEFLATED, dataset_at, stream.tell() - 4)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.dicom.dicom_header import PARSER_ERRORS
+from SegQCLib.dicom.dicom_header import parser_errors
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def value_of(path: Path, header: Dataset, keyword: str) -> Any:
     """
     try:
         value = header.get(keyword)
-    except PARSER_ERRORS as error:
+    except parser_errors() as error:
         raise BadDataError(path, f"has an unreadable {attribute(keyword)}: {error}.", "Export the series again.") from error
     return None if value is None or (isinstance(value, str) and not value.strip()) else value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from SegQCLib.dicom.dicom_header import PARSER_ERRORS
+from SegQCLib.dicom.dicom_header import parser_errors
 from SegQCLib.dicom.header_values import attribute, value_of, whole_number
 from SegQCLib.errors import BadDataError
 
@@ -76,7 +76,7 @@ def frame_headers(path: Path, header: Dataset) -> list[Dataset]:
         for groups in shared[:1]:
             common.update(_merged(groups))
         return [Dataset({**common, **_merged(groups)}) for groups in per_frame]
-    except PARSER_ERRORS as error:
+    except parser_errors() as error:
         raise BadDataError(path, f"has unreadable functional groups: {error}.", "Export the object again.") from error
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.case import FileSource, Volume
 from SegQCLib.dicom.acquisition_facts import acquisition_facts
-from SegQCLib.dicom.dicom_header import PARSER_ERRORS, DicomHeader, read_dicom_header
+from SegQCLib.dicom.dicom_header import DicomHeader, parser_errors, read_dicom_header
 from SegQCLib.dicom.header_values import attribute, text_of, value_of
 from SegQCLib.dicom.image_sets import (
     ImageSet,
@@ -167,7 +167,7 @@ def _one_series(where: Path, folder: Path, images: list[DicomHeader], ignored: l
     origins = np.array([plane.position_lps_mm for plane in stack.planes])
     try:
         facts = acquisition_facts([one.header for one in stack.slices])
-    except PARSER_ERRORS as error:
+    except parser_errors() as error:
         raise BadDataError(where, f"has an unreadable header ({error}).", "Export the series again.") from error
     acquisition = replace(
         facts,

@@ -19,7 +19,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from SegQCLib.dicom.codestream import codestream_size, is_complete
-from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, PARSER_ERRORS, DicomHeader
+from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomHeader, parser_errors
 from SegQCLib.dicom.encapsulated import encapsulated_frames
 from SegQCLib.dicom.header_values import attribute, value_of, whole_number
 from SegQCLib.dicom.transfer_syntaxes import BY_UID, Decoder, syntax_name
@@ -369,7 +369,7 @@ def _by_openjpeg(stored: StoredPixels, frame: memoryview, number: int) -> NDArra
     dataset["PixelData"].is_undefined_length = True
     try:
         return dataset.pixel_array
-    except (*PARSER_ERRORS, RuntimeError) as error:
+    except (*parser_errors(), RuntimeError) as error:
         raise _undecodable(stored, number, "the data does not decode") from error
 
 

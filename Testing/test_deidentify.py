@@ -24,12 +24,13 @@ from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume
 from SegQCLib.acquisition import Acquisition, WindowLevel
 from SegQCLib.case import Case, Code, FileSource, Terminology
+from SegQCLib.checks import contrast_phase, mr_sequence
 from SegQCLib.cli import main
 from SegQCLib.deidentify import KEPT_FACTS, deidentified_case, marked_deidentified, segment_name
 from SegQCLib.evaluate import evaluate
 from SegQCLib.findings import Finding, Status
 from SegQCLib.measurements_csv import render_csv
-from SegQCLib.protocol import load_protocol
+from SegQCLib.protocol import AllowedTexts, load_protocol
 from SegQCLib.pseudonyms import KEY_VARIABLE, Pseudonyms
 from SegQCLib.readers.kept_findings import keep
 from SegQCLib.readers.ratings import give_grade, ratings_text
@@ -402,6 +403,23 @@ def a_case(names: dict[str, str]) -> Case:
         ratings=(give_grade(rating, 1, names["reader"], names["comment"]), give_grade(rating, 5, names["other reader"])),
         kept_findings=(keep(finding, names["reason"], names["reader"]),),
     )
+
+
+@pytest.mark.parametrize(
+    ("description", "shown"),
+    [("Mueller T2 ax venous", "venous T2"), ("Mueller abdomen", "left out"), ("Ax FLAIR", "Ax FLAIR"), (None, None)],
+)
+def test_of_a_description_only_words_of_the_protocol_are_kept(description, shown):
+    protocol = replace(PROTOCOL.protocol, mr_sequence=AllowedTexts(("*T2*", "Ax FLAIR"), "this test"))
+    case = a_case({**{place: f"zz{place}" for place in PLACES}, "other reader": "zzother", "description": description})
+    case = replace(case, image=replace(case.image, acquisition=replace(case.image.acquisition, protocol_name=description)))
+    facts = deidentified_case(case, protocol, Pseudonyms(None)).image.acquisition
+    assert (facts.series_description, facts.protocol_name) == (shown, shown)
+    before, after = (
+        [finding.status for check in (mr_sequence, contrast_phase) for finding in check.run(one, protocol)]
+        for one in (case, deidentified_case(case, protocol, Pseudonyms(None)))
+    )
+    assert before == after
 
 
 PLACES = (

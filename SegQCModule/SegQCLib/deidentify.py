@@ -50,7 +50,8 @@ _LEFT_OUT = (
     "names and places of files, and their SHA-256",
     "dates and times, that of the evaluation too",
     "what readers wrote in their own words",
-    "Series Description but for words of the protocol, Contrast/Bolus Agent but for whether there was one",
+    "Series Description and Protocol Name but for words of the SegQC protocol",
+    "Contrast/Bolus Agent and Derivation Description but for whether there was one",
     "sentences about the reading of the files",
 )
 _KEPT = (
@@ -167,21 +168,41 @@ def _deidentified_acquisition(facts: Acquisition, protocol: QCProtocol | None, p
         series_instance_uid=pseudonyms.of_uid(facts.series_instance_uid),
         frame_of_reference_uid=pseudonyms.of_uid(facts.frame_of_reference_uid),
         series_description=_protocol_words(facts.series_description, protocol),
-        contrast_agent=None if facts.contrast_agent is None else LEFT_OUT,
+        protocol_name=_protocol_words(facts.protocol_name, protocol),
+        contrast_agent=_left_out(facts.contrast_agent),
+        derivation_description=_left_out(facts.derivation_description),
         contrast_start_time=start,
         acquisition_time=begin,
         window_levels=tuple(replace(pair, explanation=None) for pair in facts.window_levels),
     )
 
 
-def _protocol_words(description: str | None, protocol: QCProtocol | None) -> str | None:
-    """Return what of a Series Description is the protocol's own wording for its contrast phase."""
-    if description is None:
+def _left_out(text: str | None) -> str | None:
+    # Checks tell what was not given from what is not shown.
+    return None if text is None else LEFT_OUT
+
+
+def _name_patterns(protocol: QCProtocol | None) -> tuple[str, ...]:
+    """Return what the protocol looks for in names of series and scans."""
+    if protocol is None:
+        return ()
+    of_phase = protocol.contrast.series_description_words if protocol.contrast else ()
+    return (*of_phase, *(protocol.mr_sequence.values if protocol.mr_sequence else ()))
+
+
+def _protocol_words(name: str | None, protocol: QCProtocol | None) -> str | None:
+    """Return what of a name is the protocol's own wording, so that its checks find what they found in the whole name."""
+    if name is None:
         return None
-    rule = None if protocol is None else protocol.contrast
-    patterns = () if rule is None else rule.series_description_words
-    found = next((pattern for pattern in patterns if description in AllowedTexts((pattern,), "")), None)
-    return _as_simulated(LEFT_OUT if found is None else found.replace("*", "").strip(), description)
+    found = [pattern for pattern in _name_patterns(protocol) if name in AllowedTexts((pattern,), "")]
+    words = [pattern.replace("*", "").strip() for pattern in found]
+
+    def patterns_met(text: str) -> int:
+        return sum(text in AllowedTexts((pattern,), "") for pattern in found)
+
+    # A pattern without wildcard is met by nothing but itself, all others by all words in a row.
+    kept = max((" ".join(dict.fromkeys(words)), *words), key=patterns_met)
+    return _as_simulated(kept or LEFT_OUT, name)
 
 
 def _as_simulated(text: str, original: str) -> str:
@@ -252,7 +273,7 @@ def _deidentified_rating(given: RatingGiven, protocol: QCProtocol | None, pseudo
         given,
         reader=pseudonyms.of("reader", given.reader),
         created=LEFT_OUT,
-        comment=None if given.comment is None else LEFT_OUT,
+        comment=_left_out(given.comment),
     )
     asked = next((rating for rating in (protocol.ratings if protocol else ()) if rating.id == given.rating), None)
     if asked is None:
@@ -262,7 +283,7 @@ def _deidentified_rating(given: RatingGiven, protocol: QCProtocol | None, pseudo
         given = replace(given, title=asked.title, source=asked.source)
     if asked is not None and answers(asked, given):
         return given
-    return replace(given, wording=None if given.wording is None else LEFT_OUT)
+    return replace(given, wording=_left_out(given.wording))
 
 
 def _deidentified_statement(kept: KeptFinding, protocol: QCProtocol | None, pseudonyms: Pseudonyms) -> KeptFinding:

@@ -66,9 +66,10 @@ def test_a_classic_ct():
             Modality="CT", ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], Manufacturer="Maker", ManufacturerModelName="Model",
             DeviceSerialNumber="17", SoftwareVersions=["1", "2"], SeriesDescription="Abdomen", ProtocolName="Liver",
             BodyPartExamined="LIVER", SliceThickness=3, SpacingBetweenSlices=2, GantryDetectorTilt=0,
-            ConvolutionKernel=["Br38f", "3"], FilterType="FLAT", KVP=120, Exposure=200, XRayTubeCurrent=400, ExposureTime=500, CTDIvol=7.5,
-            ReconstructionDiameter=360, Rows=512, Columns=256, ContrastBolusAgent="Iohexol", ContrastBolusStartTime="140000",
-            ContrastBolusVolume=90, AcquisitionDate="20250101", AcquisitionTime="140110.5", LossyImageCompression="01",
+            ConvolutionKernel=["Br38f", "3"], FilterType="FLAT", KVP=120, Exposure=200, XRayTubeCurrent=400,
+            ExposureTime=500, CTDIvol=7.5, ReconstructionDiameter=360, Rows=512, Columns=256,
+            ContrastBolusAgent="Iohexol", ContrastBolusStartTime="140000", ContrastBolusVolume=90,
+            AcquisitionDate="20250101", AcquisitionTime="140110.5", LossyImageCompression="01",
             LossyImageCompressionRatio=[10, 2], DerivationDescription="Filtered",
             DerivationCodeSequence=[a_code("Spatially filtered")], WindowWidth=400, WindowCenter=40,
         )

@@ -97,6 +97,32 @@ def test_activity_without_decay_correction_is_corrected_slice_by_slice_over_its_
     assert "60.0 to 70.0 min" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("times", "isotope", "weight_kg", "factor"),
+    [
+        (("110155", "110156", 1328700, 120700), ("20201217100058", 126000000, 6586.199707), 64, 0.0007463747013889488),
+        (("104829", "104830.351370", 38513.36, 74324), ("20201217083045", 374000000, 6586.2), 67, 0.00042748316187197236),
+        (("095621", "095621", 0, 120000), ("20201217084500.00 ", 152022720, 6586.2001953125), 52, 0.0005367387681819742),
+        (("134918", "130348.234000", 0, 180000), ("20201217120037", 388000000, 6586.2), 69, 0.00026503312764157046),
+        (("135431.843", "141555.687", 1372857.9, 180000), ("20201217125000", 412000000, 6586.2), 102, 0.0003721089202818729),
+    ],
+)
+def test_factors_of_real_series_that_others_published(times, isotope, weight_kg, factor):
+    """Philips, Siemens, GE and two CPS headers with the factors in the tests of cornerstonejs/calculate-suv (MIT)."""
+    series, acquired, reference_ms, duration_ms = times
+    start, dose, half_life = isotope
+    item = an_isotope(
+        RadiopharmaceuticalStartDateTime=start, RadiopharmaceuticalStartTime=None, RadionuclideTotalDose=dose,
+        RadionuclideHalfLife=half_life,
+    )  # fmt: skip
+    dates = {"SeriesDate": "20201217", "AcquisitionDate": "20201217"}
+    header = a_header(
+        item, **dates, SeriesTime=series, AcquisitionTime=acquired, FrameReferenceTime=reference_ms,
+        ActualFrameDuration=duration_ms, PatientWeight=weight_kg,
+    )  # fmt: skip
+    assert scale_of(header)[0].factors == pytest.approx([factor], rel=1e-9)
+
+
 def test_series_time_of_a_later_processing_is_not_the_scan():
     """Frame Reference Time counts from the start of the scan: 450 s, the frame began at 150 s, its mean is near its middle."""
     later = a_header(SeriesTime="113000", AcquisitionTime="110230", ActualFrameDuration=603000, FrameReferenceTime=450000)

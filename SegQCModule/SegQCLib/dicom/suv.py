@@ -35,6 +35,8 @@ _DAY_S = 86400.0
 # No PET image comes from 10 kBq; a dose of 50 to 800 MBq that is written in MBq is a number below it.
 _LEAST_DOSE_BQ = 1e4
 _HEAVIEST_KG = 1000
+# One of the two times may be written without its fraction of a second.
+_ROUNDING = timedelta(seconds=1)
 _PHILIPS, _PHILIPS_SUV, _PHILIPS_ACTIVITY = "Philips PET Private Group", 0x00, 0x09
 _GE, _GE_SCAN = "GEMS_PETD_01", 0x0D
 
@@ -326,7 +328,7 @@ def scan_start(headers: Sequence[Dataset], half_life_s: float | None) -> ScanSta
         doubt = "Acquisition Time (0008,0032) is missing, so Series Time could not be checked against it."
         return None if series is None else ScanStart((series,) * count, "Series Time (0008,0031)", doubt)
     first = min(acquired)
-    if series is not None and series <= first:
+    if series is not None and series <= first + _ROUNDING:
         return ScanStart((series,) * count, "Series Time (0008,0031)")
     later = "Series Time (0008,0031) is " + ("missing" if series is None else "later than Acquisition Time (0008,0032)")
     ge = _ge_scan_start(headers)

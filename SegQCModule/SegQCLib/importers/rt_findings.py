@@ -120,16 +120,15 @@ def _point_findings(structure_set: StructureSet) -> Iterator[Finding]:
     for one in structure_set.structures:
         name = one.segment.name
         for count, what in (
-            (one.short, "with fewer than three points enclose nothing and were left out"),
-            (one.repeated, "are exact copies of another and were left out: twice the same contour would be nothing"),
+            (one.short, "contours with fewer than three points enclose nothing and were left out"),
+            (one.repeated, "exact copies of other contours were left out, because the same contour twice would be nothing"),
             (
                 one.miscounted,
-                "have another Number of Contour Points (3006,0046) than Contour Data (3006,0050) has points; the data were taken",
+                "contours with another Number of Contour Points (3006,0046) than Contour Data (3006,0050) has; the data were taken",
             ),
         ):
             if count:
-                message = f"{name}: {count} closed contour{'s' if count > 1 else ''} {what}."
-                yield Finding(_POINTS, Status.WARN, message, measured=str(count), segment=name)
+                yield Finding(_POINTS, Status.WARN, f"{name}: {what}: {count}.", measured=str(count), segment=name)
 
 
 def _slice_findings(drawn: Sequence[DrawnStructure], planes: SlicePlanes) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import jsonschema
 import nibabel
 import numpy as np
 import pydicom
@@ -19,9 +20,10 @@ from SegQCLib.evaluate import evaluate
 from SegQCLib.geometry import geometry_of, sitk_image
 from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
-from SegQCLib.nnunet_dataset import TrainingCase, TrainingProvenance, patient_splits
+from SegQCLib.nnunet_dataset import TrainingCase, TrainingProvenance, patient_splits, provenance_schema
 from SegQCLib.protocol import load_protocol
 from SegQCLib.record import Verdict
+from SegQCLib.resources import resource
 from SegQCLib.seg_nrrd import LabelPiece, NrrdSegment, NrrdSegmentation
 from SegQCLib.training_cases import identifiers
 from SegQCLib.training_labels import training_labels
@@ -109,6 +111,26 @@ def test_a_data_set_has_the_files_and_the_json_that_nnu_net_wants(study):
     assert np.array_equal(study.label_map("p1"), expected)
     # Completed and empty: assessed, absent.
     assert np.array_equal(study.label_map("p2"), box_array(GRID.size, *LIVER))
+
+
+def test_the_sidecar_is_what_its_shipped_schema_says(study):
+    study.save("p1", both())
+    study.save("p2", both())
+    assert study.export() == 0
+    jsonschema.Draft202012Validator(provenance_schema()).validate(study.json("provenance.json"))
+    shipped = resource("Schemas/training_provenance.schema.json").read_text(encoding="utf-8")
+    assert shipped == json.dumps(provenance_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize(("modality", "channel"), [("CT", "CT"), ("MR", "MR")])
+def test_the_channel_is_the_modality_by_which_nnu_net_normalises(tmp_path, modality, channel):
+    study = Study(tmp_path, cases=("p1",), Modality=modality)
+    study.save("p1", both())
+    assert study.export() == 0
+    assert study.json()["channel_names"] == {"0": channel}
+    assert study.export("--channel", "noNorm", "--out", tmp_path / "other") == 0
+    dataset = json.loads((tmp_path / "other" / "Dataset501_Organs" / "dataset.json").read_text(encoding="utf-8"))
+    assert dataset["channel_names"] == {"0": "noNorm"}
 
 
 C, S = np.cos(0.3), np.sin(0.3)

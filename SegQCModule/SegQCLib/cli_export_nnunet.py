@@ -21,9 +21,9 @@ says of every label whose work it is: reader, AUTOMATIC, SEMIAUTOMATIC or MANUAL
 Nothing is overwritten, and nothing is left behind where it fails.
 
 A structure has its number in every case. One that was assessed and is absent (an empty segment, completed) is
-background; one that was not assessed never is: its case is left out, or with --ignore-unassessed every voxel without
-a label gets nnU-Net's ignore label. Structures that share voxels, images with irregular slices and cases that cannot be
-read are left out with the reason.
+background; one that was not assessed (no segment, or one that is not started, in progress or flagged) never is: its
+case is left out, or with --ignore-unassessed every voxel without a label gets nnU-Net's ignore label. Structures that
+share voxels, images with irregular slices and cases that cannot be read are left out with the reason.
 
 Files are called after the worklist's cases: call cases so that they do not tell who the patient is, or --number-cases.
 The pixels are the patient's own; provenance.json names the readers."""

@@ -27,7 +27,7 @@ import SimpleITK as sitk
 
 from SegQCLib.alignment import align, was_resampled
 from SegQCLib.case import Segmentation, Volume
-from SegQCLib.dataclass_json import to_json
+from SegQCLib.dataclass_json import json_schema, to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import software_versions
 from SegQCLib.geometry import sitk_image
@@ -37,6 +37,7 @@ from SegQCLib.record import ProtocolIdentity
 from SegQCLib.regular_grid import is_regular
 from SegQCLib.training_labels import Assessment, LabelOrigin, TrainingLabels, training_labels
 
+PROVENANCE_SCHEMA_ID = "https://segqc.invalid/schemas/training_provenance.schema.json"
 FILE_ENDING = ".nii.gz"
 FOLDS = 5
 
@@ -159,6 +160,11 @@ class TrainingProvenance:
 
     def to_json(self) -> str:
         return to_json(self)
+
+
+def provenance_schema() -> dict:
+    """Return the JSON Schema of provenance.json."""
+    return json_schema(TrainingProvenance, title="Provenance of a SegQC training data set", identifier=PROVENANCE_SCHEMA_ID)
 
 
 def write_dataset(

@@ -333,6 +333,15 @@ def test_a_kernel_that_changes_in_the_series_fails_its_limit_and_warns_under_eve
     assert "Convolution Kernel (0018,1210) is not the same in all slices" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("coded", "status"), [("PORTAL_VENOUS", Status.PASS), ("ARTERIAL", Status.NOT_EVALUATED), ("DYNAMIC", Status.NOT_EVALUATED)]
+)
+def test_the_contrast_phase_that_an_enhanced_object_names(coded, status):
+    finding = judged(checks.contrast_phase, a_case(contrast_phase=coded), contrast=Contrast("portal venous", True, STUDY))
+    assert finding.status is status
+    assert f"Contrast/Bolus Agent Phase (0018,9344) is {coded}" in finding.message
+
+
 def test_uniformity_is_judged_only_where_there_was_a_header():
     assert judged(checks.uniform_acquisition, a_case(kvp=120.0)).status is Status.PASS
     assert list(checks.uniform_acquisition.run(Case(a_volume(), a_segmentation(a_geometry())), LUNG)) == []

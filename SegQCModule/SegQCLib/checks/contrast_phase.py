@@ -19,19 +19,27 @@ WHY = (
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     """Look for the phase in Series Description (0008,103E), else in the delay after the contrast injection.
 
-    DICOM has no attribute for the phase of a CT. The delay counts only where the header shows that an
+    Only enhanced objects name it, in Contrast/Bolus Agent Phase (0018,9344); there a word such as POST_CONTRAST or
+    DYNAMIC says less than the protocol asks, so only the very phase counts. The delay counts only where the header shows that an
     injector filled it in: many scanners write a start time with a volume of 0 mL.
     """
     rule = protocol.contrast
     if rule is None or rule.phase == "none":
         return
     acquisition = case.image.acquisition
+    coded = acquisition.contrast_phase
+    if coded is not None and coded.replace("_", " ").casefold() == rule.phase.casefold():
+        message = f"Contrast/Bolus Agent Phase (0018,9344) is {coded}."
+        yield Finding(ID, Status.PASS, message, coded, rule.phase, source=rule.source)
+        return
     description = acquisition.series_description
     if description and rule.series_description_words and description in AllowedTexts(rule.series_description_words, rule.source):
         message = f"Series Description (0008,103E), {description!r}, names the {rule.phase} phase."
         yield Finding(ID, Status.PASS, message, description, rule.phase, source=rule.source)
         return
     named = f"Series Description (0008,103E) is {description!r}" if description else "Series Description (0008,103E) is missing"
+    if coded is not None:
+        named += f", Contrast/Bolus Agent Phase (0018,9344) is {coded}"
     delay_s = _delay_s(acquisition)
     if delay_s is None or rule.delay_s is None:
         message = f"The header does not name the contrast phase: {named}. Judge from the image whether it is {rule.phase}."

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.acquisition import Acquisition
 from SegQCLib.dicom.moments import NO_DATE, moment, moment_of_date_time
-from SegQCLib.dicom.slice_values import distinct, number, only_text, texts
+from SegQCLib.dicom.slice_values import distinct, number, only_text, texts, value_of
 from SegQCLib.findings import Finding, Status
 
 if TYPE_CHECKING:
@@ -301,7 +301,7 @@ def _half_life_s(headers: Sequence[Dataset]) -> float | None:
 
 def _isotopes(headers: Sequence[Dataset]) -> list[Dataset]:
     """Return the first item of Radiopharmaceutical Information Sequence (0054,0016) of each slice that has one."""
-    sequences = [header.get("RadiopharmaceuticalInformationSequence") for header in headers]
+    sequences = [value_of(header, "RadiopharmaceuticalInformationSequence") for header in headers]
     return [sequence[0] for sequence in sequences if sequence]
 
 
@@ -346,7 +346,7 @@ def scan_start(headers: Sequence[Dataset], half_life_s: float | None) -> ScanSta
 
 def _series(headers: Sequence[Dataset]) -> datetime | None:
     header = headers[0]
-    return moment(header.get("SeriesDate") or header.get("AcquisitionDate"), header.get("SeriesTime"))
+    return moment(value_of(header, "SeriesDate") or value_of(header, "AcquisitionDate"), value_of(header, "SeriesTime"))
 
 
 def _acquired(headers: Sequence[Dataset]) -> tuple[datetime, ...] | None:
@@ -361,7 +361,7 @@ def acquisition_moment(header: Dataset) -> datetime | None:
         found = moment_of_date_time(header.get(keyword))
         if found is not None:
             return found
-    return moment(header.get("AcquisitionDate") or header.get("SeriesDate"), header.get("AcquisitionTime"))
+    return moment(value_of(header, "AcquisitionDate") or value_of(header, "SeriesDate"), value_of(header, "AcquisitionTime"))
 
 
 def _ge_scan_start(headers: Sequence[Dataset]) -> datetime | None:
@@ -371,7 +371,10 @@ def _ge_scan_start(headers: Sequence[Dataset]) -> datetime | None:
 
 def _durations_s(headers: Sequence[Dataset]) -> NDArray[np.float64] | None:
     """Return how long the frame of each slice took, s, or None if one does not say it."""
-    durations = [number(header.get("ActualFrameDuration")) or number(header.get("FrameAcquisitionDuration")) for header in headers]
+    durations = [
+        number(value_of(header, "ActualFrameDuration")) or number(value_of(header, "FrameAcquisitionDuration"))
+        for header in headers
+    ]
     if any(duration is None or duration <= 0 for duration in durations):
         return None
     return np.array(durations) / 1000
@@ -384,7 +387,7 @@ def _counted_from(
 
     Frame Reference Time is when, during the frame, the activity was at its mean.
     """
-    references = [number(header.get("FrameReferenceTime")) for header in headers]
+    references = [number(value_of(header, "FrameReferenceTime")) for header in headers]
     durations = _durations_s(headers)
     if half_life_s is None or durations is None or any(reference is None or reference <= 0 for reference in references):
         return None

@@ -27,6 +27,7 @@ _ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 _FARTHEST_MM = 1e4
 _LEAST_POINTS = 3
 
+_UNDEFINED_LENGTH = 0xFFFFFFFF
 _CONTOUR_GEOMETRIC_TYPE = 0x30060042
 _NUMBER_OF_CONTOUR_POINTS = 0x30060046
 _CONTOUR_DATA = 0x30060050
@@ -130,7 +131,8 @@ def read_structure_set(path: Path) -> StructureSet:
     Raises
     ------
     BadDataError
-        If it describes no ROI, or ROI Numbers (3006,0022) are missing or not unique.
+        If it is cut short, describes no ROI or has no ROI Contour Sequence (3006,0039), or ROI Numbers (3006,0022) are missing
+        or not unique.
 
     References
     ----------
@@ -139,9 +141,13 @@ def read_structure_set(path: Path) -> StructureSet:
     import pydicom
 
     dataset = pydicom.dcmread(path, force=True)
+    _require_whole(dataset, path)
     items = dataset.get("StructureSetROISequence") or []
     if not items:
         raise BadDataError(path, "describes no structure: Structure Set ROI Sequence (3006,0020) is empty or missing.", _AGAIN)
+    if "ROIContourSequence" not in dataset:
+        # Required even where nothing was drawn. Without it every structure would look assessed and absent.
+        raise BadDataError(path, "has no contours: ROI Contour Sequence (3006,0039) is missing.", _AGAIN)
     numbers = [_integer(item.get("ROINumber")) for item in items]
     if None in numbers or len(set(numbers)) != len(numbers):
         raise BadDataError(path, f"has ROI Numbers (3006,0022) that are missing or not unique: {numbers}.", _AGAIN)
@@ -160,6 +166,17 @@ def read_structure_set(path: Path) -> StructureSet:
         series_uids=frozenset(_series_uids(dataset)),
         undescribed=tuple(sorted(n for n, contours in drawn.items() if contours and n is not None and n not in numbers)),
     )
+
+
+def _require_whole(dataset: Dataset, path: Path) -> None:
+    # pydicom returns what there is of an element that the file ends in, and contours that are missing would not be noticed.
+    for tag in dataset.keys():  # noqa: SIM118 - iterating over the data set itself converts every element
+        element = dataset.get_item(tag)
+        length, value = getattr(element, "length", _UNDEFINED_LENGTH), element.value
+        if length != _UNDEFINED_LENGTH and isinstance(value, bytes) and len(value) < length:
+            raise BadDataError(
+                path, f"is cut short in element {element.tag}: {len(value):,} of its {length:,} bytes are there.", "Copy it again."
+            )
 
 
 def _structure(item: Dataset, order: int, observation: Dataset | None, color: object, contours: list[Dataset]) -> Structure:

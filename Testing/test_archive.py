@@ -401,6 +401,19 @@ def test_wrong_missing_and_right_credentials(orthanc, stored):
     assert series_with_uid(archive_at(orthanc.url), stored).modality == "CT"
 
 
+def test_a_netrc_file_and_a_proxy_of_the_environment_play_no_part_on_this_computer(front, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password of-another-program")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    asked = front(None, lambda _: Reply(headers={"Content-Type": "application/dicom+json"}, body=b"[]"))
+    find_series(archive_at(asked.url, credentials=None), {})
+    find_series(archive_at(asked.url), {})
+    assert [request.headers.get("Authorization") for request in asked.requests] == [None, READER.header()]
+
+
 def test_a_bearer_token_is_sent_as_one(orthanc, front, stored):
     def checks(request):
         right = request.headers.get("Authorization") == "Bearer abc.DEF-123"

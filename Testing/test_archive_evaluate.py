@@ -153,14 +153,29 @@ def test_a_seg_of_the_archive_is_evaluated_by_its_uid_and_not_stored_again(ortha
     assert "the archive has it already" in out
     assert "sr.dcm: stored" in out
     assert not (tmp_path / "out" / "seg.dcm").exists()
+    assert uid in str(pydicom.dcmread(tmp_path / "out" / "sr.dcm"))
     assert {one: found.instances for one, found in series_of_study(archive, image).items()} == {"CT": 6, "SEG": 1, "SR": 1}
+    with pytest.raises(SystemExit):
+        main(arguments(orthanc.url, image, tmp_path, uid, "--store", "--drawn-by", "manual"))
+    assert "is a DICOM SEG and is not written again: --drawn-by does nothing" in capsys.readouterr().err
 
 
 def test_what_is_neither_a_file_nor_a_uid_of_the_study_is_refused(orthanc, image, tmp_path, labels, capsys):
-    assert main(arguments(orthanc.url, image, tmp_path, "missing.nrrd")) == 1
+    assert main(arguments(orthanc.url, image, tmp_path, "missing.nrrd", "--dicom")) == 1
     assert "missing.nrrd: is neither a file nor a UID" in capsys.readouterr().err
-    assert main(arguments(orthanc.url, image, tmp_path, "1.2.3.4")) == 1
+    assert main(arguments(orthanc.url, image, tmp_path, "1.2.3.4", "--dicom")) == 1
     assert "has neither an instance nor a series with the UID 1.2.3.4" in capsys.readouterr().err
+
+
+def test_what_cannot_succeed_is_said_before_anything_is_fetched(front, image, tmp_path, labels, capsys):
+    asked = front(None, lambda _: Reply(500))
+    with pytest.raises(SystemExit):
+        main(arguments(asked.url, image, tmp_path, label_map(tmp_path, slice(3, 9)), *labels))
+    assert "does nothing without --dicom or --store" in capsys.readouterr().err
+    run = arguments(asked.url, image, tmp_path, label_map(tmp_path, slice(3, 9)), "--store", *labels)
+    assert main([*run, "--protocol", "no-such-protocol"]) == 1
+    assert "no-such-protocol" in capsys.readouterr().err
+    assert asked.requests == []
 
 
 def test_without_store_nothing_is_stored(orthanc, front, image, tmp_path, labels):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from SegQCLib import __version__
+from SegQCLib.cli_export_seg import add_origin_options, require_meant
 from SegQCLib.errors import BadDataError
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
 
@@ -32,8 +33,8 @@ only (or to this computer), and never written anywhere.
 Nothing is sent anywhere unless --url or SEGQC_DICOMWEB_URL names an archive."""
 
 _EVALUATE = """\
-The same as segqc archive fetch, segqc evaluate, segqc export seg, segqc export sr and segqc archive store, one after the
-other. Images are kept in DIR/image, segmentations of the archive in DIR/segmentations.
+The same as segqc archive fetch, segqc evaluate --dicom and segqc archive store, one after the other. Images are kept in
+DIR/image, segmentations of the archive in DIR/segmentations.
 
 Interrupted, or run again with the same files and options, it goes on where it ended: nothing is fetched, evaluated or
 stored twice. A candidate that is a DICOM SEG is not written again; the report refers to it."""
@@ -74,19 +75,14 @@ def add_commands(commands: Any) -> None:
     evaluate.add_argument("--protocol", required=True, metavar="P", help="id of a shipped protocol, or a protocol's JSON file")
     evaluate.add_argument("--labels", metavar="L", help=LABELS_HELP)
     evaluate.add_argument("--ratings", type=Path, metavar="F", help="readers' ratings of the image: a JSON file as SegQC saves it")
-    evaluate.add_argument("--reader", metavar="NAME", help="who answers for the segmentation, for SEG and SR")
-    evaluate.add_argument(
-        "--drawn-by",
-        action="append",
-        default=[],
-        metavar="[SEGMENT=]KIND",
-        help="automatic, semiautomatic or manual, where the candidate's file does not say; as in segqc export seg",
-    )
-    evaluate.add_argument("--model", metavar="NAME", help="name of the AI model that drew what was not drawn by hand")
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
     evaluate.add_argument("--dicom", action="store_true", help="write seg.dcm and sr.dcm too")
     evaluate.add_argument("--store", action="store_true", help="write seg.dcm and sr.dcm and store them in the archive")
     evaluate.add_argument("--fail-on", choices=["review", "reject"], help="exit with 3 if the verdict is this or worse")
+    add_origin_options(
+        evaluate.add_argument_group("with --dicom or --store", "who drew the segments, as segqc export seg needs it")
+    )
+    evaluate.set_defaults(usage_error=evaluate.error)
 
     store = _add_action(actions, "store", "store DICOM files that the archive does not have yet", _store)
     store.add_argument("files", type=Path, nargs="+", metavar="FILE", help="DICOM file")
@@ -211,13 +207,13 @@ def _evaluate(options: argparse.Namespace, archive: Archive) -> int:
     from SegQCLib.archive.search import series_with_uid
     from SegQCLib.dicom.sr_inputs import is_dicom_seg, read_record
     from SegQCLib.output import require_writable
+    from SegQCLib.protocol import load_protocol
 
+    writes_dicom = options.dicom or options.store
+    _require_meant(options, writes_dicom)
+    load_protocol(options.protocol)
     require_writable(options.out)
     series = series_with_uid(archive, options.series)
-    image = options.out / "image"
-    progress = terminal_progress()
-    fetch_series(archive, series, image, progress)
-    progress("Done", 1.0)
 
     def segmentation(text: str) -> Path:
         return _segmentation(archive, text, series.study_instance_uid, options.out / "segmentations")
@@ -225,31 +221,28 @@ def _evaluate(options: argparse.Namespace, archive: Archive) -> int:
     candidate = segmentation(options.candidate)
     references = [segmentation(text) for text in options.reference]
     draft = segmentation(options.draft) if options.draft else None
-    writes_dicom = options.dicom or options.store
     writes_seg = writes_dicom and not is_dicom_seg(candidate)
+    if writes_dicom and not writes_seg:
+        _refuse_origin(options, candidate)
+    image = options.out / "image"
+    progress = terminal_progress()
+    fetch_series(archive, series, image, progress)
+    progress("Done", 1.0)
     request = _request(options, archive, image, candidate, references, draft)
     if is_done(options.out, request):
         say("The same was evaluated before, and what was written is still there.")
     else:
-        if writes_seg:
-            # Before the evaluation: whatever stands against it is known at once.
-            _run_segqc(
-                ["export", "seg", "--image", image, "--candidate", candidate, "--out", options.out / "seg.dcm"],
-                {"--protocol": options.protocol, "--labels": options.labels, "--draft": draft, "--reader": options.reader},
-                {"--drawn-by": options.drawn_by, "--model": options.model},
-            )
         _run_segqc(
             ["evaluate", "--image", image, "--candidate", candidate, "--protocol", options.protocol, "--out", options.out],
             {"--reference": references, "--draft": draft, "--labels": options.labels, "--ratings": options.ratings},
+            {"dicom": writes_seg, **_origin(options)} if writes_seg else {},
         )
-        if writes_dicom:
+        if writes_dicom and not writes_seg:
             _run_segqc(
                 ["export", "sr", "--record", options.out / "record.json", "--image", image, "--candidate", candidate],
-                {"--segmentation": options.out / "seg.dcm" if writes_seg else None, "--out": options.out / "sr.dcm"},
-                {"--labels": options.labels, "--reader": options.reader},
+                {"--out": options.out / "sr.dcm", "--labels": options.labels, "--reader": options.reader},
             )
-        written = ["record.json", *["seg.dcm"] * writes_seg, *["sr.dcm"] * writes_dicom]
-        note_done(options.out, request, written)
+        note_done(options.out, request, ["record.json", *["seg.dcm"] * writes_seg, *["sr.dcm"] * writes_dicom])
     if options.store:
         store_and_tell(archive, [options.out / "seg.dcm" if writes_seg else candidate, options.out / "sr.dcm"])
     verdict = read_record(options.out / "record.json").verdict
@@ -278,16 +271,48 @@ def _segmentation(archive: Archive, text: str, study_instance_uid: str, folder: 
     return path
 
 
-def _run_segqc(arguments: Sequence[object], *optional: Mapping[str, object]) -> None:
-    """Run another command of segqc as a user would: so that both ways always give the same."""
+def _origin(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that say who drew the segments."""
+    origin = argparse.ArgumentParser(add_help=False)
+    add_origin_options(origin)
+    return {name: getattr(options, name) for name in vars(origin.parse_args([]))}
+
+
+def _require_meant(options: argparse.Namespace, writes_dicom: bool) -> None:
+    """End the program as wrong usage where options need others."""
+    given = [name for name, value in _origin(options).items() if value]
+    if given and not writes_dicom:
+        options.usage_error(f"--{given[0].replace('_', '-')} does nothing without --dicom or --store.")
+    require_meant(options)
+
+
+def _refuse_origin(options: argparse.Namespace, candidate: Path) -> None:
+    """End the program as wrong usage where the origin of a finished DICOM SEG was given: what it says itself stands."""
+    for name, value in _origin(options).items():
+        if value and name != "reader":
+            options.usage_error(f"{candidate} is a DICOM SEG and is not written again: --{name.replace('_', '-')} does nothing.")
+
+
+def _run_segqc(arguments: Sequence[object], optional: Mapping[str, object], given: Mapping[str, object] | None = None) -> None:
+    """Run another command of segqc as a user would, so that both ways always give the same.
+
+    Parameters
+    ----------
+    arguments : sequence
+        Its words.
+    optional : mapping
+        Options with their value, their list of values, or None.
+    given : mapping or None
+        What options that were parsed already stand for.
+    """
     from SegQCLib.cli import command_line_parser
 
     words = [str(argument) for argument in arguments]
-    for option, value in (item for options in optional for item in options.items()):
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None:
-                words.append(f"{option}={one}")
+    for option, value in optional.items():
+        words += [f"{option}={one}" for one in (value if isinstance(value, list) else [value]) if one is not None]
     options = command_line_parser().parse_args(words)
+    for name, value in (given or {}).items():
+        setattr(options, name, value)
     options.run(options)
 
 
@@ -310,9 +335,7 @@ def _request(
         "protocol": load_protocol(options.protocol).sha256,
         "labels": contents(labels) if labels and labels.is_file() else options.labels,
         "ratings": contents(options.ratings),
-        "reader": options.reader,
-        "drawn_by": options.drawn_by,
-        "model": options.model,
+        "origin": {name: contents(value) if isinstance(value, Path) else value for name, value in _origin(options).items()},
         "dicom": options.dicom or options.store,
     }
 

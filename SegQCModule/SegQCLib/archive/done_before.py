@@ -25,8 +25,11 @@ def contents(path: Path | None) -> str | None:
 def is_done(folder: Path, request: Mapping[str, Any]) -> bool:
     """Return whether a folder holds, unchanged, what was written for an equal request."""
     try:
+        # By way of JSON, which knows no tuples.
         note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-        return note["request"] == request and all(sha256_of(folder / name) == sha256 for name, sha256 in note["written"].items())
+        return note["request"] == json.loads(json.dumps(request)) and all(
+            sha256_of(folder / name) == sha256 for name, sha256 in note["written"].items()
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 

@@ -41,12 +41,24 @@ class ArchiveError(BadDataError):
         Whether the same request may succeed in a moment.
     wait_s : float or None
         How long the archive asks to wait before that, seconds.
+    unknown : bool
+        Whether the archive says that it does not have what was asked for (404).
     """
 
-    def __init__(self, where: str, found: str, remedy: str, *, again: bool = False, wait_s: float | None = None) -> None:
+    def __init__(
+        self,
+        where: str,
+        found: str,
+        remedy: str,
+        *,
+        again: bool = False,
+        wait_s: float | None = None,
+        unknown: bool = False,
+    ) -> None:
         super().__init__(where, found, remedy)
         self.again = again
         self.wait_s = wait_s
+        self.unknown = unknown
 
 
 def fault_of_exception(where: str, error: Exception) -> ArchiveError:
@@ -116,6 +128,7 @@ def fault_of_answer(where: str, response: Response, credentials: Credentials | N
             where,
             f"does not have what was asked for (404 Not Found).{says}",
             "Check the UIDs, and that the URL is the root of its DICOMweb service.",
+            unknown=True,
         )
     if status == 406:
         return ArchiveError(

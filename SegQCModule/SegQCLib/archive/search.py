@@ -110,9 +110,9 @@ def instances_of(archive: Archive, study_instance_uid: str, series_instance_uid:
         items = _all_pages(archive, page, "00080018", None)
     except ArchiveError as error:
         # PS3.18 8.3.4.4 asks for an empty answer; some archives have 404 for a study that they do not know.
-        if "(404" in error.found:
-            return ()
-        raise
+        if not error.unknown:
+            raise
+        return ()
     return tuple(
         InstanceFound(
             study_instance_uid,

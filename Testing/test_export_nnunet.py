@@ -187,7 +187,7 @@ def test_a_structure_that_nobody_looked_for_is_never_background(study, capsys):
     study.save("p1", both())
     study.save("p2", a_drawing(liver=(LIVER, tags())))
     assert study.export() == 0
-    assert "left out: p2: Anna: does not say whether spleen (no segment) is there" in capsys.readouterr().out
+    assert "left out: p2: does not say whether spleen (no segment) is there" in capsys.readouterr().out
     assert [one["case"] for one in study.json("provenance.json")["left_out"]] == ["p2"]
     assert study.json()["numTraining"] == 1
 
@@ -219,7 +219,7 @@ def test_structures_that_share_voxels_are_refused_with_their_count(study, capsys
     study.save("p2", both(spleen=(((1, 3), (2, 6), (4, 9)), tags())))
     assert study.export() == 0
     # Columns 4 of rows 2 to 5 in slices 1 and 2.
-    assert "p2: Anna: has 8 voxels that are both spleen and liver" in capsys.readouterr().out
+    assert "left out: p2: has 8 voxels that are both spleen and liver" in capsys.readouterr().out
 
 
 def test_whose_work_a_label_is_stands_beside_the_data_and_untouched_output_is_called_so(study, capsys):
@@ -246,7 +246,7 @@ def test_untouched_output_can_be_left_out(study, capsys):
     study.save("p1", both(liver=(LIVER, tags(kind="AUTOMATIC", name="TotalSegmentator"))))
     study.save("p2", both())
     assert study.export("--without-automatic") == 0
-    assert "left out: p1: Anna: does not say whether liver (nobody touched the algorithm's output)" in capsys.readouterr().out
+    assert "left out: p1: does not say whether liver (nobody touched the algorithm's output)" in capsys.readouterr().out
     assert study.json()["numTraining"] == 1
 
 
@@ -284,9 +284,9 @@ def test_cases_are_taken_by_verdict_and_by_what_readers_marked_as_done(study, ca
     record = replace(evaluate(read, protocol), verdict=Verdict.REJECT)
     (folder / "record.json").write_text(record.to_json(), encoding="utf-8")
     assert study.export() == 0
-    assert "left out: p1: p1: has the verdict REJECT" in capsys.readouterr().out
+    assert "left out: p1: has the verdict REJECT" in capsys.readouterr().out
     assert study.export("--verdict", "accept", "--out", study.folder / "none") == 1
-    assert "p2: p2: has no verdict" in capsys.readouterr().err
+    assert "p2: has no verdict" in capsys.readouterr().err
     assert not list((study.folder / "none").iterdir())
     write_state(study.worklist, "Anna", study.records, "p1", CaseState.DONE)
     assert study.export("--verdict", "any", "--done-only", "--out", study.folder / "done") == 0
@@ -350,6 +350,19 @@ def test_identifiers_do_not_show_the_patient(tmp_path, capsys):
         assert "family" not in text
         assert "id0000" not in text
         assert str(tmp_path) not in text
+
+
+def test_the_sidecar_names_no_file_of_a_case_that_could_not_be_read(tmp_path, capsys):
+    study = Study(tmp_path, cases=("Family0 Given", "p2"))
+    study.save("Family0 Given", both())
+    study.save("p2", both())
+    for path in (tmp_path / "series0").iterdir():
+        path.write_bytes(path.read_bytes()[:300])
+    assert study.export("--number-cases") == 0
+    assert f"left out: case_0001 (Family0 Given): {tmp_path / 'series0'}" in capsys.readouterr().out
+    (left_out,) = study.json("provenance.json")["left_out"]
+    assert left_out == {"case": "case_0001", "reason": "A file of it cannot be used; the command's output said why."}
+    assert "amily0" not in (study.dataset / "provenance.json").read_text(encoding="utf-8")
 
 
 def test_where_the_patients_identity_was_removed_a_study_number_may_name_the_case(tmp_path):

@@ -92,7 +92,7 @@ def add_action(actions: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from SegQCLib.nnunet_dataset import DatasetRules, fault_of, write_dataset
+    from SegQCLib.nnunet_dataset import DatasetRules, fault_of, reason_left_out, write_dataset
     from SegQCLib.protocol import load_protocol
     from SegQCLib.worklist import read_worklist
 
@@ -113,11 +113,20 @@ def _export(options: argparse.Namespace) -> int:
     if fault is not None:
         options.usage_error(fault)
     cases = _from_files(options) if worklist is None else _from_worklist(options, worklist, protocol)
-    provenance = write_dataset(cases, protocol, rules, options.out, terminal_progress())
+    names = (
+        {} if worklist is None else dict(zip((name for name, _ in cases), (entry.case for entry in worklist.cases), strict=True))
+    )
+    left_out: list[str] = []
+
+    def tell(identifier: str, why: BadDataError) -> None:
+        called = names.get(identifier, identifier)
+        shown = identifier if called == identifier else f"{identifier} ({called})"
+        left_out.append(f"  left out: {shown}: {reason_left_out(why, identifier)}")
+
+    provenance = write_dataset(cases, protocol, rules, options.out, terminal_progress(), tell)
     print(f"{len(provenance.cases)} of {len(cases)} cases: {options.out / rules.folder_name}")
     print("  labels: " + ", ".join(f"{number} {name}" for name, number in provenance.labels.items()))
-    for one in provenance.left_out:
-        print(f"  left out: {one.case}: {one.reason}")
+    print(*left_out, sep="\n", end="\n" if left_out else "")
     for warning in provenance.warnings:
         say(f"segqc: {warning}")
     return 0

@@ -17,7 +17,7 @@ import shutil
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -139,7 +139,7 @@ class LeftOutCase:
     """A case that is not in the data set."""
 
     case: str = field(metadata={"doc": "Case identifier that it would have had."})
-    reason: str = field(metadata={"doc": "Why, in sentences."})
+    reason: str = field(metadata={"doc": "Why, in sentences; not what is wrong with a file, because that names the file."})
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,7 @@ def write_dataset(
     rules: DatasetRules,
     folder: Path,
     progress: Progress = unwatched,
+    tell_left_out: Callable[[str, BadDataError], None] = lambda _identifier, _why: None,
 ) -> TrainingProvenance:
     """Write a data set to a new folder in `folder` (nnU-Net's nnUNet_raw), all or nothing.
 
@@ -184,6 +185,8 @@ def write_dataset(
     rules : DatasetRules
     folder : Path
         Made where it does not exist.
+    tell_left_out : callable
+        Told of each case that is left out, with what is wrong, file names and all.
 
     Raises
     ------
@@ -200,7 +203,7 @@ def write_dataset(
     try:
         for part in ("imagesTr", "labelsTr"):
             (building / part).mkdir(parents=True)
-        provenance = _written(building, cases, protocol, rules, progress)
+        provenance = _written(building, cases, protocol, rules, progress, tell_left_out)
         _require_free(folder, rules)
         building.rename(target)
     except OSError as error:
@@ -253,9 +256,11 @@ def _written(
     protocol: LoadedProtocol,
     rules: DatasetRules,
     progress: Progress,
+    tell_left_out: Callable[[str, BadDataError], None],
 ) -> TrainingProvenance:
     taken: list[TrainingCase] = []
     refused: list[LeftOutCase] = []
+    reasons: list[str] = []
     modalities: dict[str | None, str] = {}
     units: dict[str | None, str] = {}
     patients: dict[str, int] = {}
@@ -266,7 +271,9 @@ def _written(
             case = read()
             labels, candidate = _labels(case, protocol, rules)
         except BadDataError as error:
-            refused.append(LeftOutCase(identifier, str(error)))
+            tell_left_out(identifier, error)
+            refused.append(LeftOutCase(identifier, _without_places(error, identifier)))
+            reasons.append(f"  {identifier}: {reason_left_out(error, identifier)}")
             continue
         _require_anonymous(case)
         modalities.setdefault(case.image.acquisition.modality, identifier)
@@ -279,8 +286,7 @@ def _written(
         ignores = ignores or labels.ignores
         simulated = simulated or _says_simulated(case)
     if not taken:
-        reasons = "\n".join(f"  {one.case}: {one.reason}" for one in refused)
-        raise BadDataError(rules.folder_name, "has no case that could be taken.", f"Correct:\n{reasons}")
+        raise BadDataError(rules.folder_name, "has no case that could be taken.", "\n".join(["Correct:", *reasons]))
     numbers = {"background": 0, **{name: n for n, name in enumerate(rules.structures, start=1)}}
     if ignores:
         numbers["ignore"] = len(rules.structures) + 1
@@ -316,6 +322,17 @@ def _written(
     return provenance
 
 
+def reason_left_out(error: BadDataError, identifier: str) -> str:
+    """Return why a case is left out, without saying again which case it is."""
+    return f"{error.found} {error.remedy}" if error.where == identifier else str(error)
+
+
+def _without_places(error: BadDataError, identifier: str) -> str:
+    # What is said of a case is said here, and names nobody but readers; what is said of a file names it.
+    own = error.where == identifier
+    return reason_left_out(error, identifier) if own else "A file of it cannot be used; the command's output said why."
+
+
 def _labels(case: CaseToTrainOn, protocol: LoadedProtocol, rules: DatasetRules) -> tuple[TrainingLabels, Segmentation]:
     image = case.image
     if image.array is None:
@@ -331,7 +348,7 @@ def _labels(case: CaseToTrainOn, protocol: LoadedProtocol, rules: DatasetRules) 
         raise BadDataError(case.identifier, f"has {count:,} voxels that are no numbers.", "nnU-Net refuses them: export it again.")
     candidate = align(case.candidate, image.geometry)
     labels = training_labels(
-        candidate,
+        replace(candidate, name=case.identifier),
         None if case.draft is None else align(case.draft, image.geometry),
         protocol.protocol,
         rules.structures,

@@ -80,22 +80,20 @@ def saved_case(
         If nobody has saved one, several readers have and none is wanted, the verdict is not wanted, newer work was kept
         but not saved, or a file cannot be read.
     """
-    reader = _reader(entry, records_folder, wanted)
+    reader = _reader(entry, identifier, records_folder, wanted)
     if wanted.done_only and read_progress(worklist, reader, records_folder).state(entry.case) is not CaseState.DONE:
-        raise BadDataError(entry.case, f"is not marked as done by {reader}.", "Finish it, or take cases that are not done too.")
+        raise BadDataError(identifier, f"is not marked as done by {reader}.", "Finish it, or take cases that are not done too.")
     opened = open_case(entry, records_folder, reader, protocol)
     if opened.origin is CandidateOrigin.AUTOSAVED:
         raise BadDataError(
-            entry.case,
+            identifier,
             f"has work of {reader} that is newer than what was saved.",
             "Open the case in SegQC and save it, so that one version counts.",
         )
     if opened.origin is not CandidateOrigin.SAVED:
-        raise BadDataError(
-            entry.case, f"has no saved segmentation of {reader} that can be read. {' '.join(opened.unread)}", "Save it again."
-        )
-    record = _record(opened.texts.get(RECORD), entry.case)
-    _require_verdict(entry.case, None if record is None else record.verdict, wanted.verdict)
+        raise BadDataError(opened.folder, f"has no segmentation that can be read. {' '.join(opened.unread)}", "Save it again.")
+    record = _record(opened.texts.get(RECORD), opened.folder)
+    _require_verdict(identifier, None if record is None else record.verdict, wanted.verdict)
     patient, identifying = _patient(opened.image, entry)
     return CaseToTrainOn(
         identifier=identifier,
@@ -119,7 +117,7 @@ def listed_case(entry: WorklistCase, identifier: str, reader: str | None, *, num
         If the worklist names none, or a file cannot be read.
     """
     if entry.candidate is None:
-        raise BadDataError(entry.case, "has no candidate in the worklist.", "Name one in its column candidate.")
+        raise BadDataError(identifier, "has no candidate in the worklist.", "Name one in its column candidate.")
     return file_case(entry.image, entry.candidate, identifier, reader, entry.labels, entry=entry, numbered=numbered)
 
 
@@ -159,7 +157,7 @@ def _draft(path: Path, image: Volume) -> Segmentation:
     return made_by(read.segmentation, read.algorithm)
 
 
-def _reader(entry: WorklistCase, records_folder: Path, wanted: SavedWork) -> str:
+def _reader(entry: WorklistCase, identifier: str, records_folder: Path, wanted: SavedWork) -> str:
     """Return whose candidate is taken: the first wanted reader who saved one, else the only one."""
     for reader in wanted.readers:
         if (reader_folder(records_folder, entry.case, reader) / CANDIDATE).is_file():
@@ -168,30 +166,30 @@ def _reader(entry: WorklistCase, records_folder: Path, wanted: SavedWork) -> str
     saved = sorted(path.parent.name for path in folder.glob(f"*/{CANDIDATE}"))
     if wanted.readers or not saved:
         who = " or ".join(wanted.readers) or "any reader"
-        raise BadDataError(entry.case, f"has no segmentation saved by {who}.", f"Saved are: {', '.join(saved) or 'none'}.")
+        raise BadDataError(identifier, f"has no segmentation saved by {who}.", f"Saved are: {', '.join(saved) or 'none'}.")
     if len(saved) > 1:
         raise BadDataError(
-            entry.case,
+            identifier,
             f"was segmented by {len(saved)} readers ({', '.join(saved)}).",
             "Say whose segmentation counts (--reader, once or in the order of preference).",
         )
     return saved[0]
 
 
-def _record(text: str | None, case: str) -> QCRecord | None:
+def _record(text: str | None, folder: Path) -> QCRecord | None:
     if text is None:
         return None
     try:
         return QCRecord.from_json(text)
     except FaultyJSONError as error:
-        raise BadDataError(case, f"has a {RECORD} that cannot be read: {error}.", "Evaluate the case again.") from error
+        raise BadDataError(folder / RECORD, f"cannot be read: {error}.", "Evaluate the case again.") from error
 
 
-def _require_verdict(case: str, verdict: Verdict | None, wanted: VerdictFilter) -> None:
+def _require_verdict(identifier: str, verdict: Verdict | None, wanted: VerdictFilter) -> None:
     if wanted == "any" or (wanted == "not-rejected" and verdict is not Verdict.REJECT) or verdict is Verdict.ACCEPT:
         return
     found = "has no verdict: no record was saved with its segmentation." if verdict is None else f"has the verdict {verdict}."
-    raise BadDataError(case, found, f"Only cases with the verdict asked for are taken ({wanted}).")
+    raise BadDataError(identifier, found, f"Only cases with the verdict asked for are taken ({wanted}).")
 
 
 def _patient(image: Volume, entry: WorklistCase | None) -> tuple[str | None, tuple[str, ...]]:

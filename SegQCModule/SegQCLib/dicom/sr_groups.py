@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from SegQCLib.case import Code, Segment, Terminology
 from SegQCLib.dicom import private_codes
-from SegQCLib.dicom.sr_items import code_item, concept, separate, text_item
+from SegQCLib.dicom.sr_items import code_item, concept, plain_text, separate, text_item
 from SegQCLib.dicom.sr_segments import SegmentStatements
 from SegQCLib.dicom.sr_statements import (
     YES,
@@ -129,12 +129,16 @@ def case_group(record: QCRecord, findings: tuple[Finding, ...], images: SourceIm
 
 def _tracking(name: str, described: Segment | None, series: str) -> TrackingIdentifier:
     from highdicom.sr import TrackingIdentifier
+    from pydicom import config
+    from pydicom.uid import UID
 
     if described is None:
-        return TrackingIdentifier(stable_uid("segment of a reference", series, name), name)
-    identifier = described.tracking_id or name
-    # As in the DICOM SEG, where one is written.
-    return TrackingIdentifier(described.tracking_uid or stable_uid("tracked segment", series, identifier), identifier)
+        return TrackingIdentifier(stable_uid("segment of a reference", series, name), plain_text(name))
+    identifier, uid = described.tracking_id or name, described.tracking_uid
+    if uid is None or not UID(uid, validation_mode=config.IGNORE).is_valid:
+        # As in the DICOM SEG, where one is written.
+        uid = stable_uid("tracked segment", series, identifier)
+    return TrackingIdentifier(uid, plain_text(identifier))
 
 
 def _sites(terminology: Terminology | None) -> list[FindingSite] | None:

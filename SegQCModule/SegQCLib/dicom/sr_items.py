@@ -36,6 +36,11 @@ def concept(code: Code) -> CodedConcept:
     return CodedConcept(code.value, code.scheme, meaning[:_LONGEST_MEANING].rstrip())
 
 
+def plain_text(text: str) -> str:
+    """Return a text without the characters that a DICOM text cannot hold; what is then empty is a question mark."""
+    return _CONTROL.sub("", text).strip() or "?"
+
+
 def unit_code(unit: str) -> Code:
     """Return a UCUM unit as a code."""
     return Code(unit, "UCUM", _UNIT_MEANINGS.get(unit, unit))
@@ -45,7 +50,7 @@ def text_item(name: Code, value: str, relationship: str = "CONTAINS") -> TextCon
     """Return a text; its length is not limited (Text Value (0040,A160) has the value representation UT)."""
     from highdicom.sr import TextContentItem
 
-    return TextContentItem(concept(name), _CONTROL.sub("", value), relationship)
+    return TextContentItem(concept(name), plain_text(value), relationship)
 
 
 def code_item(name: Code, value: Code, properties: Iterable[ContentItem] = (), relationship: str = "CONTAINS") -> CodeContentItem:
@@ -74,7 +79,7 @@ def algorithm(name: str, version: str, *parameters: str) -> AlgorithmIdentificat
     """Return TID 4019 Algorithm Identification."""
     from highdicom.sr import AlgorithmIdentification
 
-    return AlgorithmIdentification(name, version, [_CONTROL.sub("", text) for text in parameters])
+    return AlgorithmIdentification(plain_text(name), plain_text(version), [plain_text(text) for text in parameters])
 
 
 def number(

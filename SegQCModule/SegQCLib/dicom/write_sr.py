@@ -244,7 +244,6 @@ def _document(
         content_time=created.time().replace(tzinfo=None),
         series_date=created.date(),
         series_time=created.time().replace(tzinfo=None),
-        specific_character_set="ISO_IR 192",
     )
     # highdicom's constructor copies the content twice and searches it three times, most of the time for 117 segments:
     # it gets the first item only. A plain Dataset, because its own `content` would still be that item.

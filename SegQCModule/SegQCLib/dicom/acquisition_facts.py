@@ -124,7 +124,8 @@ def _uniform_facts(headers: Sequence[Dataset]) -> Iterator[tuple[str, list[Any]]
         listed = [tuple(int(n) if whole else n for n in value) for value in found if None not in value]
         yield name, list(dict.fromkeys(listed))
     rows, columns = _first_given(headers, ("Rows",)), _first_given(headers, ("Columns",))
-    yield "matrix", [(int(rows[0]), int(columns[0]))] if len(rows) == len(columns) == 1 else []
+    sides = [number(side) for side in (*rows, *columns)]
+    yield "matrix", [tuple(map(int, sides))] if len(rows) == len(columns) == 1 and None not in sides else []
     yield "contrast_agent", _contrast_agents(headers)
     yield "contrast_phase", _contrast_phases(headers)
     yield "derivation_codes", list(dict.fromkeys(_meanings(value) for value in _sequences(headers, "DerivationCodeSequence")))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from SegQCLib.dicom.dicom_header import parser_errors
+
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-# What pydicom raises where an element does not hold what its VR allows.
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, NotImplementedError, struct.error)
 
 
 def distinct(headers: Sequence[Dataset], keyword: str) -> list[Any]:
@@ -51,7 +49,7 @@ def value_of(header: Dataset, keyword: str) -> Any:
     """Return the value of an attribute, None where it is missing or not readable."""
     try:
         return header.get(keyword)
-    except _UNREADABLE:
+    except parser_errors():
         return None
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.acquisition import Acquisition
+from SegQCLib.dicom.dicom_header import parser_errors
 from SegQCLib.dicom.moments import NO_DATE, moment, moment_of_date_time
 from SegQCLib.dicom.slice_values import distinct, number, only_text, texts, value_of
 from SegQCLib.findings import Finding, Status
@@ -358,7 +359,7 @@ def _acquired(headers: Sequence[Dataset]) -> tuple[datetime, ...] | None:
 def acquisition_moment(header: Dataset) -> datetime | None:
     """Return when a slice was acquired, None where its header does not say."""
     for keyword in ("FrameAcquisitionDateTime", "AcquisitionDateTime"):
-        found = moment_of_date_time(header.get(keyword))
+        found = moment_of_date_time(value_of(header, keyword))
         if found is not None:
             return found
     return moment(value_of(header, "AcquisitionDate") or value_of(header, "SeriesDate"), value_of(header, "AcquisitionTime"))
@@ -442,11 +443,20 @@ def _private_numbers(headers: Sequence[Dataset], group: int, creator: str, eleme
 def _private(header: Dataset, group: int, creator: str, element: int) -> Any:
     """Return the value of a private element, also where de-identification dropped its creator, as text where it was bytes."""
     try:
-        value = header.private_block(group, creator)[element].value
+        return _text_of(header.private_block(group, creator)[element].value)
     except KeyError:
-        # The creator's block is free to choose; vendors use the first. Another creator there owns another element.
-        owner = header.get((group, 0x0010))
-        found = header.get((group, 0x1000 + element)) if owner is None else None
-        value = None if found is None else found.value
+        pass  # no such creator
+    except parser_errors():
+        return None
+    # The creator's block is free to choose; vendors use the first. Another creator there owns another element.
+    if (group, 0x0010) in header or (group, 0x1000 + element) not in header:
+        return None
+    try:
+        return _text_of(header[group, 0x1000 + element].value)
+    except parser_errors():
+        return None
+
+
+def _text_of(value: Any) -> Any:
     # In implicit VR a private element may come as bytes.
     return value.decode("ascii", "replace").strip("\0 ") if isinstance(value, bytes) else value

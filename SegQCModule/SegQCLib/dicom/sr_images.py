@@ -71,7 +71,6 @@ def evidence_of(header: Dataset) -> Dataset:
     evidence = Dataset()
     evidence.update({tag: copy.deepcopy(header[tag]) for tag in header.keys() if tag not in _FUNCTIONAL_GROUPS})  # noqa: SIM118
     evidence.decode()
-    # highdicom 0.28 takes it from the first image, 0.27 always writes UTF-8.
     evidence.SpecificCharacterSet = "ISO_IR 192"
     for keyword in _MAY_BE_EMPTY:
         setattr(evidence, keyword, "")

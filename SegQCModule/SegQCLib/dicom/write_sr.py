@@ -250,6 +250,8 @@ def _document(
     plain = Dataset()
     plain.update(document)
     plain.file_meta = document.file_meta
+    # highdicom 0.28 takes it from the first image, 0.27 leaves it out.
+    plain.SpecificCharacterSet = "ISO_IR 192"
     plain.ContentSequence = root.ContentSequence
     copy_patient_and_study(first, plain)
     # highdicom puts the present moment there: equal objects would differ.

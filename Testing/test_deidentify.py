@@ -84,7 +84,7 @@ def identify(folder, target, seed):
     """Write the real series to `target` with a sentinel in every text, name, date, time and UID that can identify; return them."""
     values: dict[str, str] = {}
     target.mkdir(parents=True)
-    for position, path in enumerate(sorted(folder.iterdir())):
+    for position, path in enumerate(sorted(folder.iterdir())[:8]):
         dataset = pydicom.dcmread(path)
         keywords = [keyword_for_tag(element.tag) for element in dataset if not element.tag.is_private]
         for number, keyword in enumerate(dict.fromkeys([*ADDED, *keywords])):
@@ -110,7 +110,7 @@ def outputs(tmp_path_factory, totalsegmentator):
         values = identify(source, folder / f"{seed}series", seed)
         image = sitk.ReadImage([str(path) for path in sorted((folder / f"{seed}series").glob("*.dcm"))])
         labels = np.zeros(image.GetSize()[::-1], np.uint8)
-        labels[3:9, 200:260, 150:230], labels[4:8, 300:330, 300:330] = 1, 2
+        labels[2:6, 200:260, 150:230], labels[3:6, 300:330, 300:330] = 1, 2
         for name, array in ((f"{seed}candidate", labels), (f"{seed}reference", np.roll(labels, 1, 2))):
             drawn = sitk.GetImageFromArray(array)
             drawn.CopyInformation(image)
@@ -459,6 +459,16 @@ def test_a_record_does_not_depend_on_any_name(nobody, names, other):
     assume(not re.match(r"v?\d", names["version"].casefold()))
     record = deidentified_record({**names, "other reader": other})
     assert record.to_json() + render_csv(record) == nobody
+
+
+def test_findings_of_reading_say_what_they_are_about_and_of_which_segment_without_their_sentence():
+    case = a_case({**{place: f"zz{place}" for place in PLACES}, "other reader": "zzother"})
+    crossing = Finding("contour_points", Status.FAIL, "Contours of zzsegment cross one another.", "3", segment="zzsegment")
+    case = replace(case, candidate=replace(case.candidate, findings=(crossing, replace(crossing, check="zznew", segment="liver"))))
+    known, unknown = deidentified_case(case, PROTOCOL.protocol, Pseudonyms(None)).candidate.findings
+    assert (known.status, known.segment, known.measured) == (Status.FAIL, "renamed segment 1", None)
+    assert known.message.startswith("Points and crossings of contours: noticed at reading")
+    assert (unknown.segment, unknown.message.partition(":")[0]) == ("liver", "Something about the files")
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,27 @@ _NUMBERED = re.compile(r"(segment|label|mask|roi)[ _-]?\d{1,3}", re.IGNORECASE)
 _LONG_NUMBER = re.compile(r"\d{4,}")
 _VERSION = re.compile(r"v?\d{1,3}(\.\d{1,3}){0,3}(?![.\d])", re.IGNORECASE)
 _MODELS = ("TotalSegmentator", "nnU-Net")
+# What findings of reading are about, in place of sentences that can name files, series, segments or people.
+_ABOUT = {
+    "files_ignored": "Files beside the images were not read",
+    "images_left_out": "Images beside the series were left out",
+    "inverted_grey_scale": "Low values are meant to be shown bright",
+    "padding_voxels": "Voxels outside of what was imaged have a padding value",
+    "suv": "How PET values were read",
+    "label_map_values": "The values of the label map",
+    "label_map_type": "The number format of the label map",
+    "label_map_position": "How the label map lies in the patient",
+    "label_names": "Names and numbers of the segments",
+    "segment_terminology": "The codes of a segment",
+    "segment_representation": "How the segmentation is stored",
+    "segmentation_reference": "Which series the segmentation was drawn on",
+    "segment_positions": "Where the frames of the segmentation lie",
+    "geometry_match": "The grid that the segmentation came on",
+    "rt_structures": "Structures of the structure set that are no volumes or cannot be used",
+    "contour_points": "Points and crossings of contours",
+    "contour_slices": "Where contours lie between the slices",
+    "outside_image": "Contours outside the image",
+}
 _OTHER_ALGORITHM, _OTHER_VERSION = "another algorithm", "another version"
 
 
@@ -85,7 +106,10 @@ def deidentified_case(case: Case, protocol: QCProtocol | None, pseudonyms: Pseud
     image = replace(
         _without_files(case.image),
         acquisition=_deidentified_acquisition(case.image.acquisition, protocol, pseudonyms),
-        findings=(*map(_without_words, case.image.findings), *burned_in_findings(case.image)),
+        findings=(
+            *(_without_words(finding, protocol, pseudonyms) for finding in case.image.findings),
+            *burned_in_findings(case.image),
+        ),
     )
     return replace(
         case,
@@ -125,7 +149,7 @@ def deidentified_segmentation(
         name=_as_simulated(pseudonyms.of(kind, segmentation.name), segmentation.name),
         segments=tuple(_deidentified_segment(segment, protocol, pseudonyms) for segment in segmentation.segments),
         source=None,
-        findings=tuple(map(_without_words, segmentation.findings)),
+        findings=tuple(_without_words(finding, protocol, pseudonyms) for finding in segmentation.findings),
         stored=None if stored is None else deidentified_segmentation(stored, protocol, pseudonyms, kind),
     )
 
@@ -151,11 +175,19 @@ def _without_files(volume: Volume) -> Volume:
     return replace(volume, source=None, slice_sources=())
 
 
-def _without_words(finding: Finding) -> Finding:
-    """Return a finding of reading without its sentence, which may name files, series or people."""
-    message = f"{finding.check}: noticed while the files were read; the sentence is left out, because it can name files or people."
-    message = _as_simulated(message, finding.message)
-    return replace(finding, message=message, measured=None, allowed=None, source=None, segment=None, kept=None)
+def _without_words(finding: Finding, protocol: QCProtocol | None, pseudonyms: Pseudonyms) -> Finding:
+    """Return a finding of reading with what it is about in place of its sentence."""
+    about = _ABOUT.get(finding.check, "Something about the files")
+    message = f"{about}: noticed at reading; the sentence is left out, because it can name files or people."
+    return replace(
+        finding,
+        message=_as_simulated(message, finding.message),
+        measured=None,
+        allowed=None,
+        source=None,
+        segment=None if finding.segment is None else segment_name(finding.segment, protocol, pseudonyms),
+        kept=None,
+    )
 
 
 def _deidentified_acquisition(facts: Acquisition, protocol: QCProtocol | None, pseudonyms: Pseudonyms) -> Acquisition:

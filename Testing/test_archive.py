@@ -17,6 +17,7 @@ from SegQCLib.archive.credentials import Credentials
 from SegQCLib.archive.faults import ArchiveError
 from SegQCLib.archive.fetch import fetch_series
 from SegQCLib.archive.patience import Limits
+from SegQCLib.archive.same_instance import differences
 from SegQCLib.archive.search import find_series, instances_of, series_with_uid
 from SegQCLib.archive.store import store_files
 from SegQCLib.cli import main
@@ -85,8 +86,11 @@ def test_what_was_fetched_is_not_fetched_again_but_what_is_damaged_or_missing_is
     first = fetch(archive, stored, tmp_path)
     first.files[0].unlink()
     first.files[1].write_bytes(first.files[1].read_bytes()[:-10])
+    left_behind = tmp_path / f".{first.files[0].name}.0a1b2c3d.part"
+    left_behind.write_bytes(b"of a fetch that was killed")
     counting.requests.clear()
     again = fetch(archive, stored, tmp_path)
+    assert not left_behind.exists()
     retrieved = {request.path.rpartition("/")[2] for request in counting.requests if "/instances/" in request.path}
     assert retrieved == {first.files[0].stem, first.files[1].stem}
     assert again.kept == 2
@@ -244,6 +248,20 @@ def test_other_contents_under_the_same_uid_are_reported_and_left_alone(orthanc, 
     assert not one.sent
     back = fetch(archive_at(orthanc.url), stored, tmp_path / "back")
     assert series[0].read_bytes() in [path.read_bytes() for path in back.files]
+
+
+def test_an_archive_may_complete_the_patient_but_nothing_else(series, tmp_path):
+    def differing(**attributes):
+        copy = pydicom.dcmread(series[0])
+        for keyword, value in attributes.items():
+            setattr(copy, keyword, value)
+        copy.save_as(tmp_path / "copy.dcm")
+        return differences(series[0], tmp_path / "copy.dcm")
+
+    assert differing(AccessionNumber="A1", PatientSex="O", InstanceCreationTime="120000") == ()
+    assert differing(SliceLocation=3) == ("SliceLocation (0020,1041)",)
+    assert differing(ReferencedStudySequence=[pydicom.Dataset()]) == ("ReferencedStudySequence (0008,1110)",)
+    assert differing(PatientID="other") == ("PatientID (0010,0020)",)
 
 
 def test_a_full_archive_that_says_200_is_still_a_failure(tmp_path, series):

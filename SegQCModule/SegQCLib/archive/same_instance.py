@@ -10,8 +10,8 @@ from SegQCLib.errors import BadDataError
 if TYPE_CHECKING:
     from pydicom import DataElement, Dataset
 
-# When an object was written is no part of what it says: our UIDs follow from what it says.
-_WHEN = {
+# When an object was written, and what fills it up, is no part of what it says: our UIDs follow from what it says.
+_NO_CONTENT = {
     "InstanceCreationDate",
     "InstanceCreationTime",
     "ContentDate",
@@ -20,14 +20,17 @@ _WHEN = {
     "SeriesTime",
     "ContributionDateTime",
     "TimezoneOffsetFromUTC",
+    "DataSetTrailingPadding",
 }
+# Groups in which archives complete patients and requests from their own worklists (coercion of data elements).
+_COMPLETED_GROUPS = {0x0008, 0x0010, 0x0012, 0x0032, 0x0038, 0x0040}
 
 
 def differences(own: Path, archived: Path) -> tuple[str, ...]:
-    """Return the attributes of a file, with keyword and tag, that a copy of it lacks or has otherwise.
+    """Return the attributes, with keyword and tag, in which a file and an archive's copy of it differ.
 
-    What only the copy has does not count: archives add attributes. Neither do group 2, which belongs to the file, nor
-    the times of writing, nor pixel data in another transfer syntax.
+    What an archive may add does not count: private attributes, and single values of patient, study and request. Neither do
+    group 2, which belongs to the file, the times of writing, and pixel data in another transfer syntax.
 
     Raises
     ------
@@ -37,18 +40,24 @@ def differences(own: Path, archived: Path) -> tuple[str, ...]:
     if own.stat().st_size == archived.stat().st_size and own.read_bytes() == archived.read_bytes():
         return ()
     first, second = _read(own), _read(archived)
-    syntaxes = [data_set.file_meta.get("TransferSyntaxUID") for data_set in (first, second)]
-    skipped = {"PixelData"} if syntaxes[0] != syntaxes[1] else set()
+    other_syntax = first.file_meta.get("TransferSyntaxUID") != second.file_meta.get("TransferSyntaxUID")
+    skipped = _NO_CONTENT | ({"PixelData"} if other_syntax else set())
+    differing = [element for element in first if element.keyword not in skipped and not _has(second, element)]
+    differing += [
+        element for element in second if element.keyword not in skipped and element.tag not in first and not _may_add(element)
+    ]
+    # Written out: pydicom 2 and 3 show tags in different ways.
     return tuple(
-        # Written out: pydicom 2 and 3 show tags in different ways.
-        f"{element.keyword or 'private attribute'} ({element.tag.group:04X},{element.tag.element:04X})"
-        for element in first
-        if element.keyword not in skipped and not _has(second, element)
+        f"{element.keyword or 'private attribute'} ({element.tag.group:04X},{element.tag.element:04X})" for element in differing
     )
 
 
+def _may_add(element: DataElement) -> bool:
+    return element.tag.is_private or (element.tag.group in _COMPLETED_GROUPS and element.VR != "SQ")
+
+
 def _has(data_set: Dataset, element: DataElement) -> bool:
-    if element.keyword in _WHEN:
+    if element.keyword in _NO_CONTENT:
         return True
     if element.tag not in data_set:
         return False
@@ -56,7 +65,8 @@ def _has(data_set: Dataset, element: DataElement) -> bool:
     if element.VR != "SQ" or other.VR != "SQ":
         return other.value == element.value
     return len(other.value) == len(element.value) and all(
-        all(_has(second, one) for one in first) for first, second in zip(element.value, other.value, strict=True)
+        len(first) == len(second) and all(_has(second, one) for one in first)
+        for first, second in zip(element.value, other.value, strict=True)
     )
 
 

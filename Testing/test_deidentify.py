@@ -288,6 +288,7 @@ def test_the_terminal_names_no_folder(outputs, tmp_path, capsys):
     ("more", "words"),
     [
         (("--scene", "x.mrb", "--deidentify"), "--scene and --deidentify contradict"),
+        (("--dicom", "--deidentify"), "--dicom and --deidentify contradict"),
         (("--deidentify-key", "key"), "does nothing without --deidentify"),
     ],
 )

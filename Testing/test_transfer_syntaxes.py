@@ -154,7 +154,7 @@ def test_names_of_the_syntaxes_are_those_of_the_standard():
     from pydicom.uid import UID_dictionary
 
     known = [syntax for syntax in TRANSFER_SYNTAXES if syntax.uid in UID_dictionary]
-    assert len(known) >= len(TRANSFER_SYNTAXES) - 1  # pydicom 3.0 lacks Deflated Image Frame Compression
+    assert len(known) >= 13  # pydicom 3.0 lacks Deflated Image Frame Compression, 2.4 HTJ2K too
     assert [syntax.name for syntax in known] == [UID_dictionary[syntax.uid][0] for syntax in known]
 
 

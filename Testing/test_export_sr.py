@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 import re
+import shutil
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -440,6 +441,40 @@ def test_what_cannot_become_a_report_is_refused_with_the_reason(everything, chan
         sources = SourceImages((header, *sources.headers[1:]), sources.slices)
     with pytest.raises(BadDataError, match=re.escape(words)):
         report_object(record, candidate, sources, seg, reader=changes.get("reader", READER), created=CREATED)
+
+
+def hostile_report(image, path):
+    """Write the report of segments with names, codes and tracking that DICOM cannot hold as they are."""
+    names = ["a\\b\x00c", "x" * 200, "<b>&amp;</b>", "名前 ☃", "  indented ", "new\nline", "\x01"]
+    odd = Terminology(Code("49755003", "SCT", "M" * 100), Code("1234567890123456789", "99LONG", "quite\\odd " * 12), LEFT)
+    layer, segments = np.zeros(image.geometry.size, np.uint8), []
+    for value, name in enumerate(names, 1):
+        layer[value % len(layer), value, :3] = value
+        uid = "no uid" if value == 2 else None
+        segments.append(Segment(f"s{value}", name, value, terminology=None if value == 3 else odd, tracking_uid=uid))
+    candidate = Segmentation("Reader \\ 7\x01", image.geometry, (layer,), tuple(segments))
+    record = evaluate(Case(image, candidate, (candidate,)), load_protocol("ct-abdomen-portal-venous"))
+    write_dicom_file(report_object(record, candidate, source_images(image), None, reader="O'Neil, Seán", created=CREATED), path)
+
+
+def test_hostile_names_and_codes_become_what_dicom_can_hold(images, tmp_path):
+    hostile_report(read_image(images), tmp_path / "sr.dcm")
+    judgement = dciodvfy(tmp_path / "sr.dcm")
+    assert judgement.errors == ()
+    found = [group["TrackingIdentifier"] for group in tid1500reader(tmp_path / "sr.dcm", tmp_path / "out")["Measurements"]]
+    assert found == ["Image and case", "a\\bc", "x" * 200, "<b>&amp;</b>", "名前 ☃", "indented", "new\nline", "?"]
+
+
+def test_the_report_of_an_enhanced_multi_frame_ct_refers_to_its_one_object(shared_data, tmp_path):
+    shutil.copy(shared_data / "pydicom_odd" / "eCT_Supplemental.dcm", tmp_path)
+    image = read_image(tmp_path)
+    hostile_report(image, tmp_path / "sr.dcm")
+    assert dciodvfy(tmp_path / "sr.dcm").errors == ()
+    report = pydicom.dcmread(tmp_path / "sr.dcm")
+    (study,) = report.CurrentRequestedProcedureEvidenceSequence
+    (series,) = study.ReferencedSeriesSequence
+    (one,) = series.ReferencedSOPSequence
+    assert one.ReferencedSOPInstanceUID == pydicom.dcmread(tmp_path / "eCT_Supplemental.dcm").SOPInstanceUID
 
 
 def test_reader_contours_without_images_have_no_report(lidc_database):

@@ -77,7 +77,7 @@ CHECK_CODES = {
     "skipped_slices": _code("c-skipped", "Slices that were skipped in between"),
     "area_jumps": _code("c-jumps", "Jumps of the area from slice to slice"),
     "end_slices": _code("c-ends", "End slices"),
-    "flat_faces": _code("c-flat", "Flat faces where a crop box ended"),
+    "flat_faces": _code("c-flat", "Flat faces"),
     "spikes": _code("c-spikes", "Spikes"),
     "empty_or_full": _code("c-empty-full", "Empty segmentation, or segment that fills the image"),
     "identical_segments": _code("c-identical", "Segments with the same voxels"),

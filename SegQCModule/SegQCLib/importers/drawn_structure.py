@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.importers.contour_slices import Placed, SlicePlanes, place
-from SegQCLib.importers.contour_tangles import find_tangles
+from SegQCLib.importers.contour_tangles import Tangles, find_tangles
 from SegQCLib.importers.layer_stack import Plane
 from SegQCLib.importers.polygon_fill import fill_even_odd
 from SegQCLib.importers.rt_structure_set import Contours, Structure
@@ -17,6 +17,8 @@ from SegQCLib.importers.rt_structure_set import Contours, Structure
 ON_LINE_MM = 1e-3
 # Pixels that are filled at once, one byte each.
 _PIXELS_AT_ONCE = 2**25
+# Lines of a plane that cross rows of pixels: an outline drawn by hand or program crosses some thousand times.
+_CROSSINGS_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,7 @@ def draw(structure: Structure, planes: SlicePlanes) -> DrawnStructure:
     outside_mm = float(np.max(np.maximum(-0.5 - at, at - edge) * planes.spacing_mm))
     low, high = np.minimum.reduceat(at, contours.starts, axis=0), np.maximum.reduceat(at, contours.starts, axis=0)
     edges = _Edges(at, contours, slices)
-    tangles = find_tangles(edges.starts, edges.ends, edges.planes, edges.contours, planes.size[0])
+    tangles = _tangles(edges, planes.size[0])
     return DrawnStructure(
         name,
         outside_mm=max(0.0, outside_mm),
@@ -106,6 +108,19 @@ class _Edges:
         self.starts, self.ends = at, at[following]
         self.planes = np.repeat(plane, contours.lengths)
         self.contours = np.repeat(np.arange(len(slices)), contours.lengths)
+
+
+def _tangles(edges: _Edges, height: int) -> Tangles:
+    """Return the tangles in all planes but those with absurdly many lines."""
+    crossings = np.minimum(np.abs(edges.ends - edges.starts)[:, 0], height) + 1
+    of_plane = np.bincount(edges.planes, crossings)
+    group = (np.cumsum(of_plane) // _CROSSINGS_AT_ONCE)[edges.planes]
+    judged = (of_plane <= _CROSSINGS_AT_ONCE)[edges.planes]
+    found = [
+        find_tangles(edges.starts[own], edges.ends[own], edges.planes[own], edges.contours[own], height)
+        for own in (judged & (group == one) for one in np.unique(group))
+    ]
+    return Tangles(np.concatenate([one.crossing for one in found]), np.concatenate([one.overlapping for one in found]))
 
 
 def _fill(edges: _Edges, planes: SlicePlanes) -> tuple[Plane, ...]:

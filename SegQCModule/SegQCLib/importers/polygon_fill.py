@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
+
+# Crossings of edges and rows that are worked on at once; each takes about 100 bytes.
+_AT_ONCE = 2**21
 
 
 def fill_even_odd(
@@ -47,10 +52,11 @@ def _inside(
     starts: NDArray[np.float64], ends: NDArray[np.float64], planes: NDArray[np.int64], size: tuple[int, int, int]
 ) -> NDArray[np.bool_]:
     _, height, width = size
-    edge, row, crossing = row_crossings(starts, ends, height)
-    column = np.clip(np.ceil(crossing), 0, width).astype(np.int64)
     changes = np.zeros((size[0], height, width + 1), np.uint8)
-    np.bitwise_xor.at(changes.reshape(-1), (planes[edge] * height + row) * (width + 1) + column, 1)
+    for part in _parts(starts, ends, height):
+        edge, row, crossing = row_crossings(starts[part], ends[part], height)
+        column = np.clip(np.ceil(crossing), 0, width).astype(np.int64)
+        np.bitwise_xor.at(changes.reshape(-1), (planes[part][edge] * height + row) * (width + 1) + column, 1)
     return np.bitwise_xor.accumulate(changes, axis=2)[:, :, :-1].view(np.bool_)
 
 
@@ -76,40 +82,60 @@ def _add_line_pixels(
     planes: NDArray[np.int64],
     on_line: tuple[float, float],
 ) -> None:
-    """Set the pixels whose centres lie on an edge, looked for along the axis that the edge extends further on."""
-    steep = np.abs(ends - starts)[:, 0] >= np.abs(ends - starts)[:, 1]
-    found = []
-    for axis, chosen in ((0, np.flatnonzero(steep)), (1, np.flatnonzero(~steep))):
-        upward = (starts[chosen, axis] <= ends[chosen, axis])[:, np.newaxis]
-        low = np.where(upward, starts[chosen], ends[chosen])
-        run = np.where(upward, ends[chosen], starts[chosen]) - low
-        last = inside.shape[1 + axis] - 1
-        first = np.clip(np.ceil(low[:, axis] - on_line[axis]), 0, last + 1).astype(np.int64)
-        stop = np.clip(np.floor(low[:, axis] + run[:, axis] + on_line[axis]) + 1, 0, last + 1).astype(np.int64)
-        edge, step = _repeated(np.maximum(stop - first, 0))
-        along = first[edge] + step
-        length = run[edge, axis]
-        share = np.clip((along - low[edge, axis]) / np.where(length > 0, length, 1), 0, 1)
-        across = low[edge, 1 - axis] + share * run[edge, 1 - axis]
-        nearest = np.rint(across)
-        hit = (np.abs(across - nearest) <= on_line[1 - axis]) & (nearest >= 0) & (nearest < inside.shape[2 - axis])
-        pair = (along[hit], nearest[hit].astype(np.int64))
-        found.append((chosen[edge[hit]], *(pair if axis == 0 else pair[::-1])))
-    edges, rows, columns = (np.concatenate(part) for part in zip(*found, strict=True))
-    border = _run_through_once(starts, ends, planes, edges)
-    inside[planes[edges[border]], rows[border], columns[border]] = True
+    """Set the pixels whose centres lie on an edge that is a border."""
+    touched = np.zeros(len(starts), bool)
+    for edge, _row, _column in _line_pixels(starts, ends, inside.shape[1:], on_line):
+        touched[edge] = True
+    candidates = np.flatnonzero(touched)
+    border = candidates[_run_through_once(starts[candidates], ends[candidates], planes[candidates])]
+    for edge, row, column in _line_pixels(starts[border], ends[border], inside.shape[1:], on_line):
+        inside[planes[border[edge]], row, column] = True
 
 
-def _run_through_once(
-    starts: NDArray[np.float64], ends: NDArray[np.float64], planes: NDArray[np.int64], edges: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Return for each of some edges whether it is there an odd number of times in its plane, in either direction."""
-    distinct, back = np.unique(edges, return_inverse=True)
-    a, b = starts[distinct], ends[distinct]
-    turned = ((a[:, 0] > b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] > b[:, 1])))[:, np.newaxis]
-    lines = np.column_stack([planes[distinct], np.where(turned, b, a), np.where(turned, a, b)])
-    _, which, count = np.unique(lines, axis=0, return_inverse=True, return_counts=True)
-    return (count[which.reshape(-1)] % 2 == 1)[back.reshape(-1)]
+def _line_pixels(
+    starts: NDArray[np.float64], ends: NDArray[np.float64], size: tuple[int, int], on_line: tuple[float, float]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield, part by part, edge, row and column of the pixels whose centres lie on edges."""
+    for part in _parts(starts, ends, max(size)):
+        extent = np.abs(ends[part] - starts[part])
+        steep = extent[:, 0] >= extent[:, 1]
+        for axis, chosen in ((0, part[steep]), (1, part[~steep])):
+            edge, along, across = _pixels_on(starts[chosen], ends[chosen], axis, size, on_line)
+            yield chosen[edge], *((along, across) if axis == 0 else (across, along))
+
+
+def _pixels_on(
+    starts: NDArray[np.float64], ends: NDArray[np.float64], axis: int, size: tuple[int, int], on_line: tuple[float, float]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return edge, place along `axis` and place across it of the pixels on edges that extend further along that axis."""
+    upward = (starts[:, axis] <= ends[:, axis])[:, np.newaxis]
+    low = np.where(upward, starts, ends)
+    run = np.where(upward, ends, starts) - low
+    first = np.clip(np.ceil(low[:, axis] - on_line[axis]), 0, size[axis]).astype(np.int64)
+    stop = np.clip(np.floor(low[:, axis] + run[:, axis] + on_line[axis]) + 1, 0, size[axis]).astype(np.int64)
+    edge, step = _repeated(np.maximum(stop - first, 0))
+    along = first[edge] + step
+    length = run[edge, axis]
+    share = np.clip((along - low[edge, axis]) / np.where(length > 0, length, 1), 0, 1)
+    exact = low[edge, 1 - axis] + share * run[edge, 1 - axis]
+    across = np.rint(exact)
+    hit = (np.abs(exact - across) <= on_line[1 - axis]) & (across >= 0) & (across < size[1 - axis])
+    return edge[hit], along[hit], across[hit].astype(np.int64)
+
+
+def _run_through_once(starts: NDArray[np.float64], ends: NDArray[np.float64], planes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return for each edge whether it is there an odd number of times in its plane, in either direction."""
+    turned = (starts[:, 0] > ends[:, 0]) | ((starts[:, 0] == ends[:, 0]) & (starts[:, 1] > ends[:, 1]))
+    first, second = np.where(turned[:, np.newaxis], ends, starts), np.where(turned[:, np.newaxis], starts, ends)
+    _, which, count = np.unique(np.column_stack([planes, first, second]), axis=0, return_inverse=True, return_counts=True)
+    return count[which.reshape(-1)] % 2 == 1
+
+
+def _parts(starts: NDArray[np.float64], ends: NDArray[np.float64], longest: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the edges in parts that cross a bounded number of rows: a zigzag of 100,000 edges can cross 50 million."""
+    crossed = np.cumsum(np.minimum(np.abs(ends - starts).max(axis=1), longest) + 1)
+    breaks = np.searchsorted(crossed, np.arange(_AT_ONCE, crossed[-1] if len(crossed) else 0, _AT_ONCE))
+    yield from np.split(np.arange(len(starts)), breaks)
 
 
 def _repeated(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

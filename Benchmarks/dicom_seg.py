@@ -1,6 +1,6 @@
 """A DICOM SEG of 117 segments on 512 x 512 x 300 voxels: SegQC and dcmqi side by side, each in a process of its own.
 
-    python Benchmarks/dicom_seg.py --read [--kind binary|labelmap] [--all-frames] [--repeats 3]
+    python Benchmarks/dicom_seg.py --read --write [--kind binary|labelmap] [--all-frames] [--repeats 3]
 
 Prints the median wall time in seconds, its ratio to dcmqi's and the highest resident memory of the process. The label
 map is simulated (../shared/bench/make_inputs.py: ellipsoids of 500 to 2.5 million voxels), so are the CT slices it
@@ -23,6 +23,22 @@ import SimpleITK as sitk
 ROOT = Path(__file__).parents[1]
 MAKE_INPUTS = ROOT.parent / "shared" / "bench" / "make_inputs.py"
 SHAPE, SPACING_MM, SEGMENTS = (300, 512, 512), (2.5, 0.8, 0.8), 117
+
+# What highdicom's own constructor takes for the same object: why SegQC puts its frames together itself.
+WRITE_BY_HIGHDICOM = """
+import sys, warnings; from pathlib import Path; import highdicom, pydicom, SimpleITK as sitk
+warnings.simplefilter("ignore")
+folder, out, kind = Path(sys.argv[1]), sys.argv[2], sys.argv[3].upper()
+organ = highdicom.sr.CodedConcept("123037004", "SCT", "Anatomical Structure")
+labels = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "labels.nrrd")))
+headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in sorted((folder / "ct").iterdir())]
+described = [highdicom.seg.SegmentDescription(n, str(n), organ, organ, "MANUAL") for n in range(1, labels.max() + 1)]
+highdicom.seg.Segmentation(
+    headers, labels, kind, described, series_instance_uid=highdicom.UID(), series_number=1,
+    sop_instance_uid=highdicom.UID(), instance_number=1, manufacturer="x", manufacturer_model_name="x",
+    software_versions="1", device_serial_number="1",
+).save_as(out)
+"""
 
 READ_BY_SEGQC = (
     "import sys; from pathlib import Path; from SegQCLib.importers import read_segmentation;"
@@ -126,9 +142,32 @@ def read(folder, kind, all_frames, repeats):
     )
 
 
+def write(folder, kind, all_frames, repeats):
+    """Time the whole way from label map and CT slices to the file; the last SEG of each is left in the folder."""
+    if all_frames:
+        print("writing: SegQC leaves out the empty frames of a segment, so --all-frames is for reading only")
+        return
+    print(f"writing {kind}")
+    segqc = [
+        program("segqc"), "export", "seg", "--image", folder / "ct", "--candidate", folder / "labels.nrrd",
+        "--labels", "totalsegmentator", "--drawn-by", "automatic", "--model", "simulated", "--model-version", "1",
+        "--out", folder / "segqc.dcm", *(["--labelmap"] if kind == "labelmap" else []),
+    ]  # fmt: skip
+    by_highdicom = [sys.executable, "-c", WRITE_BY_HIGHDICOM, folder, folder / "highdicom.dcm", kind]
+    side_by_side(
+        {
+            "SegQC": (segqc, None),
+            "highdicom": (by_highdicom, None),
+            "itkimage2segimage": (dcmqi_write(folder, kind, all_frames, folder / "dcmqi.dcm"), None),
+        },
+        repeats,
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--read", action="store_true")
+    parser.add_argument("--write", action="store_true")
     parser.add_argument("--kind", choices=("binary", "labelmap"), default="binary")
     parser.add_argument("--all-frames", action="store_true")
     parser.add_argument("--repeats", type=int, default=3)
@@ -137,6 +176,8 @@ def main():
     make_inputs(args.folder)
     if args.read:
         read(args.folder, args.kind, args.all_frames, args.repeats)
+    if args.write:
+        write(args.folder, args.kind, args.all_frames, args.repeats)
 
 
 if __name__ == "__main__":

@@ -135,9 +135,10 @@ def segmentation_to_write(
     representation = "LABELMAP" if options.labelmap else "BINARY"
     # That a segment whose sources contradict each other has no type need not be said again.
     unclear = {fault.segment for fault in drawn_by_faults if fault.status is Status.FAIL}
-    settled = tuple(segment for segment in candidate.segments if segment.name not in unclear) or candidate.segments
+    clear = tuple(segment for segment in candidate.segments if segment.name not in unclear)
+    settled = replace(candidate, segments=clear) if unclear and clear else candidate
     faults += [*drawn_by_faults, *_reader_faults(options.reader, log)]
-    faults += seg_export_faults(replace(candidate, segments=settled), images, reader=reader, representation=representation)
+    faults += seg_export_faults(settled, images, reader=reader, representation=representation)
     for fault in faults:
         if fault.status is not Status.FAIL:
             say(f"Note: {fault.message}")

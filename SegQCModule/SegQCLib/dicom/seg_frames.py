@@ -35,7 +35,8 @@ class FrameWriter:
     """
 
     def __init__(self, slices: tuple[SourceSlice, ...], segments: int) -> None:
-        self._source = [_encoded(_derivation(one)) for one in slices]
+        codes = _derivation_codes()
+        self._source = [_encoded(_derivation(one, *codes)) for one in slices]
         self._position = [_encoded(_position(one)) for one in slices]
         self._segment = [_encoded(_identification(number)) for number in range(1, segments + 1)]
         # The index values are the last bytes of their element.
@@ -129,9 +130,17 @@ def _encoded(dataset: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def _derivation(one: SourceSlice) -> Dataset:
-    from pydicom import Dataset
+def _derivation_codes() -> tuple[Dataset, Dataset]:
+    """Return why the source image is named and what was done to it (PS3.16 CID 7202 and 7203)."""
+    from highdicom.sr import CodedConcept
     from pydicom.sr.codedict import codes
+
+    purpose, derivation = codes.cid7202.SourceImageForImageProcessingOperation, codes.cid7203.SegmentationImageDerivation
+    return CodedConcept.from_code(purpose), CodedConcept.from_code(derivation)
+
+
+def _derivation(one: SourceSlice, purpose: Dataset, done: Dataset) -> Dataset:
+    from pydicom import Dataset
 
     source, derivation, groups = Dataset(), Dataset(), Dataset()
     source.ReferencedSOPClassUID = one.header.SOPClassUID
@@ -139,9 +148,9 @@ def _derivation(one: SourceSlice) -> Dataset:
     if one.frame is not None:
         source.ReferencedFrameNumber = one.frame
     source.SpatialLocationsPreserved = "YES"
-    source.PurposeOfReferenceCodeSequence = [_code(codes.cid7202.SourceImageForImageProcessingOperation)]
+    source.PurposeOfReferenceCodeSequence = [purpose]
     derivation.SourceImageSequence = [source]
-    derivation.DerivationCodeSequence = [_code(codes.cid7203.SegmentationImageDerivation)]
+    derivation.DerivationCodeSequence = [done]
     groups.DerivationImageSequence = [derivation]
     return groups
 
@@ -171,9 +180,3 @@ def _content(index_values: list[int]) -> Dataset:
     content.DimensionIndexValues = index_values
     groups.FrameContentSequence = [content]
     return groups
-
-
-def _code(concept: object) -> Dataset:
-    from highdicom.sr import CodedConcept
-
-    return CodedConcept.from_code(concept)

@@ -115,12 +115,9 @@ def _without_frames(
         content_description=description,
         content_label="SEGMENTATION",
         series_description=description,
-        content_date=created.date(),
-        content_time=created.time(),
         pixel_measures=_pixel_measures(slices),
         plane_orientation=highdicom.PlaneOrientationSequence("PATIENT", [float(value) for value in slices[0].orientation]),
         plane_positions=[highdicom.PlanePositionSequence("PATIENT", [float(value) for value in slices[0].position])],
-        specific_character_set="ISO_IR 192",
     )
     # highdicom's own class keeps tables of its frames, and the frames are ours.
     dataset = Dataset()
@@ -137,7 +134,9 @@ def _without_frames(
     for equipment in dataset.ContributingEquipmentSequence:
         if equipment.get("ManufacturerModelName") == "highdicom":
             equipment.ContributionDateTime = created.strftime("%Y%m%d%H%M%S")
-    dataset.InstanceCreationDate, dataset.InstanceCreationTime = dataset.ContentDate, dataset.ContentTime
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.ContentDate = dataset.InstanceCreationDate = created.strftime("%Y%m%d")
+    dataset.ContentTime = dataset.InstanceCreationTime = created.strftime("%H%M%S")
     _set_organization_uid(dataset, stable_uid("dimension organization", sop_uid))
     _refer_to(dataset, slices)
     background = [item for item in dataset.SegmentSequence if int(item.SegmentNumber) == 0]

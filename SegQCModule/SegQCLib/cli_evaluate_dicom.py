@@ -22,8 +22,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dicom",
         action="store_true",
-        help=f"also write the candidate as DICOM SEG ({SEG_NAME}) and the record as DICOM SR ({SR_NAME}); segqc export seg and"
-        " segqc export sr write them later",
+        help=f"also write the candidate as DICOM SEG ({SEG_NAME}) and the record as DICOM SR ({SR_NAME}); where they cannot be"
+        " written, the record is all the same, the reasons are listed, and the exit code is 1",
     )
     group = command.add_argument_group("with --dicom", "who drew the segments, as segqc export seg needs it")
     add_origin_options(group)

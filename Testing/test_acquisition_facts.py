@@ -156,12 +156,30 @@ def test_a_pet():
     assert (found.reconstruction_method, found.attenuation_correction_method) == ("OSEM", "CT")
 
 
-@pytest.mark.parametrize(("rescale_type", "unit"), [("HU", "HU"), (None, "HU"), ("US", None), ("Z_EFF", "Z_EFF")])
+@pytest.mark.parametrize(("rescale_type", "unit"), [("HU", "HU"), (None, "HU"), ("US", "unspecified"), ("Z_EFF", "Z_EFF")])
 def test_ct_values_are_hounsfield_units_unless_the_header_says_otherwise(rescale_type, unit):
     header = a_header(Modality="CT")
     if rescale_type:
         header.RescaleType = rescale_type
     assert facts(header).value_unit == unit
+
+
+@pytest.mark.parametrize(
+    ("values", "hounsfield", "suv"),
+    [
+        ({}, True, True),
+        ({"modality": "CT"}, True, False),
+        ({"modality": "CT", "value_unit": "HU"}, True, False),
+        ({"modality": "CT", "value_unit": "Z_EFF"}, False, False),
+        ({"modality": "PT", "value_unit": "g/mL (SUVbw)"}, False, True),
+        ({"modality": "PT", "value_unit": "Bq/mL"}, False, False),
+        ({"modality": "MR"}, False, False),
+    ],
+)
+def test_which_limits_of_grey_values_fit_an_image(values, hounsfield, suv):
+    acquisition = Acquisition(**values)
+    assert (acquisition.may_be_in("[hnsf'U]"), acquisition.may_be_in("g/ml")) == (hounsfield, suv)
+    assert acquisition.may_be_in("1")
 
 
 def test_no_value_stands_for_a_series_whose_slices_differ():
@@ -225,7 +243,7 @@ def test_a_real_enhanced_ct_and_a_real_classic_mr(shared_data):
     enhanced = pydicom.dcmread(shared_data / "pydicom_odd" / "eCT_Supplemental.dcm", stop_before_pixels=True)
     found = acquisition_facts(frame_headers(Path("eCT_Supplemental.dcm"), enhanced))
     assert (found.contrast_agent, found.contrast_phase, found.image_type[:2]) == ("Iohexol", "DYNAMIC", ("DERIVED", "PRIMARY"))
-    assert found.value_unit is None
+    assert found.value_unit == "unspecified"
     mr = facts(pydicom.dcmread(shared_data / "pydicom_odd" / "MR_small.dcm", stop_before_pixels=True))
     assert (mr.modality, mr.value_unit, mr.mr_acquisition_type) == ("MR", None, "3D")
     assert (mr.echo_time_ms, mr.repetition_time_ms, mr.flip_angle_deg, mr.scanning_sequence) == (240, 4000, 90, ("SE",))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+# Units of voxel values. Rescale Type (0028,1054) HU_MOD: Hounsfield units of an image that was processed after that.
+HU, HU_MODIFIED, SUVBW = "HU", "HU (modified)", "g/mL (SUVbw)"
+
 
 @dataclass(frozen=True)
 class WindowLevel:
@@ -266,6 +269,14 @@ class Acquisition:
     attenuation_correction_method: str | None = field(
         default=None, metadata=_header("PET", "Attenuation Correction Method (0054,1101)")
     )
+
+    def may_be_in(self, unit: str) -> bool:
+        """Return whether voxel values may be in a UCUM unit of a protocol: what is not known may be, other units are no scale."""
+        if unit == "[hnsf'U]":
+            return self.modality in (None, "CT") and self.value_unit in (None, HU, HU_MODIFIED)
+        if unit == "g/ml":
+            return self.modality in (None, "PT") and self.value_unit in (None, SUVBW)
+        return True
 
     def differing_values(self, fact: str) -> tuple[str, ...]:
         """Return the distinct values of a fact that differs between slices; () for one that does not."""

@@ -336,8 +336,8 @@ def _crop(masks: list[NDArray[np.bool_]], view: SliceView, location: tuple[float
 def _window(image: Volume, structure: str | None, protocol: QCProtocol, shown: NDArray) -> tuple[WindowLevel, str]:
     modality = image.acquisition.modality
     rule = protocol.window_rule(structure or "")
-    # A window in HU on another modality shows black or white only.
-    if rule is not None and (rule.window.unit != "[hnsf'U]" or modality in (None, "CT")):
+    # A window in a unit that the values do not have shows black or white only.
+    if rule is not None and image.acquisition.may_be_in(rule.window.unit):
         unit = f" {UNIT_WORDS.get(rule.window.unit, rule.window.unit)}".rstrip()
         chosen = WindowLevel(rule.apply_window, rule.apply_level)
         return chosen, f"Window {chosen.window:g}, level {chosen.level:g}{unit}, from the protocol ({rule.name})."

@@ -55,7 +55,10 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
         yield Finding(ID, Status.NOT_EVALUATED, "The image's pixels were not given, only its grid.")
         return
     if not _in_hu(case):
+        unit = case.image.acquisition.value_unit
         message = f"The header does not say that this is CT, and no voxel is below {AIR_HU} HU: values may not be Hounsfield units."
+        if unit is not None:
+            message = f"The values of this CT are not Hounsfield units: Rescale Type (0028,1054) says {unit}."
         yield Finding(ID, Status.NOT_EVALUATED, message)
         return
     found = False
@@ -85,7 +88,10 @@ def _expects_ct(case: Case, protocol: QCProtocol) -> bool:
 
 def _in_hu(case: Case) -> bool:
     # Any air will do, and most images have some in their first slice: a look at all voxels takes as long as a check.
-    return case.image.acquisition.modality is not None or any(plane.min() <= AIR_HU for plane in case.image.array)
+    acquisition = case.image.acquisition
+    if acquisition.modality is not None:
+        return acquisition.may_be_in("[hnsf'U]")
+    return any(plane.min() <= AIR_HU for plane in case.image.array)
 
 
 def _limit(segment: Segment, protocol: QCProtocol) -> Range | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from SegQCLib.acquisition import SUVBW
 from SegQCLib.case import Case, WindowLevel
 from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol, WindowRule
@@ -36,9 +37,10 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             message += "." if status is Status.PASS else f", outside the protocol's range; apply {apply} (window/level)."
             yield Finding(ID, status, message, str(shown), allowed, rule.window.unit, source)
         elif not header:
-            message = (
-                f"{rule.name}: Window Width (0028,1051) and Center (0028,1050) are not in the header; apply {apply} (window/level)."
-            )
+            # They were for the stored values: none are kept for PET that was converted to SUV.
+            converted = case.image.acquisition.value_unit == SUVBW and case.image.acquisition.units != "GML"
+            lacking = "of the header are not for SUV" if converted else "are not in the header"
+            message = f"{rule.name}: Window Width (0028,1051) and Center (0028,1050) {lacking}; apply {apply} (window/level)."
             yield Finding(ID, Status.NOT_EVALUATED, message, None, allowed, rule.window.unit, source)
         elif inside:
             message = f"{rule.name}: the header's window {inside[0]} (window/level) is in the protocol's range."

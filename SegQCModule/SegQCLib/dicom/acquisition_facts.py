@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from SegQCLib.acquisition import Acquisition, DifferingFact, Span, WindowLevel
+from SegQCLib.acquisition import HU, HU_MODIFIED, Acquisition, DifferingFact, Span, WindowLevel
 from SegQCLib.dicom.slice_values import distinct, is_empty, is_list, number, texts, unlike, value_of
 from SegQCLib.dicom.suv import acquisition_moment, pet_scale, uptake_time_min
 
@@ -190,8 +190,8 @@ def _ct_value_unit(headers: Sequence[Dataset]) -> str | None:
     """
     types = [str(value).strip() for value in distinct(headers, "RescaleType")]
     if len(types) != 1:
-        return None if types else "HU"
-    return {"HU": "HU", "HU_MOD": "HU (modified)", "US": None}.get(types[0], types[0])
+        return None if types else HU
+    return {"HU": HU, "HU_MOD": HU_MODIFIED, "US": "unspecified"}.get(types[0], types[0])
 
 
 def _sequences(headers: Sequence[Dataset], keyword: str) -> list[Any]:

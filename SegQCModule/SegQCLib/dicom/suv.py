@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.acquisition import Acquisition
+from SegQCLib.acquisition import SUVBW, Acquisition
 from SegQCLib.dicom.dicom_header import parser_errors
 from SegQCLib.dicom.moments import NO_DATE, moment, moment_of_date_time
 from SegQCLib.dicom.slice_values import distinct, number, only_text, texts, value_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 ID = "suv"
-SUVBW = "g/mL (SUVbw)"
 BQ_PER_ML = "Bq/mL"
 _SOURCE = "QIBA vendor-neutral pseudo-code for SUVbw"
 # Nobody waits longer for an image: less than a thousandth of the activity is left.

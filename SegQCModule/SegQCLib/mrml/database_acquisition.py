@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from slicer import vtkMRMLScalarVolumeNode
 
-from SegQCLib.case import Acquisition, Volume
+from SegQCLib.acquisition import SUVBW, Acquisition
+from SegQCLib.case import Volume
 from SegQCLib.dicom.series import read_series_headers
-from SegQCLib.dicom.suv import SUVBW, stored_unit
+from SegQCLib.dicom.suv import stored_unit
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, Geometry, axis_order, reorder_axes
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, keep_acquisition, volume_geometry

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import vtk
 from slicer import vtkMRMLScalarVolumeDisplayNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
+from SegQCLib.acquisition import SUVBW
 from SegQCLib.case import Segment, WindowLevel
-from SegQCLib.dicom.suv import SUVBW
 from SegQCLib.errors import BadDataError
 from SegQCLib.importers.terminology_entry import terminology_from_entry
 from SegQCLib.mrml.volume import acquisition_of, show_with_window

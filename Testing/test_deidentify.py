@@ -22,7 +22,7 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 
 from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume
-from SegQCLib.acquisition import Acquisition, WindowLevel
+from SegQCLib.acquisition import Acquisition, DifferingFact, WindowLevel
 from SegQCLib.case import Case, Code, FileSource, Terminology
 from SegQCLib.checks import contrast_phase, mr_sequence
 from SegQCLib.cli import main
@@ -356,6 +356,13 @@ def test_facts_that_are_kept_exist_and_new_ones_are_left_out_until_somebody_deci
     names = {field.name for field in fields(Acquisition)}
     assert names >= KEPT_FACTS
     assert not {name for name in KEPT_FACTS if re.search(r"uid|serial|date|_time$|description|protocol|patient|institution", name)}
+
+
+def test_facts_that_differ_between_slices_still_do_without_their_values():
+    differing = (DifferingFact("device_serial", ("zz1", "zz2")), DifferingFact("kvp", ("100", "120")))
+    case = Case(replace(a_volume(), acquisition=Acquisition("DICOM headers", differing=differing)), a_segmentation())
+    shown = deidentified_case(case, None, Pseudonyms(None)).image.acquisition.differing
+    assert [item.values for item in shown] == [("value 1 (left out)", "value 2 (left out)"), ("100", "120")]
 
 
 def a_case(names: dict[str, str]) -> Case:

@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from functools import cache
 
-from SegQCLib.acquisition import Acquisition
+from SegQCLib.acquisition import Acquisition, DifferingFact
 from SegQCLib.case import Case, Code, Segment, Segmentation, Terminology, Volume
 from SegQCLib.dicom.burned_in import burned_in_findings
 from SegQCLib.findings import Finding
@@ -194,7 +194,7 @@ def _deidentified_acquisition(facts: Acquisition, protocol: QCProtocol | None, p
     start, begin = _times_from_contrast(facts)
     return replace(
         Acquisition(**{item.name: getattr(facts, item.name) for item in fields(Acquisition) if item.name in KEPT_FACTS}),
-        differing=tuple(item for item in facts.differing if item.fact in KEPT_FACTS),
+        differing=tuple(map(_deidentified_difference, facts.differing)),
         device_serial=pseudonyms.of_identifier("device", facts.device_serial),
         study_instance_uid=pseudonyms.of_uid(facts.study_instance_uid),
         series_instance_uid=pseudonyms.of_uid(facts.series_instance_uid),
@@ -207,6 +207,12 @@ def _deidentified_acquisition(facts: Acquisition, protocol: QCProtocol | None, p
         acquisition_time=begin,
         window_levels=tuple(replace(pair, explanation=None) for pair in facts.window_levels),
     )
+
+
+def _deidentified_difference(item: DifferingFact) -> DifferingFact:
+    if item.fact in KEPT_FACTS:
+        return item
+    return replace(item, values=tuple(f"value {n} ({LEFT_OUT})" for n in range(1, len(item.values) + 1)))
 
 
 def _left_out(text: str | None) -> str | None:

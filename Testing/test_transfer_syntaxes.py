@@ -320,6 +320,7 @@ def test_an_inverted_grey_scale_keeps_its_values_and_is_said(tmp_path):
         ({"NumberOfFrames": 1_000_000}, "multi-frame object with 1000000 frames"),
         ({"PixelRepresentation": None}, r"no PixelRepresentation \(0028,0103\)"),
         ({"RescaleSlope": 0}, r"RescaleSlope \(0028,1053\) 0"),
+        ({"RescaleSlope": "1e300"}, r"RescaleSlope \(0028,1053\) and RescaleIntercept .*1e300"),
         ({"PixelSpacing": [0, 1]}, r"PixelSpacing \(0028,0030\) 0, 1 mm; both are above 0"),
         ({"PixelSpacing": [1, 1, 1]}, r"PixelSpacing \(0028,0030\) .*it holds 2 finite numbers"),
         ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "not two unit vectors at right angles"),

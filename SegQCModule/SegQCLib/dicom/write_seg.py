@@ -205,6 +205,7 @@ def _one_slice(one: SourceSlice) -> Dataset:
         flat.pop(keyword, None)
     for keyword in _TYPE_2:
         setattr(flat, keyword, None)
+    flat.SpecificCharacterSet = "ISO_IR 192"
     return flat
 
 

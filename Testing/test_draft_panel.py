@@ -9,6 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from phantoms import a_segmentation, a_volume, box_array
+from rt_structure_sets import Roi, around, write_structure_set
 from SegQCLib.geometry import sitk_image
 from SegQCLib.protocol import shipped_protocols
 from slicer_host import a_host, needs_host
@@ -90,6 +91,17 @@ def test_what_is_read_is_previewed_with_the_unknown_last_and_nothing_is_in_the_s
     assert opened.ui.nameEdit.text == "nnU-Net Dataset003_Liver"
     assert opened.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
     assert opened.light() == "optional"
+
+
+def test_contours_of_an_rtstruct_are_filled_on_the_grid_of_the_image(opened, tmp_path):
+    contours = [around(a_volume().geometry, k, (4, 9), (3, 13)) for k in (2, 3)]
+    opened.read(write_structure_set(tmp_path / "rs.dcm", Roi("liver", contours)))
+    assert opened.ui.summaryLabel.text.startswith("DICOM RT Structure Set, segments: 1, known to the protocol: 1.")
+    opened.click(opened.ui.importButton)
+    from SegQCLib.mrml.segmentation import segmentation_from_node
+
+    draft = segmentation_from_node(opened.session.case.draft, opened.volume)
+    assert draft.voxel_count(draft.segments[0]) == 2 * 5 * 10
 
 
 def test_an_imported_draft_carries_what_the_reader_typed_and_chose(opened, prediction):

@@ -11,6 +11,7 @@ from dicom_series import write_series
 from phantoms import AXIAL, a_geometry, box_array
 from rt_structure_sets import Roi, around, rectangle, write_structure_set
 from SegQCLib.case import Acquisition, Case, Code, Volume
+from SegQCLib.case_files import open_case
 from SegQCLib.checks import outside_image
 from SegQCLib.cli import main
 from SegQCLib.dicom.series import read_series
@@ -24,6 +25,7 @@ from SegQCLib.importers.draft import DraftKind, read_draft
 from SegQCLib.importers.polygon_fill import fill_even_odd
 from SegQCLib.protocol import load_protocol
 from SegQCLib.regular_grid import resample_case
+from SegQCLib.worklist import WorklistCase
 
 GRID = a_geometry()  # 10 x 20 x 30 voxels of 2 x 1 x 1 mm
 IMAGE = Volume(None, GRID)
@@ -452,6 +454,13 @@ def test_an_rtstruct_is_a_draft_and_can_be_described(tmp_path):
     assert np.count_nonzero(voxels(draft.segmentation)) == 100
     image = write_image(tmp_path / "image.nii.gz", np.zeros(GRID.size, np.int16))
     assert np.count_nonzero(read_described(rs, image=image).mask(draft.segmentation.segments[0])) == 100
+
+
+def test_an_rtstruct_is_reference_candidate_and_draft_of_a_worklist(tmp_path):
+    image = write_image(tmp_path / "image.nii.gz", np.zeros(GRID.size, np.int16))
+    rs = a_set(tmp_path, Roi("liver", [around(GRID, k, (4, 9), (3, 13)) for k in (2, 3)]))
+    case = open_case(WorklistCase("p1", image, candidate=rs, reference=rs, draft=rs), tmp_path / "records", "Anna", None)
+    assert [np.count_nonzero(voxels(one)) for one in (case.candidate, case.reference, case.draft)] == [100, 100, 100]
 
 
 @pytest.mark.parametrize(("modality", "count"), [("CT", 17090), ("PET", 555), ("MR_T1", 17090)])

@@ -85,7 +85,7 @@ def _export(options: argparse.Namespace) -> int:
     require_meant(options)
     _refuse_inputs_as_output(options)
     image = _image(options.image)
-    candidate = read_segmentation(options.candidate, labels=options.labels)
+    candidate = read_segmentation(options.candidate, labels=options.labels, image=image)
     written = segmentation_to_write(image, candidate, options, datetime.now())
     write_dicom_file(written.dataset, options.out)
     _print_written(written.candidate, written.reader, written.representation, options.out)
@@ -254,10 +254,10 @@ def _draft(options: argparse.Namespace, image: Volume) -> tuple[Segmentation, An
     from SegQCLib.importers import read_segmentation
     from SegQCLib.importers.draft import DraftKind, read_draft
 
-    draft = read_draft(options.draft)
+    draft = read_draft(options.draft, image=image)
     segmentation = draft.segmentation
     if draft.kind is DraftKind.LABEL_MAP and options.labels is not None:
-        segmentation = read_segmentation(options.draft, labels=options.labels)
+        segmentation = read_segmentation(options.draft, labels=options.labels, image=image)
     segmentation = _on_image(segmentation, image)
     known_ai = draft.kind in (DraftKind.NNUNET, DraftKind.TOTALSEGMENTATOR, DraftKind.TOTALSEGMENTATOR_FOLDER)
     faults = (_not_comparable("draft"),) if _was_resampled(segmentation) else ()

@@ -26,10 +26,11 @@ lint: $(VENV)/.test
 gui: $(VENV)/.test
 	PYTHONPATH=Testing:SegQCModule $(BIN)/python -m slicer_host $(if $(SCREENSHOT),--screenshot $(SCREENSHOT))
 
-# A DICOMweb archive, a validator of DICOM objects that nobody here wrote, and DCMTK. Nothing is left running.
+# A DICOMweb archive, a validator of DICOM objects that nobody here wrote, and DCMTK. Debian would start Orthanc as a service: not wanted.
 services:
 	apt-get -qq update
-	apt-get -qq install -y --no-install-recommends orthanc orthanc-dicomweb dicom3tools dcmtk
+	RUNLEVEL=1 apt-get -qq install -y --no-install-recommends orthanc orthanc-dicomweb dicom3tools dcmtk openssl
+	-systemctl disable --now orthanc 2>/dev/null
 
 # Proofs that take longer than a landing may wait for; the last results stand in Benchmarks/README.md.
 nightly: $(VENV)/.test

@@ -57,7 +57,7 @@ def value_rule(path: Path, header: Dataset) -> ValueRule:
     slope, intercept = (numbers(path, header, keyword, 1) for keyword in ("RescaleSlope", "RescaleIntercept"))
     if slope is not None and slope[0] == 0:
         raise BadDataError(path, f"has {attribute('RescaleSlope')} 0: all its values are equal.", "Export the series again.")
-    largest = abs(1 if slope is None else slope[0]) * 2.0**32 + abs(0 if intercept is None else intercept[0])
+    largest = abs(1.0 if slope is None else float(slope[0])) * 2.0**32 + abs(0.0 if intercept is None else float(intercept[0]))
     if not largest < np.finfo(np.float32).max:
         raise BadDataError(
             path,

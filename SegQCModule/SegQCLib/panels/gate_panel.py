@@ -452,4 +452,7 @@ def _titles():
         "image_values": _("Voxel values"),
         "regular_grid": _("Regular grid"),
         "files_ignored": _("Files ignored"),
+        "images_left_out": _("Images left out"),
+        "inverted_grey_scale": _("Inverted grey scale"),
+        "padding_voxels": _("Padding"),
     }

@@ -1,5 +1,4 @@
 import contextlib
-import re
 from fractions import Fraction
 
 import numpy as np
@@ -12,7 +11,7 @@ from phantoms import AXIAL, a_geometry, box_array
 from rt_structure_sets import Roi, around, rectangle, write_structure_set
 from SegQCLib.case import Acquisition, Case, Code, Volume
 from SegQCLib.case_files import open_case
-from SegQCLib.checks import outside_image
+from SegQCLib.checks import outside_image, segmentation_reference
 from SegQCLib.cli import main
 from SegQCLib.dicom.series import read_series
 from SegQCLib.difficulty.described_segments import read_described
@@ -363,24 +362,34 @@ def test_contours_that_cross_or_run_over_themselves_are_told(tmp_path):
 
 
 FRAME, SERIES = "1.2.3.4", "1.2.3.5"
-OWN = Volume(None, GRID, Acquisition(frame_of_reference_uid=FRAME, series_instance_uid=SERIES))
+OWN = Volume(np.zeros(GRID.size, np.int16), GRID, Acquisition(frame_of_reference_uid=FRAME, series_instance_uid=SERIES))
+SQUARE = [around(GRID, 1, (2, 5), (2, 5))]
 
 
 @pytest.mark.parametrize(
-    ("frame", "series", "status", "said"),
+    ("frame", "series", "status"),
     [
-        (FRAME, SERIES, None, None),
-        (FRAME, "1.2.3.6", Status.WARN, "on another series than this image .* in the same frame of reference"),
-        (FRAME, None, Status.WARN, "does not say which series"),
-        ("1.2.3.9", SERIES, Status.WARN, "but the file names this image's series"),
-        ("1.2.3.9", "1.2.3.6", Status.FAIL, "another patient or examination"),
+        (FRAME, SERIES, Status.PASS),
+        (FRAME, "1.2.3.6", Status.WARN),
+        (FRAME, None, Status.PASS),
+        ("1.2.3.9", SERIES, Status.WARN),
+        ("1.2.3.9", "1.2.3.6", Status.FAIL),
     ],
 )
-def test_contours_in_another_frame_of_reference_or_of_another_series_are_told(tmp_path, frame, series, status, said):
-    path = a_set(tmp_path, Roi("liver", [around(GRID, 1, (2, 5), (2, 5))]), frame_uid=frame, series_uid=series)
-    found = [f for f in read_segmentation(path, image=OWN).findings if f.check == "segmentation_reference"]
-    assert [f.status for f in found] == ([] if status is None else [status])
-    assert said is None or re.search(said, found[0].message)
+def test_contours_in_another_frame_of_reference_or_of_another_series_are_told(tmp_path, frame, series, status):
+    candidate = read_segmentation(a_set(tmp_path, Roi("liver", SQUARE), frame_uid=frame, series_uid=series), image=OWN)
+    (finding,) = segmentation_reference.run(Case(OWN, candidate), None)
+    assert finding.status is status
+    unsaid = messages(candidate, "segmentation_reference")
+    assert ["does not say which series it was drawn on" in message for message in unsaid] == ([True] if series is None else [])
+
+
+def test_contours_in_two_frames_of_reference_fail(tmp_path):
+    rois = [Roi("spleen", SQUARE, frame_uid="1.2.3.9"), Roi("liver", SQUARE, frame_uid=FRAME)]
+    candidate = read_segmentation(a_set(tmp_path, *rois, series_uid=SERIES), image=OWN)
+    assert candidate.frame_of_reference_uid == FRAME
+    (message,) = messages(candidate, "segmentation_reference", Status.FAIL)
+    assert "the positions of spleen (Referenced Frame of Reference UID (3006,0024)) mean nothing" in message
 
 
 def test_contours_without_an_image_say_what_to_do(tmp_path):
@@ -475,14 +484,14 @@ def test_a_sarcoma_is_filled_voxel_for_voxel_as_mirp_filled_it(shared_data, moda
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("rt", "but the file names this image's series"), ("non_existent_reference_rt", "does not say which series")]
+    ("name", "said"), [("rt", "may have made it up"), ("non_existent_reference_rt", "in this image's frame of reference")]
 )
 def test_structure_sets_of_rt_utils_are_read_with_what_is_odd_about_them(shared_data, tmp_path, name, said):
     for number in (1, 2):
         (tmp_path / f"{number}.dcm").write_bytes((shared_data / MOCK / f"ct_{number}.dcm").read_bytes())
     image = read_series(tmp_path)
     segmentation = read_segmentation(shared_data / MOCK / f"{name}.dcm", image=image)
-    assert said in messages(segmentation, "segmentation_reference")[0]
+    assert said in next(segmentation_reference.run(Case(image, segmentation), None)).message
     assert all(segmentation.voxel_count(segment) for segment in segmentation.segments)
 
 

@@ -30,7 +30,7 @@ def findings(frame, series, own_frame, own_series, role="candidate"):
         (FRAME, (OTHER_SERIES, SERIES), Status.PASS, "on this series"),
         (FRAME, (), Status.PASS, "in this image's frame of reference"),
         (None, (SERIES,), Status.PASS, "on this series"),
-        (FRAME, (OTHER_SERIES,), Status.WARN, "(0008,1115)), in the same frame of reference"),
+        (FRAME, (OTHER_SERIES,), Status.WARN, "(3006,0014)), in the same frame of reference"),
         (None, (OTHER_SERIES,), Status.WARN, "no frame of reference tells"),
         (OTHER_FRAME, (OTHER_SERIES,), Status.FAIL, "another patient"),
         (OTHER_FRAME, (), Status.FAIL, "Frame of Reference UID (0020,0052)"),

@@ -48,8 +48,9 @@ def _finding(role: str, segmentation: Segmentation, frame: str | None, series: s
     if same_series is False:
         where = "in the same frame of reference" if same_frame else "and no frame of reference tells whether the positions fit"
         message = (
-            f"{role} was drawn on another series than this image (Referenced Series Sequence (0008,1115)), {where}. Contrast phase,"
-            " reconstruction or time point may differ: give the series that it was drawn on, or look whether the outlines fit."
+            f"{role} was drawn on another series than this image (Referenced Series Sequence (0008,1115), in an RTSTRUCT"
+            f" (3006,0014)), {where}. Contrast phase, reconstruction or time point may differ: give the series that it was drawn"
+            " on, or look whether the outlines fit."
         )
         return Finding(ID, Status.WARN, message, "another series", ALLOWED, source=SOURCE)
     found = "on this series" if same_series else "in this image's frame of reference"

@@ -109,6 +109,9 @@ CHECK_CODES = {
     "segmentation_reference": _code("c-seg-refers", "Image that the DICOM segmentation refers to"),
     "dicom_export": _code("c-export", "Segmentation can be written as DICOM SEG"),
     "segment_positions": _code("c-seg-frames", "Positions of the DICOM segmentation's frames"),
+    "rt_structures": _code("c-rt-structures", "Structures of the RT Structure Set that can be used"),
+    "contour_points": _code("c-rt-points", "Points and crossings of contours"),
+    "contour_slices": _code("c-rt-slices", "Contours lie in the image's slices"),
 }
 OTHER_CHECK = _code("c-other", "Check named in the text")
 

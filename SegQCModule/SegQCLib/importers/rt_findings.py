@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from SegQCLib.case import Acquisition
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM
 from SegQCLib.importers.contour_slices import SlicePlanes
@@ -21,7 +20,7 @@ _MOST_NAMED = 12
 
 
 def structure_set_findings(
-    structure_set: StructureSet, drawn: Sequence[DrawnStructure], planes: SlicePlanes, image: Acquisition
+    structure_set: StructureSet, drawn: Sequence[DrawnStructure], planes: SlicePlanes, frame: str | None
 ) -> Iterator[Finding]:
     """Yield what a reader of a report has to know about how contours became voxels.
 
@@ -31,47 +30,33 @@ def structure_set_findings(
     drawn : sequence of DrawnStructure
         Those of its structures that could be drawn.
     planes : SlicePlanes
-    image : Acquisition
-        What the image's header says; the image may be no DICOM.
+    frame : str or None
+        Frame of Reference UID that the structure set stands for.
     """
-    yield from _reference_findings(structure_set, image)
+    yield from _reference_findings(structure_set, frame)
     yield from _structure_findings(structure_set, drawn, planes)
     yield from _point_findings(structure_set)
     yield from _slice_findings([one for one in drawn if not one.oblique], planes)
 
 
-def _reference_findings(structure_set: StructureSet, image: Acquisition) -> Iterator[Finding]:
-    frame, series = image.frame_of_reference_uid, image.series_instance_uid
-    frames = {one.frame_of_reference_uid for one in structure_set.structures} - {None}
-    names_series = series is not None and series in structure_set.series_uids
-    others = sorted(frames - {frame}) if frame is not None else []
-    if others:
-        named = _named([one.segment.name for one in structure_set.structures if one.frame_of_reference_uid in others])
-        found = (
-            f"The contours of {named} are given in another frame of reference than the image's (Referenced Frame of Reference UID"
-            f" (3006,0024) {others[0]}; Frame of Reference UID (0020,0052) of the image {frame})"
+def _reference_findings(structure_set: StructureSet, frame: str | None) -> Iterator[Finding]:
+    # Whether frame and series are the image's is the check segmentation_reference.
+    elsewhere = [one for one in structure_set.structures if one.frame_of_reference_uid not in (None, frame)]
+    if elsewhere:
+        yield Finding(
+            _REFERENCE,
+            Status.FAIL,
+            "The file has contours in several frames of reference: the positions of"
+            f" {_named([one.segment.name for one in elsewhere])} (Referenced Frame of Reference UID (3006,0024)) mean nothing beside"
+            " those of the others.",
+            measured=elsewhere[0].frame_of_reference_uid,
+            allowed=frame,
         )
-        meaning = (
-            "but the file names this image's series: its writer may have made the UID up. Look whether the outlines fit."
-            if names_series
-            else "and it was not drawn on this series: their positions mean nothing here. Is it of another patient or examination?"
-        )
-        status = Status.WARN if names_series else Status.FAIL
-        yield Finding(_REFERENCE, status, f"{found}, {meaning}", measured=others[0], allowed=frame)
-    elif not structure_set.series_uids:
+    if not structure_set.series_uids:
         yield Finding(
             _REFERENCE,
             Status.WARN,
             "The file does not say which series it was drawn on: RT Referenced Series Sequence (3006,0014) is missing.",
-        )
-    elif series is not None and not names_series:
-        yield Finding(
-            _REFERENCE,
-            Status.WARN,
-            "The structure set was drawn on another series than this image (RT Referenced Series Sequence (3006,0014))"
-            + (", in the same frame of reference." if frame is not None and frame in frames else "."),
-            measured=sorted(structure_set.series_uids)[0],
-            allowed=series,
         )
 
 

@@ -114,15 +114,20 @@ class StructureSet:
     ----------
     structures : tuple of Structure
         In the order of Structure Set ROI Sequence (3006,0020), one or more.
-    series_uids : frozenset of str
+    series_uids : tuple of str
         Series Instance UID (0020,000E) of RT Referenced Series Sequence (3006,0014).
     undescribed : tuple of int
         Numbers of ROIs that have contours and are not in Structure Set ROI Sequence.
     """
 
     structures: tuple[Structure, ...]
-    series_uids: frozenset[str]
+    series_uids: tuple[str, ...]
     undescribed: tuple[int, ...]
+
+    def frame_of_reference_uid(self, expected: str | None) -> str | None:
+        """Return the frame of reference of its structures: `expected` if any is in it, else that of the first that has one."""
+        frames = [one.frame_of_reference_uid for one in self.structures if one.frame_of_reference_uid is not None]
+        return expected if expected in frames else next(iter(frames), None)
 
 
 def read_structure_set(path: Path) -> StructureSet:
@@ -163,7 +168,7 @@ def read_structure_set(path: Path) -> StructureSet:
             _structure(item, order, observations.get(number), colors.get(number), drawn[number])
             for order, (item, number) in enumerate(zip(items, numbers, strict=True), start=1)
         ),
-        series_uids=frozenset(_series_uids(dataset)),
+        series_uids=tuple(dict.fromkeys(_series_uids(dataset))),
         undescribed=tuple(sorted(n for n, contours in drawn.items() if contours and n is not None and n not in numbers)),
     )
 

@@ -103,13 +103,16 @@ def _segmentation(header: FileHeader, structure_set: StructureSet, image: Volume
             layer = stack.add_planes(lambda filled=one.filled: filled, segment.label_value)
             segments.append(replace(segment, layer=layer))
     _require_usable(header.path, structure_set, drawn)
+    frame = structure_set.frame_of_reference_uid(image.acquisition.frame_of_reference_uid)
     return Segmentation(
         name=name,
         geometry=image.geometry,
         layers=tuple(np.moveaxis(layer, 0, planes.axis) for layer in stack.layers),
         segments=tuple(segments),
         source=source_of(header),
-        findings=tuple(structure_set_findings(structure_set, drawn, planes, image.acquisition)),
+        findings=tuple(structure_set_findings(structure_set, drawn, planes, frame)),
+        frame_of_reference_uid=frame,
+        referenced_series_uids=structure_set.series_uids,
     )
 
 

@@ -64,7 +64,7 @@ class PETScale:
 
 
 @dataclass(frozen=True)
-class ScanStart:
+class _ScanStart:
     """The moment to which the scan's decay correction refers, for each slice, and how it is known."""
 
     moments: tuple[datetime, ...]
@@ -266,7 +266,7 @@ def _decay(headers: Sequence[Dataset], half_life_s: float, correction: str) -> t
     if durations is None or acquired is None:
         needed = "Acquisition Time (0008,0032) and Actual Frame Duration (0018,1242)"
         return _Uptake(None), unknown, [f"Decay Correction (0054,1102) is NONE, and {needed} are not given for each slice"]
-    start = ScanStart(acquired, "Acquisition Time (0008,0032) of each slice")
+    start = _ScanStart(acquired, "Acquisition Time (0008,0032) of each slice")
     uptake = _since_injection(headers, start, half_life_s)
     if uptake.seconds is None:
         return uptake, unknown, [uptake.missing]
@@ -306,13 +306,13 @@ def _isotopes(headers: Sequence[Dataset]) -> list[Dataset]:
 
 
 def _uptake(headers: Sequence[Dataset], half_life_s: float | None) -> _Uptake:
-    start = scan_start(headers, half_life_s)
+    start = _scan_start(headers, half_life_s)
     if start is None:
         return _Uptake(None, missing="neither Series Time (0008,0031) nor Acquisition Time (0008,0032) is given")
     return _since_injection(headers, start, half_life_s)
 
 
-def scan_start(headers: Sequence[Dataset], half_life_s: float | None) -> ScanStart | None:
+def _scan_start(headers: Sequence[Dataset], half_life_s: float | None) -> _ScanStart | None:
     """Return the start of the scan, to which Decay Correction (0054,1102) START refers, None where no time is given.
 
     Series Time is that start unless a later processing wrote it, which shows where it is later than an Acquisition Time.
@@ -322,26 +322,26 @@ def scan_start(headers: Sequence[Dataset], half_life_s: float | None) -> ScanSta
     count = len(headers)
     corrected_to = distinct(headers, "DecayCorrectionDateTime")
     if len(corrected_to) == 1 and (found := moment_of_date_time(corrected_to[0])) is not None:
-        return ScanStart((found,) * count, "Decay Correction DateTime (0018,9701)")
+        return _ScanStart((found,) * count, "Decay Correction DateTime (0018,9701)")
     series, acquired = _series(headers), _acquired(headers)
     if acquired is None:
         doubt = "Acquisition Time (0008,0032) is missing, so Series Time could not be checked against it."
-        return None if series is None else ScanStart((series,) * count, "Series Time (0008,0031)", doubt)
+        return None if series is None else _ScanStart((series,) * count, "Series Time (0008,0031)", doubt)
     first = min(acquired)
     if series is not None and series <= first + _ROUNDING:
-        return ScanStart((series,) * count, "Series Time (0008,0031)")
+        return _ScanStart((series,) * count, "Series Time (0008,0031)")
     later = "Series Time (0008,0031) is " + ("missing" if series is None else "later than Acquisition Time (0008,0032)")
     ge = _ge_scan_start(headers)
     if ge is not None:
-        return ScanStart((ge,) * count, "GE's private PET scan_datetime (0009,xx0D)")
+        return _ScanStart((ge,) * count, "GE's private PET scan_datetime (0009,xx0D)")
     counted_from = _counted_from(headers, acquired, half_life_s)
     if counted_from is not None:
         said_by = "the moment from which Frame Reference Time (0054,1300) counts"
-        return ScanStart(counted_from, said_by)
+        return _ScanStart(counted_from, said_by)
     doubt = (
         f"{later}, so the earliest Acquisition Time was taken for the start of the scan; slices that are left out may be earlier."
     )
-    return ScanStart((first,) * count, "the earliest Acquisition Time (0008,0032)", doubt)
+    return _ScanStart((first,) * count, "the earliest Acquisition Time (0008,0032)", doubt)
 
 
 def _series(headers: Sequence[Dataset]) -> datetime | None:
@@ -399,7 +399,7 @@ def _counted_from(
     )
 
 
-def _since_injection(headers: Sequence[Dataset], start: ScanStart, half_life_s: float | None) -> _Uptake:
+def _since_injection(headers: Sequence[Dataset], start: _ScanStart, half_life_s: float | None) -> _Uptake:
     """Return the time from the injection to the start of the scan.
 
     A time of day without a date, and a date that makes no sense (de-identification moves dates one by one), leaves the

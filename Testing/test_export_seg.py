@@ -325,6 +325,17 @@ def test_segments_of_one_label_value_overlap_completely(tmp_path):
     assert [(a.name, b.name) for a, b in overlapping_pairs(twice)] == [("liver", "liver again")]
 
 
+def test_more_than_255_segments_make_a_label_map_of_16_bits(tmp_path):
+    image = a_series(tmp_path / "ct", rows=20, columns=20)
+    labels = np.zeros(image.geometry.size, np.uint16)
+    labels[2].ravel()[:300] = np.arange(1, 301)
+    segments = tuple(Segment(f"id{n}", f"s{n}", n, terminology=LIVER, algorithm_type="MANUAL") for n in range(1, 301))
+    path = written(Segmentation("many", image.geometry, (labels,), segments), image, tmp_path, representation="LABELMAP")
+    assert np.array_equal(pydicom.dcmread(path).pixel_array, labels[2])
+    read = read_segmentation(path)
+    assert np.array_equal(align(read, image.geometry).layers[0], labels)
+
+
 # ---- absent ----
 
 
@@ -434,7 +445,7 @@ def test_images_of_two_patients_or_with_one_uid_twice_are_refused(tmp_path):
     images.headers[1].SOPInstanceUID = images.headers[2].SOPInstanceUID
     told = " ".join(messages(candidate, image, images=images))
     assert "different patients: PatientID (0010,0020)" in told
-    assert "1 SOP Instance UIDs" in told
+    assert "1 of the SOP Instance UIDs" in told
 
 
 def test_what_would_mislead_is_told_and_written(tmp_path):
@@ -481,6 +492,36 @@ def test_the_header_of_a_wrong_slice_spacing_is_not_believed(tmp_path):
     image = a_series(tmp_path / "ct", SpacingBetweenSlices=1)
     path = written(a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER)), image, tmp_path)
     assert pydicom.dcmread(path).SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices == 2.5
+
+
+def test_a_segmentation_resampled_to_the_images_voxels_is_told(tmp_path):
+    image = a_series(tmp_path / "ct")
+    half = replace(image.geometry, origin_lps_mm=tuple(image.geometry.lps_mm((0.4, 0.4, 0.4)).tolist()))
+    drawn = a_candidate(replace(image, geometry=half), ("liver", box((1, 5), (2, 9), (3, 8)), LIVER))
+    (warning,) = messages(align(drawn, image.geometry), image, Status.WARN)
+    assert "up to half a voxel" in warning
+
+
+def test_without_highdicom_it_says_how_to_get_it(tmp_path, monkeypatch):
+    image = a_series(tmp_path / "ct")
+    candidate = a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    (message,) = messages(candidate, image)
+    assert "pip install 'segqc[dicom]'" in message
+
+
+def test_a_label_map_on_the_slices_of_a_tilted_series_goes_to_those_slices(tmp_path, shared_data):
+    folder = shared_data / "dcm_qa_ct/In/GE"
+    image = read_series_headers(folder)
+    mask = np.zeros(image.geometry.size, np.uint8)
+    mask[3:24:4, 100:300, 150:310] = 5
+    candidate = label_map(tmp_path / "candidate.nii.gz", mask, image)
+    more = ("--labels", "totalsegmentator", "--drawn-by", "manual", "--reader", "Doe^Jane")
+    assert export(folder, candidate, tmp_path / "seg.dcm", *more) == 0
+    groups = pydicom.dcmread(tmp_path / "seg.dcm").PerFrameFunctionalGroupsSequence
+    headers = source_images(image).headers
+    for group, k in zip(groups, range(3, 24, 4), strict=True):
+        assert group.PlanePositionSequence[0].ImagePositionPatient == headers[k].ImagePositionPatient
 
 
 # ---- other sources ----
@@ -708,6 +749,42 @@ def test_two_names_for_one_model_are_a_fault(tmp_path, capsys):
     candidate = slicer_file(tmp_path / "work.seg.nrrd", box((1, 4), (2, 9), (3, 8)), image, **tags)
     assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--model", "OtherNet") == 1
     assert "the command line says OtherNet, the candidate's file says LiverNet" in capsys.readouterr().err
+
+
+def test_a_name_that_only_ends_like_another_is_another_model(tmp_path):
+    image = a_series(tmp_path / "ct")
+    tags = {"DICOM.SegmentAlgorithmType": "SEMIAUTOMATIC", "DICOM.SegmentAlgorithmName": "OtherNet 2; Threshold"}
+    candidate = slicer_file(tmp_path / "work.seg.nrrd", box((1, 4), (2, 9), (3, 8)), image, **tags)
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--model", "Net") == 1
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--model", "OtherNet", "--model-version", "2") == 0
+    (segment,) = read_segmentation(tmp_path / "seg.dcm").segments
+    assert (segment.algorithm_name, segment.algorithm_version) == ("OtherNet 2; Threshold", "2")
+
+
+def test_the_user_can_say_it_segment_by_segment(tmp_path, capsys):
+    image = a_series(tmp_path / "ct")
+    candidate = label_map(tmp_path / "c.nii.gz", 5 * box((0, 3), (0, 4), (0, 4)) + box((0, 3), (6, 9), (0, 4)), image)
+    more = ("--labels", "totalsegmentator", "--model", "Net", "--drawn-by", "automatic", "--drawn-by", "liver=manual")
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", *more, "--drawn-by", "lung=manual") == 1
+    assert "--drawn-by names the segment 'lung', which the candidate does not have" in capsys.readouterr().err
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", *more) == 0
+    told = {one.name: one.algorithm_type for one in read_segmentation(tmp_path / "seg.dcm").segments}
+    assert (told["liver"], told["spleen"]) == ("MANUAL", "AUTOMATIC")
+
+
+def test_a_version_without_a_model_is_wrong_usage(tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        export(tmp_path, tmp_path / "c.nii.gz", tmp_path / "seg.dcm", "--model-version", "2")
+    assert ended.value.code == 2
+
+
+def test_a_draft_on_another_grid_cannot_show_what_was_edited(tmp_path, capsys):
+    image = a_series(tmp_path / "ct")
+    mask = 5 * box((1, 4), (2, 9), (3, 8))
+    half = replace(image, geometry=replace(image.geometry, origin_lps_mm=tuple(image.geometry.lps_mm((0.4, 0.4, 0.4)).tolist())))
+    candidate, draft = label_map(tmp_path / "c.nii.gz", mask, image), label_map(tmp_path / "d.nii.gz", mask, half)
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--labels", "totalsegmentator", "--draft", draft) == 1
+    assert "The draft lies on another grid than the image" in capsys.readouterr().err
 
 
 def test_a_renamed_segment_of_the_draft_is_not_taken_for_drawn_by_hand(tmp_path, capsys):

@@ -316,13 +316,17 @@ def _reader_faults(reader: str | None, log: StoredLog | None) -> Iterator[Findin
 
 def _print_written(candidate: Segmentation, reader: str | None, representation: str, out: Path) -> None:
     empty = [segment.name for segment in candidate.segments if candidate.box(segment) is None]
-    print(f"  DICOM SEG: {out} ({representation}, {len(candidate.segments)} segments)")
+    print(f"  DICOM SEG: {out} ({representation}, {_count(len(candidate.segments))})")
     for kind in (kind.upper() for kind in _KINDS):
         drawn = [segment for segment in candidate.segments if segment.algorithm_type == kind]
         for name in dict.fromkeys(segment.algorithm_name for segment in drawn):
             count = sum(segment.algorithm_name == name for segment in drawn)
-            print(f"   - {kind}{f' ({name})' if name else ''}: {count} segments")
+            print(f"   - {kind}{f' ({name})' if name else ''}: {_count(count)}")
     if empty:
-        print(f"   - assessed, absent (described, without voxels): {len(empty)} segments")
+        print(f"   - assessed, absent (described, without voxels): {_count(len(empty))}")
     if reader:
         print(f"   - reader: {reader}")
+
+
+def _count(segments: int) -> str:
+    return f"{segments} segment" if segments == 1 else f"{segments} segments"

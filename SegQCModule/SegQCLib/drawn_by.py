@@ -257,9 +257,12 @@ def _says(claim: Claim) -> str:
 
 
 def _one_name(one: str, other: str) -> bool:
-    # `TotalSegmentator 2.4; Threshold` is TotalSegmentator too.
-    one, other = one.casefold(), other.casefold()
-    return one in other or other in one
+    """Return whether two names can be of one algorithm: `TotalSegmentator 2.4; Threshold` is TotalSegmentator too."""
+
+    def parts(name: str) -> list[str]:
+        return [f"{part} " for part in name.casefold().split("; ")]
+
+    return any(a.startswith(b) or b.startswith(a) for a in parts(one) for b in parts(other))
 
 
 def _agreed_type(typed: list[Claim]) -> AlgorithmType:

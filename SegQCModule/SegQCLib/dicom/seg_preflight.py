@@ -178,8 +178,8 @@ def _image_faults(images: SourceImages) -> Iterator[Finding]:
     repeated = sum(count > 1 for uid, count in uids.items() if uid)
     if repeated:
         yield _cannot(
-            f"{repeated} SOP Instance UIDs (0008,0018) belong to more than one image of the series, so nobody could say which one"
-            " is meant: export the series again from its archive."
+            f"{repeated} of the SOP Instance UIDs (0008,0018) belong to more than one image of the series, so nobody could say"
+            " which one is meant: export the series again from its archive."
         )
 
 

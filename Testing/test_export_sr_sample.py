@@ -44,9 +44,18 @@ def test_each_of_117_segments_has_its_numbers_or_is_absent(written, totalsegment
     labels = nibabel.load(totalsegmentator / "example_seg_dicom.nii.gz")
     counts = np.bincount(np.asarray(labels.dataobj).astype(np.uint8).ravel(), minlength=118)[1:]
     voxel_mm3 = abs(np.linalg.det(labels.affine[:3, :3]))
-    groups = tid1500reader(written / "sr.dcm", tmp_path / "out")["Measurements"][1:]
+    groups = tid1500reader(written / "sr.dcm", tmp_path / "out")["Measurements"][:-1]
     assert len(groups) == 117
-    for number, (group, count) in enumerate(zip(groups, counts, strict=True), 1):
+    # 3D Slicer's table has the first segment's headings, and puts the others' numbers under them by their places.
+    headings, *others = (
+        [(item["quantity"]["CodeValue"], item.get("measurementModifiers")) for item in group["measurementItems"]]
+        for group in groups
+    )
+    assert all(other == headings[: len(other)] for other in others)
+    present = [number for number, count in enumerate(counts, 1) if count]
+    absent = [number for number, count in enumerate(counts, 1) if not count]
+    for group, number in zip(groups, [*present, *absent], strict=True):
+        count = counts[number - 1]
         found = {item["quantity"]["CodeValue"]: float(item["value"]) for item in group["measurementItems"]}
         assert found["118565006"] == pytest.approx(count * voxel_mm3, rel=1e-5)
         assert found["m-voxels"] == count

@@ -68,12 +68,12 @@ def segment_group(
     series = str(images.headers[0].SeriesInstanceUID)
     numbers: list[Measurement] = []
     rest: list[ContentItem] = []
-    for prediction in statements.expected:
-        numbers += expected_numbers(prediction, record)
-        rest += expected_items(prediction)
     for m in statements.measurements:
         for item in measurement_items(m, record):
             (numbers if isinstance(item, Measurement) else rest).append(item)
+    for prediction in statements.expected:
+        numbers += expected_numbers(prediction, record)
+        rest += expected_items(prediction)
     terminology = None if described is None else described.terminology
     common = {
         "tracking_identifier": _tracking(statements.name, described, series),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from SegQCLib.case import Segment, Segmentation
@@ -22,7 +22,10 @@ class SegmentStatements:
         None: only a reference has it.
     is_absent : bool
         It was assessed and has no voxels in the candidate.
-    measurements, findings, expected, verdicts : tuple
+    measurements : tuple of Measurement
+        In one order for all segments: what most of them have comes first. 3D Slicer shows a report as a table whose headings
+        are the first segment's, and puts the numbers of the others under them by their place alone.
+    findings, expected, verdicts : tuple
         In the record's order.
     """
 
@@ -37,6 +40,9 @@ class SegmentStatements:
 
 def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tuple[SegmentStatements, ...], tuple[Finding, ...]]:
     """Return what a record says of each segment, and the findings that are of no segment or of one of several with a name.
+
+    Segments with voxels come first, in the candidate's order, then those that are absent, then those of references only:
+    3D Slicer gives tracking identifiers to the segments of a DICOM SEG in this order, and leaves out empty ones.
 
     Segment labels need not be unique in DICOM. Measurements of equal names are told apart by their order, which is that
     of the candidate's segments; findings of equal names cannot be.
@@ -58,6 +64,7 @@ def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tu
         expected[prediction.segment, predicted[prediction.segment]].append(prediction)
         measured.setdefault((prediction.segment, predicted[prediction.segment]), [])
         predicted[prediction.segment] += 1
+    defined = Counter((m.metric, m.reference_role) for m in record.measurements if m.value is not None)
     names_met = Counter(name for name, _ in measured)
     all_statements = []
     for (name, place), measurements in measured.items():
@@ -69,7 +76,7 @@ def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tu
                 name,
                 segment,
                 segment is not None and _is_absent(measurements, candidate, segment),
-                tuple(measurements),
+                tuple(sorted(measurements, key=lambda m: -defined[m.metric, m.reference_role])),
                 tuple(f for f in record.findings if f.segment == name) if names_met[name] == 1 else (),
                 tuple(expected[name, place]),
                 tuple(v for v in record.verdicts if v.segment == name and v.structure in structures),
@@ -84,6 +91,10 @@ def _is_absent(measurements: Iterable[Measurement], candidate: Segmentation, seg
     return counts[0] == 0 if counts else candidate.box(segment) is None
 
 
-def _order(segments: tuple[Segment, ...]):
+def _order(segments: tuple[Segment, ...]) -> Callable[[SegmentStatements], tuple[bool, bool, int]]:
     places = {segment.id: place for place, segment in enumerate(segments)}
-    return lambda statements: len(places) if statements.segment is None else places[statements.segment.id]
+
+    def key(one: SegmentStatements) -> tuple[bool, bool, int]:
+        return one.segment is None, one.is_absent, 0 if one.segment is None else places[one.segment.id]
+
+    return key

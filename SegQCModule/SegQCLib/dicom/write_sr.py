@@ -97,12 +97,14 @@ def report_object(
     )  # fmt: skip
     report_uid = stable_uid("quality report", *facts)
     statements, case_findings = statements_by_segment(record, candidate)
-    groups = [case_group(record, case_findings, images, report_uid)]
+    groups = []
     for one in statements:
         own = described.get(one.segment.id) if one.segment is not None else None
         _require_described(one, own, segmentation)
         drawn = segmentation if own is not None and not one.is_absent else None
         groups.append(segment_group(one, own or one.segment, drawn, images, record))
+    # The last one, because 3D Slicer takes the first ones for the segments of the DICOM SEG.
+    groups.append(case_group(record, case_findings, images, report_uid))
     report = _measurement_report(groups, images, name, record)
     return _document(report, images, segmentation, record, created, report_uid, stable_uid("quality report series", *facts))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
+import mmap
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from SegQCLib.dicom.encoded_elements import Element, Encoding, elements
+from SegQCLib.dicom.object_kind import transfer_syntax
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -18,13 +18,11 @@ if TYPE_CHECKING:
 
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _EXTENDED_OFFSETS, _PIXEL_DATA = 0x7FE00001, 0x7FE00010
+_FIRST_TAG = 0x00080000
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
-_TRANSFER_SYNTAX = 0x00020010
-# File meta information has a few hundred bytes, private information a few thousand.
-_LONGEST_META = 2**16
 # What stands before the functional groups: codes, references to each slice and palettes.
-_LONGEST_HEADER = 2**25
+_LONGEST_HEADER = 2**23
 # Functional groups of one frame; what highdicom writes has 1,500 bytes.
 _LONGEST_GROUPS = 2**16
 
@@ -70,15 +68,17 @@ def open_multi_frame(path: Path) -> MultiFrameFile:
     """
     import pydicom
 
-    encoded = memoryview(np.memmap(path, np.uint8, "r"))
-    transfer_syntax, begin = _meta(encoded)
-    if transfer_syntax == _DEFLATED:
+    with path.open("rb") as file:
+        # Unlike a file, it reserves no memory for the four gigabytes that a damaged element claims to have.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    encoded = memoryview(mapped)
+    syntax, begin = transfer_syntax(encoded)
+    if syntax == _DEFLATED:
         header, encoded, start = _inflated(path, encoded[begin:])
     else:
-        with path.open("rb") as file:
-            header = pydicom.filereader.read_partial(file, _at_functional_groups, force=True)
-            start = file.tell()
-    encoding = _encoding(encoded, start, transfer_syntax)
+        header = pydicom.filereader.read_partial(mapped, _at_functional_groups, force=True)
+        start = mapped.tell()
+    encoding = _encoding(encoded, start, syntax)
     found: dict[int, Element] = {}
     for element in elements(encoded, start, len(encoded), encoding):
         found[element.tag] = element
@@ -87,27 +87,17 @@ def open_multi_frame(path: Path) -> MultiFrameFile:
             break
     return MultiFrameFile(
         header,
-        transfer_syntax,
+        syntax,
         encoded,
         encoding,
         *(found.get(tag) for tag in (_SHARED, _PER_FRAME, _EXTENDED_OFFSETS, _PIXEL_DATA)),
     )
 
 
-def _meta(encoded: memoryview) -> tuple[str | None, int]:
-    """Return Transfer Syntax UID (0002,0010) and where the data set begins: after group 2, in explicit VR little endian."""
-    if bytes(encoded[128:132]) != b"DICM":
-        return None, 0
-    syntax, at, meta = None, 132, Encoding(False, "<")
-    while bytes(encoded[at : at + 2]) == b"\x02\x00":
-        element = next(elements(encoded, at, min(len(encoded), _LONGEST_META), meta))
-        if element.tag == _TRANSFER_SYNTAX:
-            syntax = bytes(encoded[element.first : element.last]).decode("ascii").rstrip("\0 ")
-        at = element.last
-    return syntax, at
-
-
 def _at_functional_groups(tag: int, _vr: str | None, _length: int) -> bool:
+    if tag < _FIRST_TAG:
+        # Zeros are elements without a value for pydicom, millions of them in a damaged or malicious file.
+        raise ValueError("zeros stand where an element of the data set should begin")
     return tag >= _SHARED
 
 

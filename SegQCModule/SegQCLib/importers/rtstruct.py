@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SegQCLib.case import Segmentation, Volume
+from SegQCLib.dicom.object_kind import sop_class_and_modality
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
 from SegQCLib.image_file import source_of
@@ -22,7 +23,6 @@ from SegQCLib.importers.rt_structure_set import RT_STRUCTURE_SET, StructureSet, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SOP_CLASS_UID, _MODALITY = 0x00080016, 0x00080060
 _DAMAGE = (
     ValueError, TypeError, AttributeError, LookupError, OSError, EOFError, RuntimeError, NotImplementedError, ImportError,
     StopIteration, ArithmeticError, struct.error,
@@ -33,16 +33,8 @@ def recognises(header: FileHeader) -> bool:
     """Return whether the file is an RT Structure Set, by its SOP Class UID (0008,0016), else its Modality (0008,0060)."""
     if header.kind is not FileKind.DICOM:
         return False
-    from pydicom.errors import BytesLengthException
-    from pydicom.filereader import read_partial
-
-    try:
-        with header.path.open("rb") as file:
-            start = read_partial(file, stop_when=lambda tag, _vr, _length: tag > _MODALITY, force=True)
-        kind = str(start.get("SOPClassUID") or "")
-        return kind == RT_STRUCTURE_SET or (not kind and start.get("Modality") == "RTSTRUCT")
-    except (*_DAMAGE, BytesLengthException):
-        return False
+    sop_class, modality = sop_class_and_modality(header.path)
+    return sop_class == RT_STRUCTURE_SET or (not sop_class and modality == "RTSTRUCT")
 
 
 def read(header: FileHeader, image: Volume | None, name: str) -> Segmentation:

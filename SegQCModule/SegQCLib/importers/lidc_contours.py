@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.importers.polygon_fill import enclosed, repeated
+
 
 @dataclass(frozen=True)
 class Contour:
@@ -75,25 +77,10 @@ def _strictly_inside(chains: Sequence[NDArray[np.int64]], size: tuple[int, int])
     starts = np.concatenate(chains)
     ends = starts[following]
     which_chain = np.repeat(np.arange(len(chains)), lengths)
-    inside = _enclosed(starts, ends, which_chain, (len(chains), *size))
+    inside = enclosed(starts[:, ::-1], ends[:, ::-1], which_chain, (len(chains), *size))
     edge, rows, columns = _line_pixels(starts, ends)
     inside[which_chain[edge], rows, columns] = False
     return inside
-
-
-def _enclosed(
-    starts: NDArray[np.int64], ends: NDArray[np.int64], which_chain: NDArray[np.int64], size: tuple[int, int, int]
-) -> NDArray[np.bool_]:
-    upward = starts[:, 1] <= ends[:, 1]
-    lower = np.where(upward[:, np.newaxis], starts, ends)
-    rise = np.abs(ends - starts)[:, 1]
-    run = np.where(upward, 1, -1) * (ends - starts)[:, 0]
-    edge, step = _repeated(rise)  # a level edge crosses no row
-    crossing = lower[edge, 0] + step * run[edge] // rise[edge]
-    chains, height, width = size
-    place = (which_chain[edge] * height + lower[edge, 1] + step) * (width + 1) + crossing + 1
-    crossings = np.bincount(place, minlength=chains * height * (width + 1)).reshape(chains, height, width + 1)
-    return np.cumsum(crossings, axis=2)[:, :, :-1] % 2 == 1
 
 
 def _line_pixels(
@@ -107,13 +94,7 @@ def _line_pixels(
     left, right = np.where(leftward, ends, starts), np.where(leftward, starts, ends)
     extent = np.abs(right - left)
     longer = np.maximum(extent.max(axis=1), 1)
-    edge, step = _repeated(longer + 1)
+    edge, step = repeated(longer + 1)
     moved = (2 * extent[edge] * step[:, np.newaxis] + longer[edge, np.newaxis] - 1) // (2 * longer[edge, np.newaxis])
     columns, rows = (left[edge] + np.sign(right - left)[edge] * moved).T
     return edge, rows, columns
-
-
-def _repeated(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return 0 counts[0] times, 1 counts[1] times, ...; and beside each how often it came before."""
-    which = np.repeat(np.arange(len(counts)), counts)
-    return which, np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)

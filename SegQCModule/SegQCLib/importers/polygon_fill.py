@@ -43,14 +43,15 @@ def fill_even_odd(
     -------
     ndarray of bool, shape `size`
     """
-    inside = _inside(starts, ends, planes, size)
+    inside = enclosed(starts, ends, planes, size)
     _add_line_pixels(inside, starts, ends, planes, on_line)
     return inside
 
 
-def _inside(
+def enclosed(
     starts: NDArray[np.float64], ends: NDArray[np.float64], planes: NDArray[np.int64], size: tuple[int, int, int]
 ) -> NDArray[np.bool_]:
+    """Return the pixels inside as `fill_even_odd` does, but of those with their centre on a line any."""
     _, height, width = size
     changes = np.zeros((size[0], height, width + 1), np.uint8)
     for part in _parts(starts, ends, height):
@@ -69,7 +70,7 @@ def row_crossings(
     # Half open, so that a vertex on a row of centres is crossed once by the two edges that meet there.
     first = np.clip(np.ceil(low[:, 0]), 0, height).astype(np.int64)
     stop = np.clip(np.ceil(high[:, 0]), 0, height).astype(np.int64)
-    edge, step = _repeated(stop - first)
+    edge, step = repeated(stop - first)
     row = first[edge] + step
     run = (high - low)[edge]
     return edge, row, low[edge, 1] + (row - low[edge, 0]) / run[:, 0] * run[:, 1]
@@ -113,7 +114,7 @@ def _pixels_on(
     run = np.where(upward, ends, starts) - low
     first = np.clip(np.ceil(low[:, axis] - on_line[axis]), 0, size[axis]).astype(np.int64)
     stop = np.clip(np.floor(low[:, axis] + run[:, axis] + on_line[axis]) + 1, 0, size[axis]).astype(np.int64)
-    edge, step = _repeated(np.maximum(stop - first, 0))
+    edge, step = repeated(np.maximum(stop - first, 0))
     along = first[edge] + step
     length = run[edge, axis]
     share = np.clip((along - low[edge, axis]) / np.where(length > 0, length, 1), 0, 1)
@@ -138,7 +139,7 @@ def _parts(starts: NDArray[np.float64], ends: NDArray[np.float64], longest: int)
     yield from np.split(np.arange(len(starts)), breaks)
 
 
-def _repeated(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def repeated(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return 0 counts[0] times, 1 counts[1] times, ...; and beside each how often it came before."""
     which = np.repeat(np.arange(len(counts)), counts)
     return which, np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)

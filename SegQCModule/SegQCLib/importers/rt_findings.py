@@ -47,8 +47,8 @@ def _reference_findings(structure_set: StructureSet, frame: str | None) -> Itera
             _REFERENCE,
             Status.FAIL,
             "The file has contours in several frames of reference: the positions of"
-            f" {_named([one.segment.name for one in elsewhere])} (Referenced Frame of Reference UID (3006,0024)) mean nothing beside"
-            " those of the others.",
+            f" {_named([one.segment.name for one in elsewhere])} (Referenced Frame of Reference UID (3006,0024)) mean nothing"
+            " beside those of the others.",
             measured=elsewhere[0].frame_of_reference_uid,
             allowed=frame,
         )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _DAMAGE = (
     ValueError, TypeError, AttributeError, LookupError, OSError, EOFError, RuntimeError, NotImplementedError, ImportError,
-    StopIteration, ArithmeticError, struct.error,
+    StopIteration, ArithmeticError, MemoryError, struct.error,
 )  # fmt: skip
 
 

@@ -459,7 +459,10 @@ def test_what_would_mislead_is_told_and_written(tmp_path):
         assert part in told
     path = written(candidate, image, tmp_path, reader=None)
     require_valid(path)
-    assert "SegmentationAlgorithmIdentificationSequence" not in pydicom.dcmread(path).SegmentSequence[1]
+    one, other = pydicom.dcmread(path).SegmentSequence
+    assert "SegmentationAlgorithmIdentificationSequence" not in other
+    assert (one.TrackingID, other.TrackingID) == ("lesion 1", "lesion 2")
+    assert one.TrackingUID != other.TrackingUID
 
 
 def test_a_segmentation_on_another_grid_is_refused(tmp_path):
@@ -741,6 +744,17 @@ def test_a_file_that_says_manual_of_an_untouched_draft_is_contradicted_and_can_b
     assert export(tmp_path / "ct", says_manual, tmp_path / "seg.dcm", "--draft", draft, "--disregard-tags") == 0
     item, _ = told_by_both(tmp_path / "seg.dcm", tmp_path / "read")
     assert (item.SegmentAlgorithmType, item.SegmentAlgorithmName) == ("AUTOMATIC", "LiverNet")
+
+
+def test_a_file_that_says_automatic_of_what_the_log_saw_drawn_by_hand_is_contradicted(tmp_path, capsys):
+    image = a_series(tmp_path / "ct")
+    tags = {"DICOM.SegmentAlgorithmType": "AUTOMATIC", "DICOM.SegmentAlgorithmName": "server"}
+    candidate = slicer_file(tmp_path / "work.seg.nrrd", box((1, 4), (2, 9), (3, 8)), image, **tags)
+    log = edit_log(tmp_path / "logs", (None, None), {"voxels": 105, "draft_voxels": 0, "added": 105, "removed": 0})
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--log", log) == 1
+    assert "the candidate's file says AUTOMATIC, the edit log says MANUAL" in capsys.readouterr().err
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--log", log, "--disregard-tags") == 0
+    assert pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence[0].SegmentAlgorithmType == "MANUAL"
 
 
 def test_two_names_for_one_model_are_a_fault(tmp_path, capsys):

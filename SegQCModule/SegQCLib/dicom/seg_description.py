@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 
-def segment_description(segment: Segment, number: int, series_instance_uid: str) -> Dataset:
+def segment_description(segment: Segment, number: int, tracking_id: str, series_instance_uid: str) -> Dataset:
     """Return the item that describes a segment.
 
     Parameters
@@ -20,8 +20,10 @@ def segment_description(segment: Segment, number: int, series_instance_uid: str)
         With codes and algorithm type; `seg_preflight` says what else it needs.
     number : int
         Segment Number (0062,0004), from 1.
+    tracking_id : str
+        For a segment without Tracking ID (0062,0020).
     series_instance_uid : str
-        Of the images: a segment without Tracking UID (0062,0021) gets one that follows from it and the segment's name.
+        Of the images: a segment without Tracking UID (0062,0021) gets one that follows from it and the Tracking ID.
 
     Raises
     ------
@@ -38,15 +40,15 @@ def segment_description(segment: Segment, number: int, series_instance_uid: str)
     meaning = segment.terminology
     if meaning is None or segment.algorithm_type is None:
         raise ValueError(f"Segment {segment.name} has no codes or no algorithm type; see seg_preflight.seg_export_faults.")
-    tracking_uid = segment.tracking_uid or stable_uid("tracked segment", series_instance_uid, segment.tracking_id or segment.name)
+    tracking_id = segment.tracking_id or tracking_id
     item = SegmentDescription(
         segment_number=number,
         segment_label=segment.name,
         segmented_property_category=_concept(meaning.category),
         segmented_property_type=_concept(meaning.type),
         algorithm_type="MANUAL",
-        tracking_id=segment.tracking_id or segment.name,
-        tracking_uid=tracking_uid,
+        tracking_id=tracking_id,
+        tracking_uid=segment.tracking_uid or stable_uid("tracked segment", series_instance_uid, tracking_id),
         anatomic_regions=None if meaning.region is None else [_concept(meaning.region)],
         display_color=None if segment.color is None else CIELabColor.from_rgb(*(255 * channel for channel in segment.color)),
     )

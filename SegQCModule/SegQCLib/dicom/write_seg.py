@@ -140,9 +140,10 @@ def _without_frames(
     _set_organization_uid(dataset, stable_uid("dimension organization", sop_uid))
     _refer_to(dataset, slices)
     background = [item for item in dataset.SegmentSequence if int(item.SegmentNumber) == 0]
+    described = zip(candidate.segments, _tracking_ids(candidate), strict=True)
     dataset.SegmentSequence = [
         *background,
-        *(segment_description(one, number, str(first.SeriesInstanceUID)) for number, one in enumerate(candidate.segments, 1)),
+        *(segment_description(one, n, name, str(first.SeriesInstanceUID)) for n, (one, name) in enumerate(described, start=1)),
     ]
     shared = dataset.SharedFunctionalGroupsSequence[0]
     shared.PixelMeasuresSequence = _pixel_measures(slices)
@@ -151,6 +152,12 @@ def _without_frames(
         del shared.SegmentIdentificationSequence
     dataset.pop("DimensionOrganizationType", None)
     return dataset
+
+
+def _tracking_ids(candidate: Segmentation) -> list[str]:
+    """Return the segments' names, numbered where they repeat: two lesions must not be tracked as one."""
+    names = [segment.name for segment in candidate.segments]
+    return [name if names.count(name) == 1 else f"{name} {names[: n + 1].count(name)}" for n, name in enumerate(names)]
 
 
 def _add_frames(dataset: Dataset, candidate: Segmentation, slices: tuple[SourceSlice, ...], representation: Representation) -> None:

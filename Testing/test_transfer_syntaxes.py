@@ -6,15 +6,19 @@ import struct
 import subprocess
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pydicom
+import pydicom.data
 import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from dicom_series import write_series
-from SegQCLib.dicom.series import read_series
+from SegQCLib.dicom.dicom_header import read_dicom_header
+from SegQCLib.dicom.series import read_series, read_series_of_files
+from SegQCLib.dicom.stored_pixels import pixel_format, stored_pixels, stored_values
 from SegQCLib.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from SegQCLib.errors import BadDataError
 
@@ -435,3 +439,47 @@ def test_a_compressed_file_that_is_cut_short_is_refused_by_name(shared_data, tmp
     path.write_bytes(content[: (at if at > 0 else len(content)) - cut])
     with pytest.raises(BadDataError, match=r"1\.dcm: (is cut short|has pixel data that cannot be decoded)"):
         read_series(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "JPEG2000.dcm",
+        "JPEGLSNearLossless_08.dcm",
+        "JPEGLSNearLossless_16.dcm",
+        "MR_small_expb.dcm",
+        "MR_small_implicit.dcm",
+        "MR_small_jpeg_ls_lossless.dcm",
+        "image_dfl.dcm",
+        "rtdose.dcm",
+        "rtdose_expb.dcm",
+        "rtdose_rle.dcm",
+    ],
+)
+def test_pydicom_s_own_files_have_the_values_that_pydicom_decodes(name):
+    if name.startswith("JPEGLS") or "jpeg_ls" in name:
+        pytest.importorskip("jpeg_ls")
+    stored = frames_of(pydicom_s(name))
+    values = np.array([stored_values(stored, number) for number in range(len(stored.frames))])
+    assert np.array_equal(values.squeeze(), pydicom.dcmread(pydicom_s(name)).pixel_array)
+
+
+def test_a_jpeg_that_ends_in_a_byte_of_255_is_whole(tmp_path):
+    path = pydicom_s("JPEG-lossy.dcm")
+    subprocess.run([tool("dcmdjpeg"), path, tmp_path / "plain.dcm"], check=True, capture_output=True)
+    expected = pydicom.dcmread(tmp_path / "plain.dcm").pixel_array
+    assert np.abs(stored_values(frames_of(path), 0) - expected.astype(int)).max() <= 1
+
+
+def pydicom_s(name):
+    return Path(pydicom.data.get_testdata_file(name, download=False) or pytest.skip(f"this pydicom comes without {name}"))
+
+
+def frames_of(path):
+    header = read_dicom_header(path)
+    return stored_pixels(header, pixel_format(path, header.dataset), path.read_bytes())
+
+
+def test_a_file_that_is_gone_is_named(tmp_path):
+    with pytest.raises(BadDataError, match=r"gone\.dcm: cannot be read \(No such file"):
+        read_series_of_files([tmp_path / "gone.dcm"])

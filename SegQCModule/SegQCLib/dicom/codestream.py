@@ -36,7 +36,8 @@ def codestream_size(frame: memoryview) -> CodestreamSize | None:
 
 def is_complete(frame: memoryview) -> bool:
     """Return whether a codestream ends as JPEG, JPEG-LS and JPEG 2000 do: decoders fill up what is missing."""
-    return bytes(frame[-16:]).rstrip(b"\0").endswith(_END_OF_IMAGE)
+    # Fragments have an even length: writers append a zero, or a byte of 255, which JPEG allows before a marker.
+    return bytes(frame[-4096:]).rstrip(b"\0\xff").endswith(_END_OF_IMAGE)
 
 
 def _jpeg_size(start: bytes) -> CodestreamSize | None:

@@ -123,6 +123,8 @@ def read_dicom_header(path: Path) -> DicomHeader | None:
             file.seek(0)
             dataset = pydicom.dcmread(file, stop_before_pixels=True)
             return DicomHeader(path, dataset, syntax, dataset_at, file.tell())
+    except OSError as error:
+        raise BadDataError(path, f"cannot be read ({error.strerror or error}).", "Copy or export the series again.") from error
     except parser_errors() as error:
         raise BadDataError(
             path,

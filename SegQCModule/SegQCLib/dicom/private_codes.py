@@ -100,6 +100,7 @@ CHECK_CODES = {
     "burned_in_annotation": _code("c-burned-in", "Text burned into the image"),
     "drawn_by": _code("c-drawn-by", "Who or what drew the segments is known"),
     "files_ignored": _code("c-ignored", "Files of the image's folder that were not read"),
+    "suv": _code("c-suv", "PET values as SUVbw"),
     "label_map_values": _code("c-lm-values", "Values of the label map"),
     "label_map_position": _code("c-lm-position", "Position of the label map"),
     "label_map_type": _code("c-lm-type", "Number type of the label map"),

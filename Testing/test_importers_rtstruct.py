@@ -5,6 +5,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from dicom_series import write_series
 from phantoms import AXIAL, a_geometry, box_array
@@ -19,7 +20,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Status
 from SegQCLib.geometry import geometry_of, sitk_image
 from SegQCLib.images import read_image
-from SegQCLib.importers import read_segmentation
+from SegQCLib.importers import polygon_fill, read_segmentation
 from SegQCLib.importers.draft import DraftKind, read_draft
 from SegQCLib.importers.polygon_fill import fill_even_odd
 from SegQCLib.protocol import load_protocol
@@ -107,6 +108,15 @@ def test_random_polygons_are_filled_as_exact_arithmetic_says():
         exact = [[Fraction(int(value), 10) + Fraction(321, 10000) for value in corner] for corner in corners]
         for row, column in np.ndindex(got.shape):
             assert got[row, column] == _is_inside(exact, row, column)
+
+
+def test_contours_with_very_many_edges_are_filled_in_parts(monkeypatch):
+    angle = np.linspace(0, 40 * np.pi, 3001)[:-1]
+    starts = np.column_stack([20 + angle / 8 * np.sin(angle), 20 + angle / 8 * np.cos(angle)])
+    arguments = (starts, np.roll(starts, -1, axis=0), np.zeros(3000, int), (1, 40, 40), (1e-3, 1e-3))
+    whole = fill_even_odd(*arguments)
+    monkeypatch.setattr(polygon_fill, "_AT_ONCE", 100)
+    assert np.array_equal(fill_even_odd(*arguments), whole)
 
 
 def _is_inside(corners, row, column):
@@ -427,6 +437,22 @@ def test_a_file_without_preamble_and_sop_class_is_known_by_its_modality(tmp_path
     pydicom.filewriter.write_dataset(buffer, plain)
     path.write_bytes(buffer.getvalue())
     assert np.count_nonzero(voxels(read_segmentation(path, image=IMAGE))) == 9
+
+
+@pytest.mark.filterwarnings("ignore:The value")
+def test_a_deflated_structure_set_is_read_and_one_that_inflates_without_end_refused(tmp_path):
+    def deflate(dataset):
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+
+    path = a_set(tmp_path, Roi("liver", SQUARE), change=deflate)
+    assert np.count_nonzero(voxels(read_segmentation(path, image=IMAGE))) == 9
+
+    def bomb(dataset):
+        deflate(dataset)
+        dataset.StructureSetDescription = "x" * 2**24
+
+    with pytest.raises(BadDataError, match="inflates to more than 100 times its size"):
+        read_segmentation(a_set(tmp_path, Roi("liver", SQUARE), change=bomb), image=IMAGE)
 
 
 def write_image(path, array):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.case import Code, Segment, Terminology
+from SegQCLib.dicom.object_kind import transfer_syntax
 from SegQCLib.errors import BadDataError
 from SegQCLib.importers.dicom_segment import code_from_item
 
@@ -27,6 +30,10 @@ _ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 _FARTHEST_MM = 1e4
 _LEAST_POINTS = 3
 
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_LONGEST_META = 2**18
+# Coordinates as text deflate to a tenth, contours that repeat from slice to slice to a thirtieth.
+_MOST_EXPANDED = 100
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _CONTOUR_GEOMETRIC_TYPE = 0x30060042
 _NUMBER_OF_CONTOUR_POINTS = 0x30060046
@@ -143,9 +150,7 @@ def read_structure_set(path: Path) -> StructureSet:
     ----------
     DICOM PS3.3 C.8.8.5 (Structure Set), C.8.8.6 (ROI Contour), C.8.8.8 (RT ROI Observations).
     """
-    import pydicom
-
-    dataset = pydicom.dcmread(path, force=True)
+    dataset = _dataset(path)
     _require_whole(dataset, path)
     items = dataset.get("StructureSetROISequence") or []
     if not items:
@@ -171,6 +176,30 @@ def read_structure_set(path: Path) -> StructureSet:
         series_uids=tuple(dict.fromkeys(_series_uids(dataset))),
         undescribed=tuple(sorted(n for n, contours in drawn.items() if contours and n is not None and n not in numbers)),
     )
+
+
+def _dataset(path: Path) -> Dataset:
+    import pydicom
+
+    with path.open("rb") as file:
+        syntax, begin = transfer_syntax(file.read(_LONGEST_META))
+        if syntax != _DEFLATED:
+            file.seek(0)
+            return pydicom.dcmread(file, force=True)
+        file.seek(begin)
+        deflated = file.read()
+    most = _MOST_EXPANDED * len(deflated) + _LONGEST_META
+    try:
+        plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, most)
+    except zlib.error as error:
+        raise ValueError(f"the deflated data set cannot be inflated: {error}") from error
+    if len(plain) == most:
+        raise BadDataError(
+            path,
+            f"inflates to more than {_MOST_EXPANDED} times its size, which contours do not.",
+            "It is damaged, or made to fill a computer's memory; export it again.",
+        )
+    return pydicom.filereader.read_dataset(BytesIO(plain), is_implicit_VR=False, is_little_endian=True)
 
 
 def _require_whole(dataset: Dataset, path: Path) -> None:

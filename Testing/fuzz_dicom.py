@@ -185,13 +185,14 @@ def add_items(content, places, explicit, chance):
 
 
 @cache
-def nothing_deflated(megabytes):
-    compressor = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return b"".join(compressor.compress(bytes(2**20)) for _ in range(megabytes)) + compressor.flush()
+def nothing_deflated():
+    """Return 2 GB of zeros, deflated: a megabyte, which may be repeated because it ends with a full flush."""
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return (deflater.compress(bytes(2**20)) + deflater.flush(zlib.Z_FULL_FLUSH)) * 2048
 
 
 def deflate_bomb(content, places, explicit, chance):
-    """Deflate the data set, followed by 256 MB of zeros; now and then by nothing, which is a good file."""
+    """Deflate the data set, followed by 2 GB of zeros; now and then by nothing, which is a good file."""
     syntax = next((place for place in elements_of_meta(bytes(content)) if place.tag == 0x00020010), None)
     data_set = next((place.begin for place in places if place.tag >> 16 != 2), None)
     if syntax is None or data_set is None or not explicit:
@@ -203,7 +204,7 @@ def deflate_bomb(content, places, explicit, chance):
     if chance.random() < 0.2:
         content[:] = bytes(meta) + deflater.compress(plain) + deflater.flush()
     else:
-        content[:] = bytes(meta) + deflater.compress(plain) + deflater.flush(zlib.Z_FULL_FLUSH) + nothing_deflated(256)
+        content[:] = bytes(meta) + deflater.compress(plain) + deflater.flush(zlib.Z_FULL_FLUSH) + nothing_deflated()
 
 
 def elements_of_meta(content):

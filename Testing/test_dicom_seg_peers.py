@@ -250,6 +250,22 @@ def test_a_label_map_of_16_bits_comes_back(drawn, tmp_path, syntax):
     assert np.array_equal(read_segmentation(path).layers[0], wide)
 
 
+def test_the_colours_of_a_label_map_stand_in_its_palette(drawn, tmp_path):
+    highdicom = pytest.importorskip("highdicom")
+    _, files, labels = drawn
+    palette = highdicom.PaletteColorLUTTransformation.from_colors(["#000000", "#ff0000", "#0080ff", "#204060"])
+    path = tmp_path / "seg.dcm"
+    written_by_highdicom(highdicom, files, labels, "LABELMAP", (1, 2, 3), palette_color_lut_transformation=palette).save_as(path)
+    assert pydicom.dcmread(path).PhotometricInterpretation == "PALETTE COLOR"
+    segmentation = read_segmentation(path)
+    assert np.array_equal(segmentation.layers[0], labels)
+    assert [tuple(round(value * 255) for value in segment.color) for segment in segmentation.segments] == [
+        (255, 0, 0),
+        (0, 128, 255),
+        (32, 64, 96),
+    ]
+
+
 def written_by_highdicom(highdicom, files, pixels, kind, numbers, **more):
     codes = pydicom.sr.codedict.codes
     descriptions = [

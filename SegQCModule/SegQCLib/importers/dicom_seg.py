@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.case import Segmentation
+from SegQCLib.case import Segment, Segmentation
 from SegQCLib.dicom.multi_frame_file import open_multi_frame
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
@@ -20,7 +21,7 @@ from SegQCLib.image_file import source_of
 from SegQCLib.importers.dicom_seg_frames import Frames, read_frames
 from SegQCLib.importers.dicom_seg_grid import FrameGrid, grid_of
 from SegQCLib.importers.dicom_seg_pixels import FramePixels
-from SegQCLib.importers.dicom_segment import segment_from_item
+from SegQCLib.importers.dicom_segment import Color, palette_colors, segment_from_item
 from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.importers.layer_stack import LayerStack, Plane
 
@@ -37,7 +38,7 @@ _NO_PLACE = "A segmentation of a slide or a radiograph cannot be used here; give
 
 _DAMAGE = (
     ValueError, TypeError, AttributeError, LookupError, OSError, EOFError, RuntimeError, NotImplementedError, ImportError,
-    StopIteration, ArithmeticError, MemoryError, struct.error,
+    StopIteration, ArithmeticError, struct.error,
 )  # fmt: skip
 
 
@@ -63,6 +64,10 @@ def read(header: FileHeader, _table: LabelTable | None, name: str) -> Segmentati
 
     try:
         return _segmentation(header, name)
+    except MemoryError as error:
+        raise BadDataError(
+            header.path, "needs more memory than this computer gives.", "If it should be small, it is damaged: copy it again."
+        ) from error
     except (*_DAMAGE, BytesLengthException) as error:
         # pydicom looks at an element when it is asked for, so damage shows anywhere.
         raise BadDataError(header.path, f"holds something that cannot be understood ({error}).", _COPY_AGAIN) from error
@@ -81,11 +86,12 @@ def _segmentation(header: FileHeader, name: str) -> Segmentation:
         layers, numbers, voxel_findings = _label_map(items, grid, pixels, dataset.get("PixelPaddingValue"))
     else:
         layers, numbers, voxel_findings = _masks(items, frames, grid, pixels, _threshold(dataset, kind))
+    palette = palette_colors(dataset)
     return Segmentation(
         name=name,
         geometry=grid.geometry,
         layers=layers,
-        segments=tuple(segment_from_item(item, layer) for item, layer in zip(items, numbers, strict=True)),
+        segments=tuple(_colored(segment_from_item(item, layer), palette) for item, layer in zip(items, numbers, strict=True)),
         source=source_of(header),
         findings=(*_file_findings(dataset, grid, kind), *voxel_findings),
         frame_of_reference_uid=_uid(dataset, "FrameOfReferenceUID"),
@@ -93,6 +99,10 @@ def _segmentation(header: FileHeader, name: str) -> Segmentation:
             uid for item in dataset.get("ReferencedSeriesSequence") or () if (uid := _uid(item, "SeriesInstanceUID"))
         ),
     )
+
+
+def _colored(segment: Segment, palette: dict[int, Color]) -> Segment:
+    return segment if segment.color is not None else replace(segment, color=palette.get(segment.label_value))
 
 
 def _uid(item: Dataset, keyword: str) -> str | None:

@@ -21,6 +21,9 @@ _XYZ_TO_SRGB = np.array(
 )
 
 
+Color = tuple[float, float, float]
+
+
 def segment_from_item(item: Dataset, layer: int) -> Segment:
     """Return what a Segment Sequence item says, with the Segment Number as label value.
 
@@ -47,7 +50,7 @@ def segment_from_item(item: Dataset, layer: int) -> Segment:
     )
 
 
-def color_from_cielab(encoded: tuple[int, int, int]) -> tuple[float, float, float]:
+def color_from_cielab(encoded: tuple[int, int, int]) -> Color:
     """Return Recommended Display CIELab Value (0062,000D) as sRGB, 0 to 1; colours outside sRGB are cut to its edge.
 
     References
@@ -64,7 +67,34 @@ def color_from_cielab(encoded: tuple[int, int, int]) -> tuple[float, float, floa
     return tuple(float(value) for value in np.clip(srgb, 0, 1))
 
 
-def _color(item: Dataset) -> tuple[float, float, float] | None:
+def palette_colors(dataset: Dataset) -> dict[int, Color]:
+    """Return the colours, sRGB, 0 to 1, that a label map's palette has for its values; none where there is no palette.
+
+    References
+    ----------
+    DICOM PS3.3 C.7.6.3.1.5 (Red, Green, Blue Palette Color Lookup Table Descriptor (0028,1101) and following),
+    C.7.6.3.1.6 (Data (0028,1201) and following).
+    """
+    if dataset.get("PhotometricInterpretation") != "PALETTE COLOR":
+        return {}
+    channels = []
+    for name in ("Red", "Green", "Blue"):
+        descriptor = dataset.get(f"{name}PaletteColorLookupTableDescriptor")
+        encoded = dataset.get(f"{name}PaletteColorLookupTableData")
+        if not descriptor or not encoded:
+            return {}
+        # 0 entries stand for 65,536, which 16 bits cannot say.
+        entries, first, bits = int(descriptor[0]) or 2**16, int(descriptor[1]), int(descriptor[2])
+        if bits not in (8, 16):
+            return {}
+        values = np.frombuffer(encoded, "<u2" if len(encoded) >= 2 * entries else np.uint8)[:entries]
+        channels.append((first, values / (2**bits - 1)))
+    first = channels[0][0]
+    colors = zip(*(np.clip(values, 0, 1).tolist() for _, values in channels), strict=False)
+    return {first + number: color for number, color in enumerate(colors)}
+
+
+def _color(item: Dataset) -> Color | None:
     encoded = item.get("RecommendedDisplayCIELabValue")
     return color_from_cielab(tuple(int(value) for value in encoded)) if encoded is not None and len(encoded) == 3 else None
 

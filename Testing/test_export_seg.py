@@ -465,6 +465,15 @@ def test_what_would_mislead_is_told_and_written(tmp_path):
     assert one.TrackingUID != other.TrackingUID
 
 
+def test_a_tracking_text_that_is_no_uid_is_told_and_replaced(tmp_path):
+    image = a_series(tmp_path / "ct")
+    candidate = a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER), tracking_id="1", tracking_uid="lesion-1")
+    assert any("is no UID (lesion-1)" in message for message in messages(candidate, image, Status.WARN))
+    path = written(candidate, image, tmp_path)
+    require_valid(path)
+    assert pydicom.dcmread(path).SegmentSequence[0].TrackingUID.startswith("2.25.")
+
+
 def test_a_segmentation_on_another_grid_is_refused(tmp_path):
     image = a_series(tmp_path / "ct")
     candidate = a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER))

@@ -118,6 +118,7 @@ def segmentation_to_write(
     BadDataError
         With every reason why it cannot be written.
     """
+    from SegQCLib.dicom.seg_description import with_tracking
     from SegQCLib.dicom.seg_preflight import image_export_faults, refuse_faults, seg_export_faults
     from SegQCLib.dicom.source_images import source_images
     from SegQCLib.dicom.write_seg import segmentation_object
@@ -144,7 +145,8 @@ def segmentation_to_write(
             say(f"Note: {fault.message}")
     refuse_faults(faults, candidate)
     dataset = segmentation_object(candidate, images, reader=reader, created=created, representation=representation)
-    return SegmentationToWrite(dataset, candidate, reader, representation)
+    tracked = with_tracking(candidate, str(images.headers[0].SeriesInstanceUID))
+    return SegmentationToWrite(dataset, tracked, reader, representation)
 
 
 def _refuse_inputs_as_output(options: argparse.Namespace) -> None:

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from SegQCLib.case import Code, Segment
+from SegQCLib.case import Code, Segment, Segmentation
 from SegQCLib.dicom.stable_uid import stable_uid
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 
-def segment_description(segment: Segment, number: int, tracking_id: str, series_instance_uid: str) -> Dataset:
+def with_tracking(candidate: Segmentation, series_instance_uid: str) -> Segmentation:
+    """Return a segmentation whose segments all have a Tracking ID (0062,0020) and a Tracking UID (0062,0021).
+
+    What they have is kept, but for a text that is no UID. The rest follows from the series of the images and the
+    segment's name, numbered where names repeat: two lesions must not be tracked as one.
+    """
+    names = [segment.name for segment in candidate.segments]
+    segments = []
+    for n, segment in enumerate(candidate.segments):
+        own = segment.name if names.count(segment.name) == 1 else f"{segment.name} {names[: n + 1].count(segment.name)}"
+        tracking_id = segment.tracking_id or own
+        kept = segment.tracking_uid if is_uid(segment.tracking_uid) else None
+        uid = kept or stable_uid("tracked segment", series_instance_uid, tracking_id)
+        segments.append(replace(segment, tracking_id=tracking_id, tracking_uid=uid))
+    return replace(candidate, segments=tuple(segments))
+
+
+def is_uid(text: str | None) -> bool:
+    """Return whether a text is a UID by its form (PS3.5 9.1)."""
+    from pydicom import config
+    from pydicom.uid import UID
+
+    return text is not None and UID(text, validation_mode=config.IGNORE).is_valid
+
+
+def segment_description(segment: Segment, number: int) -> Dataset:
     """Return the item that describes a segment.
 
     Parameters
     ----------
     segment : Segment
-        With codes and algorithm type; `seg_preflight` says what else it needs.
+        With codes, algorithm type and tracking; `seg_preflight` says what else it needs.
     number : int
         Segment Number (0062,0004), from 1.
-    tracking_id : str
-        For a segment without Tracking ID (0062,0020).
-    series_instance_uid : str
-        Of the images: a segment without Tracking UID (0062,0021) gets one that follows from it and the Tracking ID.
 
     Raises
     ------
@@ -40,15 +62,14 @@ def segment_description(segment: Segment, number: int, tracking_id: str, series_
     meaning = segment.terminology
     if meaning is None or segment.algorithm_type is None:
         raise ValueError(f"Segment {segment.name} has no codes or no algorithm type; see seg_preflight.seg_export_faults.")
-    tracking_id = segment.tracking_id or tracking_id
     item = SegmentDescription(
         segment_number=number,
         segment_label=segment.name,
         segmented_property_category=_concept(meaning.category),
         segmented_property_type=_concept(meaning.type),
         algorithm_type="MANUAL",
-        tracking_id=tracking_id,
-        tracking_uid=segment.tracking_uid or stable_uid("tracked segment", series_instance_uid, tracking_id),
+        tracking_id=segment.tracking_id,
+        tracking_uid=segment.tracking_uid,
         anatomic_regions=None if meaning.region is None else [_concept(meaning.region)],
         display_color=None if segment.color is None else CIELabColor.from_rgb(*(255 * channel for channel in segment.color)),
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.alignment import was_resampled
 from SegQCLib.dicom.person_name import person_name
+from SegQCLib.dicom.seg_description import is_identified, is_uid
 from SegQCLib.dicom.seg_slices import positions_lps_mm, source_slices, stacked_grid
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
@@ -254,6 +255,12 @@ def _segment_faults(candidate: Segmentation, images: SourceImages) -> Iterator[F
             f"More than one segment is called {', '.join(repeated)}: people and programs that go by Segment Label (0062,0005)"
             " cannot tell them apart. Number them."
         )
+    for segment in segments:
+        if segment.tracking_uid and not is_uid(segment.tracking_uid):
+            yield _misleads(
+                f"The Tracking UID (0062,0021) of {segment.name} is no UID ({segment.tracking_uid}), so another one is written.",
+                segment.name,
+            )
     tracked = Counter(segment.tracking_uid for segment in segments if segment.tracking_uid)
     for uid in (uid for uid, count in tracked.items() if count > 1):
         names = ", ".join(segment.name for segment in segments if segment.tracking_uid == uid)
@@ -301,8 +308,6 @@ def _text_faults(segment: Segment) -> Iterator[Finding]:
 
 
 def _algorithm_faults(segments: tuple[Segment, ...]) -> Iterator[Finding]:
-    from SegQCLib.dicom.seg_description import is_identified
-
     unknown = [segment.name for segment in segments if segment.algorithm_type not in _TYPES]
     if unknown:
         yield _cannot(

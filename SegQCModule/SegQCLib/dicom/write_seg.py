@@ -11,7 +11,7 @@ import numpy as np
 
 from SegQCLib import __version__
 from SegQCLib.dicom.person_name import person_name
-from SegQCLib.dicom.seg_description import segment_description
+from SegQCLib.dicom.seg_description import segment_description, with_tracking
 from SegQCLib.dicom.seg_frames import FrameWriter, label_planes, mask_frames
 from SegQCLib.dicom.seg_preflight import overlapping_pairs, refuse_faults, seg_export_faults
 from SegQCLib.dicom.seg_slices import SourceSlice, positions_lps_mm, source_slices, stacked_grid
@@ -140,11 +140,8 @@ def _without_frames(
     _set_organization_uid(dataset, stable_uid("dimension organization", sop_uid))
     _refer_to(dataset, slices)
     background = [item for item in dataset.SegmentSequence if int(item.SegmentNumber) == 0]
-    described = zip(candidate.segments, _tracking_ids(candidate), strict=True)
-    dataset.SegmentSequence = [
-        *background,
-        *(segment_description(one, n, name, str(first.SeriesInstanceUID)) for n, (one, name) in enumerate(described, start=1)),
-    ]
+    described = with_tracking(candidate, str(first.SeriesInstanceUID)).segments
+    dataset.SegmentSequence = [*background, *(segment_description(one, n) for n, one in enumerate(described, start=1))]
     shared = dataset.SharedFunctionalGroupsSequence[0]
     shared.PixelMeasuresSequence = _pixel_measures(slices)
     # Every frame says it for itself: not all readers look for it among the shared groups.
@@ -152,12 +149,6 @@ def _without_frames(
         del shared.SegmentIdentificationSequence
     dataset.pop("DimensionOrganizationType", None)
     return dataset
-
-
-def _tracking_ids(candidate: Segmentation) -> list[str]:
-    """Return the segments' names, numbered where they repeat: two lesions must not be tracked as one."""
-    names = [segment.name for segment in candidate.segments]
-    return [name if names.count(name) == 1 else f"{name} {names[: n + 1].count(name)}" for n, name in enumerate(names)]
 
 
 def _add_frames(dataset: Dataset, candidate: Segmentation, slices: tuple[SourceSlice, ...], representation: Representation) -> None:

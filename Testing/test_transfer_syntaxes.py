@@ -459,6 +459,8 @@ def test_a_compressed_file_that_is_cut_short_is_refused_by_name(shared_data, tmp
 def test_pydicom_s_own_files_have_the_values_that_pydicom_decodes(name):
     if name.startswith("JPEGLS") or "jpeg_ls" in name:
         pytest.importorskip("jpeg_ls")
+    if name == "JPEG2000.dcm" and pydicom.__version_info__[0] == "2":
+        pytest.skip("pydicom 2.4 cannot decode signed JPEG 2000 with numpy 2")
     stored = frames_of(pydicom_s(name))
     values = np.array([stored_values(stored, number) for number in range(len(stored.frames))])
     assert np.array_equal(values.squeeze(), pydicom.dcmread(pydicom_s(name)).pixel_array)

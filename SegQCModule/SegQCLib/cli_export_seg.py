@@ -118,6 +118,7 @@ def segmentation_to_write(
     BadDataError
         With every reason why it cannot be written.
     """
+    from SegQCLib.dicom.seg_candidate import on_series
     from SegQCLib.dicom.seg_description import with_tracking
     from SegQCLib.dicom.seg_preflight import image_export_faults, refuse_faults, seg_export_faults
     from SegQCLib.dicom.source_images import source_images
@@ -130,7 +131,7 @@ def segmentation_to_write(
     images = source_images(image)
     faults += _other_frame_of_reference(options.candidate, images)
     refuse_faults(faults, candidate)
-    candidate = _with_codes(_on_image(candidate, image), options)
+    candidate = _with_codes(on_series(candidate, image), options)
     candidate, drawn_by_faults = _with_drawn_by(candidate, image, options, log)
     reader = options.reader or (log.header.reader if log else None)
     representation = "LABELMAP" if options.labelmap else "BINARY"
@@ -178,38 +179,15 @@ def _other_frame_of_reference(candidate: Path, images: Any) -> tuple[Finding, ..
     return frame_of_reference_faults(header, images)
 
 
-def _on_image(candidate: Segmentation, image: Volume) -> Segmentation:
-    from SegQCLib.alignment import align
-    from SegQCLib.dicom.seg_slices import has_slices_of
-    from SegQCLib.geometry import axis_order, reorder_axes
-    from SegQCLib.regular_grid import is_regular
-
-    if not is_regular(image):
-        # What was drawn on the slices of an irregular series lies on them, whatever even spacing its file gives them.
-        order = axis_order(candidate.geometry, image.geometry)
-        if has_slices_of(reorder_axes(candidate.geometry, order), image.geometry):
-            layers = tuple(order.apply(layer) for layer in candidate.layers)
-            return replace(candidate, geometry=image.geometry, layers=layers)
-    return align(candidate, image.geometry)
-
-
 def _with_codes(candidate: Segmentation, options: argparse.Namespace) -> Segmentation:
     """Return the candidate with codes for segments that have none, by their names in the label table and the protocol."""
+    from SegQCLib.dicom.seg_candidate import with_codes
     from SegQCLib.importers.label_names import read_label_names
     from SegQCLib.protocol import load_protocol
 
-    table = {} if options.labels is None else {label.name: label for label in read_label_names(options.labels).labels}
+    labels = () if options.labels is None else read_label_names(options.labels).labels
     protocol = None if options.protocol is None else load_protocol(options.protocol).protocol
-    segments = []
-    for segment in candidate.segments:
-        meaning = segment.terminology
-        if meaning is None and segment.name in table:
-            meaning = table[segment.name].terminology
-        if meaning is None and protocol is not None:
-            structure = protocol.structure_of(segment)
-            meaning = None if structure is None else structure.terminology
-        segments.append(replace(segment, terminology=meaning))
-    return replace(candidate, segments=tuple(segments))
+    return with_codes(candidate, {label.name: label.terminology for label in labels}, protocol)
 
 
 def _with_drawn_by(
@@ -252,6 +230,7 @@ def _with_drawn_by(
 
 def _draft(options: argparse.Namespace, image: Volume) -> tuple[Segmentation, Any, Any, tuple[Finding, ...]]:
     """Return the draft on the image's grid, its algorithm and family, and what makes it useless for a comparison."""
+    from SegQCLib.dicom.seg_candidate import on_series
     from SegQCLib.drawn_by import ARTIFICIAL_INTELLIGENCE
     from SegQCLib.importers import read_segmentation
     from SegQCLib.importers.draft import DraftKind, read_draft
@@ -260,7 +239,7 @@ def _draft(options: argparse.Namespace, image: Volume) -> tuple[Segmentation, An
     segmentation = draft.segmentation
     if draft.kind is DraftKind.LABEL_MAP and options.labels is not None:
         segmentation = read_segmentation(options.draft, labels=options.labels, image=image)
-    segmentation = _on_image(segmentation, image)
+    segmentation = on_series(segmentation, image)
     known_ai = draft.kind in (DraftKind.NNUNET, DraftKind.TOTALSEGMENTATOR, DraftKind.TOTALSEGMENTATOR_FOLDER)
     faults = (_not_comparable("draft"),) if _was_resampled(segmentation) else ()
     return segmentation, draft.algorithm, ARTIFICIAL_INTELLIGENCE if known_ai or options.model else None, faults

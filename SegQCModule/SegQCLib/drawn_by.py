@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from SegQCLib.case import Code, Segment, Segmentation
+from SegQCLib.export_remedies import COMMAND_LINE, Remedies
 from SegQCLib.findings import Finding, Status
 from SegQCLib.importers.draft_algorithm import DraftAlgorithm
 from SegQCLib.pairing import pair_segments
@@ -98,7 +99,11 @@ def claims_of_log(log: StoredLog, candidate: Segmentation) -> dict[str, Claim]:
 
 
 def claims_of_draft(
-    draft: Segmentation, candidate: Segmentation, algorithm: DraftAlgorithm, family: Code | None
+    draft: Segmentation,
+    candidate: Segmentation,
+    algorithm: DraftAlgorithm,
+    family: Code | None,
+    remedies: Remedies = COMMAND_LINE,
 ) -> tuple[dict[str, Claim], tuple[Finding, ...]]:
     """Return what the draft's voxels say of the candidate's segments, by segment id, and what makes them say nothing.
 
@@ -114,6 +119,7 @@ def claims_of_draft(
         Used where the draft's segments do not say their own.
     family : Code or None
         Algorithm family, where the draft's segments do not say their own.
+    remedies : Remedies
     """
     pairs = pair_segments(draft, candidate)
     claims, faults = {}, []
@@ -127,7 +133,7 @@ def claims_of_draft(
             faults.append(
                 _fault(
                     f"{segment.name} is not in the draft by name or code, but more than half of its voxels are those of the draft's"
-                    f" {renamed.name}. Is it the same structure? Give both the same name (--labels says what numbers mean).",
+                    f" {renamed.name}. Is it the same structure? {remedies.same_name}",
                     segment.name,
                 )
             )
@@ -142,7 +148,7 @@ def claims_of_draft(
     if candidate.segments and all(pair.reference is None or pair.candidate is None for pair in pairs):
         message = (
             "No segment of the draft has the name or code of a segment of the candidate, so the draft says nothing. Is it the draft"
-            " of this case? --labels says what the numbers of label maps mean."
+            f" of this case? {remedies.same_name}"
         )
         return {}, (_fault(message),)
     return claims, tuple(faults)
@@ -179,7 +185,9 @@ def stated_claims(
     return claims, faults
 
 
-def with_claims(candidate: Segmentation, sources: Iterable[Claims]) -> tuple[Segmentation, tuple[Finding, ...]]:
+def with_claims(
+    candidate: Segmentation, sources: Iterable[Claims], remedies: Remedies = COMMAND_LINE
+) -> tuple[Segmentation, tuple[Finding, ...]]:
     """Return the candidate with the algorithm type, name, version, parameters and family that all sources agree on.
 
     A segment that nothing is said of has no type. Where sources contradict each other a fault says so, and the
@@ -189,7 +197,7 @@ def with_claims(candidate: Segmentation, sources: Iterable[Claims]) -> tuple[Seg
     segments, faults = [], []
     for segment in candidate.segments:
         claims = [claims[segment.id] for claims in sources if segment.id in claims]
-        found = list(_contradictions(segment, claims))
+        found = list(_contradictions(segment, claims, remedies))
         faults.extend(found)
         segments.append(_without_algorithm(segment) if found else _agreed(segment, claims))
     return replace(candidate, segments=tuple(segments)), tuple(faults)
@@ -232,14 +240,13 @@ def _algorithm(drafted: Segment, otherwise: DraftAlgorithm) -> DraftAlgorithm:
     return DraftAlgorithm(drafted.algorithm_name, drafted.algorithm_version, drafted.algorithm_parameters)
 
 
-def _contradictions(segment: Segment, claims: list[Claim]) -> Iterator[Finding]:
+def _contradictions(segment: Segment, claims: list[Claim], remedies: Remedies) -> Iterator[Finding]:
     typed = [claim for claim in claims if claim.types]
     for number, claim in enumerate(typed):
         for other in typed[number + 1 :]:
             if claim.types[0] not in other.types and other.types[0] not in claim.types:
                 yield _fault(
-                    f"It is not clear who drew {segment.name}: {_says(claim)}, {_says(other)}. Leave out what is wrong"
-                    " (--disregard-tags for what the file says: some programs write MANUAL or AUTOMATIC whatever was done).",
+                    f"It is not clear who drew {segment.name}: {_says(claim)}, {_says(other)}. {remedies.contradiction}",
                     segment.name,
                 )
     named = [claim for claim in claims if claim.name and (not claim.types or claim.types[0] is not _MANUAL)]
@@ -247,16 +254,16 @@ def _contradictions(segment: Segment, claims: list[Claim]) -> Iterator[Finding]:
         return
     for number, claim in enumerate(named):
         for other in named[number + 1 :]:
-            if not _one_name(claim.name, other.name):
+            if not is_one_name(claim.name, other.name):
                 said = f"{claim.source} says {claim.name}, {other.source} says {other.name}"
-                yield _fault(f"It is not clear what drew {segment.name}: {said}.", segment.name)
+                yield _fault(f"It is not clear what drew {segment.name}: {said}. {remedies.contradiction}", segment.name)
 
 
 def _says(claim: Claim) -> str:
     return f"{claim.source} says {claim.types[0]}" + (f" ({claim.reason})" if claim.reason else "")
 
 
-def _one_name(one: str, other: str) -> bool:
+def is_one_name(one: str, other: str) -> bool:
     """Return whether two names can be of one algorithm: `TotalSegmentator 2.4; Threshold` is TotalSegmentator too."""
 
     def parts(name: str) -> list[str]:

@@ -16,6 +16,7 @@ from SegQCLib.dicom.person_name import person_name
 from SegQCLib.dicom.seg_description import is_identified, is_uid
 from SegQCLib.dicom.seg_slices import positions_lps_mm, source_slices, stacked_grid
 from SegQCLib.errors import BadDataError
+from SegQCLib.export_remedies import COMMAND_LINE, Remedies
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, same_grid
 from SegQCLib.regular_grid import slice_displacement_mm
@@ -73,6 +74,7 @@ def seg_export_faults(
     *,
     reader: str | None,
     representation: Literal["BINARY", "LABELMAP"] = "BINARY",
+    remedies: Remedies = COMMAND_LINE,
 ) -> tuple[Finding, ...]:
     """Return everything that speaks against writing a segmentation as DICOM SEG.
 
@@ -86,14 +88,15 @@ def seg_export_faults(
     reader : str or None
         Who answers for it, as typed.
     representation : {"BINARY", "LABELMAP"}
+    remedies : Remedies
     """
     return (
         *_program_faults(),
         *_image_faults(images),
         *_grid_faults(candidate, images),
-        *_segment_faults(candidate, images),
-        *_algorithm_faults(candidate.segments),
-        *_reader_faults(candidate.segments, reader),
+        *_segment_faults(candidate, images, remedies),
+        *_algorithm_faults(candidate.segments, remedies),
+        *_reader_faults(candidate.segments, reader, remedies),
         *(_overlap_faults(candidate) if representation == "LABELMAP" else ()),
     )
 
@@ -232,7 +235,7 @@ def _grid_faults(candidate: Segmentation, images: SourceImages) -> Iterator[Find
         )
 
 
-def _segment_faults(candidate: Segmentation, images: SourceImages) -> Iterator[Finding]:
+def _segment_faults(candidate: Segmentation, images: SourceImages, remedies: Remedies) -> Iterator[Finding]:
     segments = candidate.segments
     if not segments:
         yield _cannot("The segmentation has no segment. Name the structures that were looked for, even if they are absent.")
@@ -243,9 +246,7 @@ def _segment_faults(candidate: Segmentation, images: SourceImages) -> Iterator[F
     if uncoded:
         yield _cannot(
             f"{_named(uncoded)} no codes. DICOM wants to know what a segment is: Segmented Property Category Code Sequence"
-            " (0062,0003) and Type (0062,000F), and a name is no code. Give a label table with codes (--labels totalsegmentator or"
-            " totalsegmentator_mr, by name), a protocol whose structures have these names (--protocol), or choose the"
-            " terminology in 3D Slicer's Segment Editor and save again."
+            f" (0062,0003) and Type (0062,000F), and a name is no code. {remedies.codes}"
         )
     for segment in segments:
         yield from _text_faults(segment)
@@ -307,30 +308,29 @@ def _text_faults(segment: Segment) -> Iterator[Finding]:
             )
 
 
-def _algorithm_faults(segments: tuple[Segment, ...]) -> Iterator[Finding]:
+def _algorithm_faults(segments: tuple[Segment, ...], remedies: Remedies) -> Iterator[Finding]:
     unknown = [segment.name for segment in segments if segment.algorithm_type not in _TYPES]
     if unknown:
         yield _cannot(
-            f"Nobody knows who or what drew {', '.join(_few(unknown))}: Segment Algorithm Type (0062,0008) would be a guess. Give"
-            " the AI result that it started from (--draft), the reader's edit log (--log), or say it: --drawn-by automatic,"
-            " semiautomatic or manual."
+            f"Nobody knows who or what drew {', '.join(_few(unknown))}: Segment Algorithm Type (0062,0008) would be a guess."
+            f" {remedies.origin}"
         )
     by_program = [segment for segment in segments if segment.algorithm_type in ("AUTOMATIC", "SEMIAUTOMATIC")]
     nameless = [segment.name for segment in by_program if not segment.algorithm_name]
     if nameless:
         yield _cannot(
             f"The algorithm that drew {', '.join(_few(nameless))} has no name, and Segment Algorithm Name (0062,0009) is required"
-            " where a segment is not drawn by hand. Name it with --model."
+            f" where a segment is not drawn by hand. {remedies.algorithm_name}"
         )
     half_known = [segment.name for segment in by_program if segment.algorithm_name and not is_identified(segment)]
     if half_known:
         yield _misleads(
             f"Family or version of the algorithm that drew {', '.join(_few(half_known))} is not known: Segmentation Algorithm"
-            " Identification Sequence (0062,0007) is left out and only the name is written. Give --model with --model-version."
+            f" Identification Sequence (0062,0007) is left out and only the name is written. {remedies.algorithm_version}"
         )
 
 
-def _reader_faults(segments: tuple[Segment, ...], reader: str | None) -> Iterator[Finding]:
+def _reader_faults(segments: tuple[Segment, ...], reader: str | None, remedies: Remedies) -> Iterator[Finding]:
     if reader is not None:
         try:
             person_name(reader)
@@ -341,7 +341,7 @@ def _reader_faults(segments: tuple[Segment, ...], reader: str | None) -> Iterato
     if drawn:
         yield _misleads(
             f"A person drew or corrected {', '.join(_few(drawn))}, and no reader is named: Content Creator's Name (0070,0084) stays"
-            " empty. Name the reader with --reader."
+            f" empty. {remedies.reader}"
         )
 
 

@@ -97,12 +97,29 @@ def read_series_of_files(files: Sequence[Path]) -> Volume:
     ValueError
         If there are no files.
     """
+    return _with_pixels(_read_headers_of_files(files))
+
+
+def read_series_headers_of_files(files: Sequence[Path]) -> Volume:
+    """Return what `read_series_of_files` does, without its voxel values (`array` is None).
+
+    Raises
+    ------
+    BadDataError
+        As `read_series`, but for pixel data, which is not read.
+    ValueError
+        If there are no files.
+    """
+    return _read_headers_of_files(files).volume
+
+
+def _read_headers_of_files(files: Sequence[Path]) -> _Series:
     if not files:
-        raise ValueError("read_series_of_files needs at least one file.")
+        raise ValueError("A series needs at least one file.")
     folder = Path(os.path.commonpath([file.absolute().parent for file in files]))
     # Named twice is one file, not a duplicate slice.
     images, ignored = _images_in(dict.fromkeys(file.absolute() for file in files))
-    return _with_pixels(_one_series(folder, folder, images, ignored, chosen=None))
+    return _one_series(folder, folder, images, ignored, chosen=None)
 
 
 def _read_headers(path: Path) -> _Series:

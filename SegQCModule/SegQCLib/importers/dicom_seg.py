@@ -118,7 +118,7 @@ def _require_segmentation(dataset: Dataset, path: Path) -> None:
         raise BadDataError(
             path,
             f"is not a DICOM segmentation but another DICOM object ({found}).",
-            "Give a DICOM SEG, or load it in 3D Slicer and save the segmentation as .seg.nrrd.",
+            "Give a DICOM SEG or RTSTRUCT, or load it in 3D Slicer and save the segmentation as .seg.nrrd.",
         )
     if dataset.get("TotalPixelMatrixRows"):
         raise BadDataError(path, "is the segmentation of a slide: its frames are tiles, not slices of the patient.", _NO_PLACE)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _EXTENDED_OFFSETS, _PIXEL_DATA = 0x7FE00001, 0x7FE00010
+_UNDEFINED = 0xFFFFFFFF
 _FIRST_TAG = 0x00080000
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -94,7 +95,9 @@ def open_multi_frame(path: Path) -> MultiFrameFile:
     )
 
 
-def _at_functional_groups(tag: int, _vr: str | None, _length: int) -> bool:
+def _at_functional_groups(tag: int, _vr: str | None, length: int) -> bool:
+    if tag < _SHARED and _LONGEST_HEADER < length < _UNDEFINED:
+        raise ValueError(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) has {length:,} bytes, more than any segmentation needs")
     if tag < _FIRST_TAG:
         # Zeros are elements without a value for pydicom, millions of them in a damaged or malicious file.
         raise ValueError("zeros stand where an element of the data set should begin")

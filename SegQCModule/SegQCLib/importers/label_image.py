@@ -82,10 +82,17 @@ def _layer(voxels: NDArray, header: FileHeader) -> LabelLayer:
     return LabelLayer(array, values)
 
 
+def _distinct(plane: NDArray) -> NDArray:
+    if plane.dtype.kind in "iu" and plane.min() >= 0 and plane.max() <= HIGHEST_LABEL:
+        # np.unique sorts all voxels; counting labels takes a third of the time.
+        return np.flatnonzero(np.bincount(plane.ravel()))
+    return np.unique(plane)
+
+
 def _values(voxels: NDArray, header: FileHeader) -> tuple[int, ...]:
     found: set[int] = set()
     for plane in voxels:
-        values = np.unique(plane)
+        values = _distinct(plane)
         if not np.isfinite(values).all():
             raise BadDataError(header.path, "has voxels without a value (NaN or infinite).", "Export the label map again.")
         if values[0] < 0:

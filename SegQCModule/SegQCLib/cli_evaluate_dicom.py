@@ -64,7 +64,7 @@ def write_dicom(options: argparse.Namespace, case: Case, record: QCRecord) -> No
         With every reason why one of them cannot be written; then neither is.
     """
     from SegQCLib.dicom.source_images import source_images
-    from SegQCLib.dicom.write_file import write_dicom_file
+    from SegQCLib.dicom.write_file import write_dicom_files
     from SegQCLib.dicom.write_sr import report_object
 
     folder: Path = options.out
@@ -85,8 +85,7 @@ def write_dicom(options: argparse.Namespace, case: Case, record: QCRecord) -> No
         of_before = f" {' and '.join(older)} in that folder are of an earlier evaluation." if older else ""
         remedy = f"The record and its report were written to {folder}; {SEG_NAME} and {SR_NAME} were not.{of_before}"
         raise BadDataError(error.where, error.found, remedy) from error
-    write_dicom_file(segmentation.dataset, folder / SEG_NAME)
-    write_dicom_file(report, folder / SR_NAME)
+    write_dicom_files({folder / SEG_NAME: segmentation.dataset, folder / SR_NAME: report})
 
 
 _ORIGIN = ("log", "drawn_by", "model", "model_version", "model_parameters", "disregard_tags", "reader", "labelmap")

@@ -1,6 +1,7 @@
 # ruff: noqa: N801, N815 - the names are Slicer's
 """Stand-in for slicer.dicomDatabase: real DICOM files of a folder, looked up by instance and tag."""
 
+import tempfile
 from pathlib import Path
 
 from PySide6.QtCore import Property, QObject, Signal
@@ -23,6 +24,7 @@ class ctkDICOMDatabase(QObject):
         self._open = False
         self._files = {}
         self._headers = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="segqc-database-")
 
     def _index(self, folder):
         import pydicom
@@ -40,6 +42,17 @@ class ctkDICOMDatabase(QObject):
     def _close(self):
         vars(self).update(_open=False, _files={}, _headers={})
         self.closed.emit()
+
+    def insert(self, path):
+        """Take a file in as Slicer's does: a copy of its own, found by its instance from then on."""
+        import pydicom
+
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        copy = Path(self._folder.name) / f"{header.SOPInstanceUID}.dcm"
+        copy.write_bytes(Path(path).read_bytes())
+        self._files[str(header.SOPInstanceUID)] = str(copy)
+        self._headers[str(copy)] = header
+        self.databaseChanged.emit()
 
     def fileForInstance(self, instance_uid):
         return self._files.get(instance_uid, "")

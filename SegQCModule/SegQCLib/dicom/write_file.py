@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,18 +26,34 @@ def write_dicom_file(dataset: Dataset, path: Path) -> None:
         If the file that is there is of another kind (an image, a file that is not DICOM), the disk is full or the
         folder cannot be written to. What was there before is unchanged.
     """
+    write_dicom_files({path: dataset})
+
+
+def write_dicom_files(datasets: Mapping[Path, Dataset]) -> None:
+    """Write DICOM objects as `write_dicom_file` does, all or none: every file is complete before the first old one is replaced.
+
+    Raises
+    ------
+    BadDataError
+        As `write_dicom_file`.
+    """
     import pydicom
 
-    path = path.resolve()
-    _require_replaceable(dataset, path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    waiting: list[tuple[Path, Path]] = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            pydicom.dcmwrite(file, dataset, enforce_file_format=True)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        for path, dataset in datasets.items():
+            _require_replaceable(dataset, path.resolve())
+        for path, dataset in datasets.items():
+            final = path.resolve()
+            temporary = final.with_name(f".{final.name}.{secrets.token_hex(8)}")
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("xb") as file:
+                waiting.append((temporary, final))
+                pydicom.dcmwrite(file, dataset, enforce_file_format=True)
+                file.flush()
+                os.fsync(file.fileno())
+        for temporary, final in waiting:
+            temporary.replace(final)
     except OSError as error:
         raise BadDataError(
             path,
@@ -44,7 +61,7 @@ def write_dicom_file(dataset: Dataset, path: Path) -> None:
             "Free space or choose another folder; an older file of that name is unchanged.",
         ) from error
     finally:
-        if temporary.parent.is_dir():
+        for temporary, _ in waiting:
             temporary.unlink(missing_ok=True)
 
 

@@ -28,6 +28,7 @@ from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE
 from SegQCLib.output import require_writable, write_files
 from SegQCLib.panels.background import Background
+from SegQCLib.panels.dicom_export import DicomExport
 from SegQCLib.panels.packages import ensure_package
 from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.panels.slice_plot import SlicePlot
@@ -74,6 +75,8 @@ class ReportPanel(Panel):
         self._finishing = None  # its case
         self._plot = SlicePlot(self.onSliceChosen)
         self.ui.plotFrame.layout().addWidget(self._plot)
+        self._export = DicomExport(session, resource_path)
+        self.ui.exportLayout.addWidget(self._export.widget)
         self._setUpTexts()
         self._setUpTable()
         self.ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
@@ -83,6 +86,7 @@ class ReportPanel(Panel):
         self.ui.saveHtmlButton.connect("clicked(bool)", self.onSaveHtml)
         self.ui.saveJsonButton.connect("clicked(bool)", self.onSaveJson)
         self.ui.saveCsvButton.connect("clicked(bool)", self.onSaveCsv)
+        self.ui.exportDicomButton.connect("toggled(bool)", self.onExportDicom)
         self.ui.openButton.connect("clicked(bool)", self.onOpen)
         session.observeEdits(self.onEdit)
         self._fill()
@@ -165,6 +169,7 @@ class ReportPanel(Panel):
         self._stopWork()
         for work in self._stopping:
             work.abandon()
+        self._export.cleanup()
         self.session.unobserveEdits(self.onEdit)
         super().cleanup()
 
@@ -375,7 +380,16 @@ class ReportPanel(Panel):
             if why:
                 button.setStatusTip(why)
         ui.openButton.enabled = self._report_path is not None
+        self._followExport(savable, stale)
         self.standingChanged()
+
+    def _followExport(self, savable, stale):
+        if savable:
+            self._export.follow(self._record, "")
+        elif stale:
+            self._export.follow(None, stale)
+        else:
+            self._export.follow(None, _("Evaluate first: the files are made of the record."))
 
     def _showVerdict(self, stale):
         record, label = self._record, self.ui.verdictLabel
@@ -531,6 +545,30 @@ class ReportPanel(Panel):
         path = self._ask(_("Save the measurements"), _("CSV (*.csv)"), ".csv")
         if path is not None:
             self.saveText(path, render_csv(self._record))
+
+    def onExportDicom(self, checked):
+        """Open or close the export; what writes DICOM objects is asked for first where Slicer does not have it."""
+        words = self._missingForDicom() if checked else ""
+        if words:
+            self.ui.exportDicomButton.setChecked(False)
+            self._say(words)
+        self._export.setOpen(checked and not words)
+
+    def _missingForDicom(self):
+        """Return why DICOM objects cannot be written in this Slicer, in a sentence, or an empty text."""
+        try:
+            if not ensure_package("highdicom", "highdicom>=0.27"):
+                return _("DICOM files need the Python package highdicom, which is not installed. Slicer 5.12 and later bring it.")
+        except CalledProcessError as error:
+            return _("highdicom could not be installed: {error}").format(error=error)
+        import pydicom
+
+        # highdicom brings pydicom 3, and Slicer 5.10 has loaded its own before.
+        if int(pydicom.__version__.partition(".")[0]) < 3:
+            return _("highdicom needs pydicom 3, and this Slicer has loaded pydicom {version}: start Slicer again.").format(
+                version=pydicom.__version__
+            )
+        return ""
 
     def _ask(self, title, kinds, ending):
         """Return where to save, or None if the reader changed their mind."""

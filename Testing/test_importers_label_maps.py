@@ -1,5 +1,6 @@
 import gzip
 import tracemalloc
+import zlib
 
 import nibabel as nib
 import numpy as np
@@ -225,3 +226,31 @@ def test_reading_needs_no_wide_copy_of_the_map(tmp_path):
     tracemalloc.stop()
     # Beside ITK's own copy, which tracemalloc does not see: the layer, one slice and the 1 MB blocks of the file check.
     assert peak < 1.5 * array.nbytes + 8 * 2**20
+
+
+@pytest.mark.parametrize("ending", ["nii.gz", "nrrd"])
+def test_compressed_zeros_without_end_are_refused_before_they_fill_the_memory(tmp_path, ending):
+    path = write(tmp_path / f"a.{ending}", compress=True)
+    whole = path.read_bytes()
+    start = 0 if ending == "nii.gz" else whole.index(b"\n\n") + 2
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    begin = packer.compress(gzip.decompress(whole[start:])) + packer.flush(zlib.Z_FULL_FLUSH)
+    zeros = zlib.compressobj(9, zlib.DEFLATED, -15)
+    path.write_bytes(whole[:start] + begin + (zeros.compress(bytes(2**20)) + zeros.flush(zlib.Z_FULL_FLUSH)) * 512)
+    tracemalloc.start()
+    with pytest.raises(BadDataError, match="unpacks to more than"):
+        read_segmentation(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 * 2**20
+
+
+def test_a_label_of_two_thousand_million_takes_no_place_for_each_number_below_it(tmp_path):
+    array = np.zeros((4, 5, 6), np.uint32)
+    array[1, 2, 3] = 2**31
+    path = write(tmp_path / "a.nrrd", array)
+    tracemalloc.start()
+    assert [segment.label_value for segment in read_segmentation(path).segments] == [2**31]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * 2**20

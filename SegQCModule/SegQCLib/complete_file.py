@@ -12,6 +12,8 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
 
 _BLOCK = 2**20
+_UNPACKED_AT_ONCE = 2**22
+_LONGEST_EXTENSIONS = 2**24
 _AGAIN = "Copy or export it again."
 
 
@@ -43,23 +45,25 @@ def data_files(header: FileHeader) -> tuple[Path, ...]:
 
 
 def require_complete(header: FileHeader, reader: sitk.ImageFileReader) -> None:
-    """Raise BadDataError if voxels are missing or checksums of the compression are wrong.
+    """Raise BadDataError if voxels are missing, checksums of the compression are wrong, or far too much is compressed.
 
     ITK itself notices missing voxels in NRRD and MetaImage. It does not in NIfTI, and it ignores the
     checksum of compressed voxels everywhere: a half-copied label map reads as a smaller organ.
     """
     voxels = data_files(header)[-1]
+    # The widest number has eight bytes; a NIfTI file has its header and extensions before the voxels.
+    most = math.prod(reader.GetSize()) * reader.GetNumberOfComponents() * 8 + _LONGEST_EXTENSIONS
     if header.kind is FileKind.NIFTI:
         needed = _nifti_bytes(reader)
         with voxels.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
-        found = _unpacked_size(voxels, 0) if packed else voxels.stat().st_size
+        found = _unpacked_size(voxels, 0, max(most, needed)) if packed else voxels.stat().st_size
         if found < needed:
             raise BadDataError(voxels, f"is cut short: its header promises {needed} bytes, {found} are there.", _AGAIN)
     elif header.voxels_at is not None and (
         header.fields.get("encoding", "") in ("gzip", "gz") or header.fields.get("compresseddata", "").lower() == "true"
     ):
-        _unpacked_size(voxels, header.voxels_at)
+        _unpacked_size(voxels, header.voxels_at, most)
 
 
 def _nifti_bytes(reader: sitk.ImageFileReader) -> int:
@@ -68,7 +72,7 @@ def _nifti_bytes(reader: sitk.ImageFileReader) -> int:
     return int(float(reader.GetMetaData("vox_offset"))) + voxels * int(reader.GetMetaData("bitpix")) // 8
 
 
-def _unpacked_size(path: Path, start: int) -> int:
+def _unpacked_size(path: Path, start: int, most: int) -> int:
     """Return the bytes that a gzip or zlib stream holds, with its checksum verified."""
     size = 0
     with path.open("rb") as file:
@@ -78,10 +82,17 @@ def _unpacked_size(path: Path, start: int) -> int:
             stream = zlib.decompressobj(wbits=47)  # 47: gzip or zlib, by its header
             while block and not stream.eof:
                 try:
-                    size += len(stream.decompress(block))
+                    # A megabyte of packed zeros is a gigabyte.
+                    size += len(stream.decompress(block, _UNPACKED_AT_ONCE))
                 except zlib.error as error:
                     raise BadDataError(path, f"is damaged: its compressed voxels do not unpack ({error}).", _AGAIN) from error
-                block = stream.unused_data if stream.eof else file.read(_BLOCK)
+                if size > most:
+                    raise BadDataError(
+                        path,
+                        f"unpacks to more than {most:,} bytes, which the image that its header describes cannot have.",
+                        "It is damaged, or made to fill a computer's memory; copy or export it again.",
+                    )
+                block = stream.unused_data if stream.eof else stream.unconsumed_tail or file.read(_BLOCK)
             if not stream.eof:
                 raise BadDataError(path, "is cut short: its compressed voxels end too early.", _AGAIN)
             block = block or file.read(_BLOCK)

@@ -90,10 +90,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. `cut_after`: so many bytes of the body go out, then the connection ends. `drip`: one byte at a time, slowly."""
+    """An answer. `cut_after`: so many bytes of the body go out, then the connection ends. `drip`: one byte at a time, slowly.
+
+    A header that is None is left out; without Content-Length the end of the connection is the end of the body.
+    """
 
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | None] = field(default_factory=dict)
     body: bytes = b""
     cut_after: int | None = None
     drip: bool = False
@@ -128,8 +131,10 @@ class Front:
                     if change is not None:
                         answer = change(answer)
                 self.send_response(answer.status)
-                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-                    self.send_header(name, value)
+                headers = {"Content-Length": str(len(answer.body)), **answer.headers}
+                for name, value in headers.items():
+                    if value is not None:
+                        self.send_header(name, value)
                 self.end_headers()
                 if answer.drip:
                     for number in range(len(answer.body)):
@@ -138,7 +143,7 @@ class Front:
                             break
                 else:
                     self.wfile.write(answer.body[: answer.cut_after])
-                if answer.cut_after is not None or answer.drip:
+                if answer.cut_after is not None or answer.drip or headers["Content-Length"] is None:
                     self.close_connection = True
 
             do_POST = do_GET  # noqa: N815 - http.server's name

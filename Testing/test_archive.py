@@ -1,9 +1,11 @@
 """A real Orthanc: query, fetch and store, with everything that goes wrong on the way."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pydicom
@@ -87,10 +89,14 @@ def test_what_was_fetched_is_not_fetched_again_but_what_is_damaged_or_missing_is
     first.files[0].unlink()
     first.files[1].write_bytes(first.files[1].read_bytes()[:-10])
     left_behind = tmp_path / f".{first.files[0].name}.0a1b2c3d.part"
-    left_behind.write_bytes(b"of a fetch that was killed")
+    left_behind.write_bytes(b"of a fetch that was killed two hours ago")
+    os.utime(left_behind, (time.time() - 7200,) * 2)
+    of_another_run = tmp_path / f".{first.files[0].name}.4e5f6a7b.part"
+    of_another_run.write_bytes(b"of a fetch that goes on")
     counting.requests.clear()
     again = fetch(archive, stored, tmp_path)
     assert not left_behind.exists()
+    assert of_another_run.exists()
     retrieved = {request.path.rpartition("/")[2] for request in counting.requests if "/instances/" in request.path}
     assert retrieved == {first.files[0].stem, first.files[1].stem}
     assert again.kept == 2
@@ -195,7 +201,7 @@ def test_what_is_there_is_not_sent_again(orthanc, front, series, tmp_path):
     assert [request.method for request in counting.requests].count("POST") == 4
     # With the journal nothing has to be fetched to be compared; without it the contents are.
     assert not [request for request in counting.requests if request.path.count("/instances/")]
-    (series[0].parent / "stored.jsonl").unlink()
+    (series[0].parent / ".stored.jsonl").unlink()
     assert not any(one.sent or one.differences for one in store_files(archive, series))
     assert len([request for request in counting.requests if request.path.count("/instances/")]) == 4
     assert len(uids_there(orthanc, series[0])) == 4
@@ -270,7 +276,7 @@ def test_a_full_archive_that_says_200_is_still_a_failure(tmp_path, series):
         archive = archive_at(full.url)
         with pytest.raises(ArchiveError, match=r"did not store it\. Most probably it is full\..*free space"):
             store_files(archive, large)
-        assert not (large[0].parent / "stored.jsonl").exists()
+        assert not (large[0].parent / ".stored.jsonl").exists()
         assert store_files(archive, series)[0].sent
 
 

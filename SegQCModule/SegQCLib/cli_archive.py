@@ -42,7 +42,8 @@ stored twice. A candidate that is a DICOM SEG is not written again; the report r
 
 def add_commands(commands: Any) -> None:
     """Add `archive` and its actions to the subparsers of segqc."""
-    archive = commands.add_parser("archive", help="query, fetch from and store in a DICOMweb archive")
+    text = "query, fetch from and store in a DICOMweb archive"
+    archive = commands.add_parser("archive", help=text, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = archive.add_subparsers(metavar="ACTION", required=True)
 
     query = _add_action(actions, "query", "list series that the archive has", _query)
@@ -56,9 +57,14 @@ def add_commands(commands: Any) -> None:
     query.add_argument("--json", choices=["-"], help="print JSON to standard output")
 
     fetch = _add_action(actions, "fetch", "fetch a series or all series of a study", _fetch)
-    what = fetch.add_mutually_exclusive_group(required=True)
-    what.add_argument("--series", type=_uid, metavar="UID", help="Series Instance UID (0020,000E)")
-    what.add_argument("--study", type=_uid, metavar="UID", help="Study Instance UID (0020,000D): one folder for each series")
+    fetch.add_argument("--series", type=_uid, metavar="UID", help="Series Instance UID (0020,000E)")
+    fetch.add_argument(
+        "--study",
+        type=_uid,
+        metavar="UID",
+        help="Study Instance UID (0020,000D): all its series, one folder for each; with --series that one only,"
+        " for archives that list series only of a study that is named",
+    )
     fetch.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="output folder; what is there whole is not fetched again"
     )
@@ -66,6 +72,12 @@ def add_commands(commands: Any) -> None:
     evaluate = _add_action(actions, "evaluate", "fetch a series and its segmentations, evaluate them, store SEG and SR", _evaluate)
     evaluate.description = _EVALUATE
     evaluate.add_argument("--series", type=_uid, required=True, metavar="UID", help="Series Instance UID (0020,000E) of the image")
+    evaluate.add_argument(
+        "--study",
+        type=_uid,
+        metavar="UID",
+        help="its Study Instance UID (0020,000D), for archives that list series only of a study that is named",
+    )
     either = "a file, or in the archive the SOP Instance UID (0008,0018), or the Series Instance UID of a series of one"
     evaluate.add_argument("--candidate", required=True, metavar="S", help=f"segmentation under test: {either}")
     evaluate.add_argument(
@@ -82,8 +94,6 @@ def add_commands(commands: Any) -> None:
     add_origin_options(
         evaluate.add_argument_group("with --dicom or --store", "who drew the segments, as segqc export seg needs it")
     )
-    evaluate.set_defaults(usage_error=evaluate.error)
-
     store = _add_action(actions, "store", "store DICOM files that the archive does not have yet", _store)
     store.add_argument("files", type=Path, nargs="+", metavar="FILE", help="DICOM file")
 
@@ -100,7 +110,7 @@ def _add_action(actions: Any, name: str, text: str, run: Callable[[argparse.Name
     action.add_argument(
         "--timeout", type=_positive, default=60, metavar="S", help="seconds that the archive may be silent (default: 60)"
     )
-    action.set_defaults(run=lambda options: run(options, _archive(options)))
+    action.set_defaults(run=lambda options: run(options, _archive(options)), usage_error=action.error)
     return action
 
 
@@ -135,6 +145,8 @@ def _archive(options: argparse.Namespace) -> Archive:
     if not text:
         raise BadDataError("segqc archive", "was given no archive.", f"Name it with --url or in {URL_VARIABLE}.")
     url = archive_url(text)
+    if not url.encrypted and not url.loopback:
+        say(f"{url.origin}: is not encrypted (http): everybody on the way can read what is asked, fetched and stored.")
     bundle = options.ca_bundle or os.environ.get(CA_VARIABLE)
     limits = Limits(silence_s=options.timeout, request_s=max(Limits.request_s, options.timeout))
     return open_archive(url, find_credentials(url), ca_bundle=Path(bundle) if bundle else None, limits=limits, tell=say)
@@ -179,8 +191,10 @@ def _fetch(options: argparse.Namespace, archive: Archive) -> int:
     from SegQCLib.archive.fetch import fetch_series
     from SegQCLib.archive.search import find_series, series_with_uid
 
+    if not options.series and not options.study:
+        options.usage_error("one of the arguments --series --study is required")
     if options.series:
-        wanted = [(series_with_uid(archive, options.series), options.out)]
+        wanted = [(series_with_uid(archive, options.series, options.study), options.out)]
     else:
         found = find_series(archive, {"StudyInstanceUID": options.study})
         wanted = [
@@ -213,7 +227,7 @@ def _evaluate(options: argparse.Namespace, archive: Archive) -> int:
     _require_meant(options, writes_dicom)
     load_protocol(options.protocol)
     require_writable(options.out)
-    series = series_with_uid(archive, options.series)
+    series = series_with_uid(archive, options.series, options.study)
 
     def segmentation(text: str) -> Path:
         return _segmentation(archive, text, series.study_instance_uid, options.out / "segmentations")

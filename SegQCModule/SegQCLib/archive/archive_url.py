@@ -66,7 +66,13 @@ def archive_url(text: str) -> ArchiveUrl:
 
 
 def origin_of(url: str) -> str:
-    """Return scheme, host and port of any URL, the port always given."""
+    """Return scheme, host and port of any URL, the port always given.
+
+    Raises
+    ------
+    ValueError
+        If it is not a URL.
+    """
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 

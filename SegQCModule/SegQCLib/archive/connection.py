@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from SegQCLib import __version__
 from SegQCLib.archive.archive_url import ArchiveUrl, origin_of
+from SegQCLib.archive.bounded_body import LARGEST_ANSWER, LARGEST_INSTANCE, BoundedBody
 from SegQCLib.archive.credentials import Credentials
 from SegQCLib.archive.faults import ArchiveError, fault_of_answer, fault_of_exception
 from SegQCLib.archive.patience import Deadline, Limits, persistently, within
@@ -74,7 +76,9 @@ class Archive:
                 return action(deadline)
             except HTTPError as error:
                 raise fault_of_answer(self.url.origin, error.response, self.credentials) from None
-            except RequestException as error:
+            # What servers can send, requests and json do not foresee in full: URLs that are none, numbers of 5,000 digits,
+            # lists 100,000 deep.
+            except (RequestException, ValueError, RecursionError) as error:
                 raise fault_of_exception(self.url.origin, error) from None
 
         return within(Deadline(self.url.origin, self.limits.request_s), translated)
@@ -95,8 +99,8 @@ def open_archive(
     url : ArchiveUrl
     credentials : Credentials or None
     ca_bundle : Path or None
-        PEM file with the certificates that an https archive may be signed with; None: those that requests comes with, or
-        those that its variable REQUESTS_CA_BUNDLE names. Certificates are always verified.
+        PEM file with the certificates that an https archive may be signed with; None: those that the variables of requests
+        name, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or that it comes with. Certificates are always verified.
     limits : Limits or None
     tell : callable
 
@@ -112,6 +116,9 @@ def open_archive(
         raise BadDataError(
             "segqc archive", f"needs {error.name}, which is not installed here.", "Install it with: pip install 'segqc[archive]'."
         ) from None
+    if ca_bundle is None and url.encrypted:
+        named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        ca_bundle = Path(named) if named else None
     if ca_bundle is not None:
         _require_certificates(ca_bundle)
     limits = limits or Limits()
@@ -120,6 +127,7 @@ def open_archive(
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.headers["User-Agent"] = f"segqc/{__version__}"
+    session.headers["Accept-Encoding"] = "gzip"
     client = DICOMwebClient(url.base, session=session)
     # Its own way asks again after every exception, wrong certificates too, and sends an empty body the second time.
     client.set_http_retry_params(retry=False)
@@ -127,11 +135,15 @@ def open_archive(
 
 
 def _require_certificates(ca_bundle: Path) -> None:
+    if ca_bundle.is_dir():  # of certificates by their hash, as OpenSSL has them
+        return
     try:
         ssl.create_default_context(cafile=ca_bundle)
     except (OSError, ssl.SSLError) as error:
         raise BadDataError(
-            ca_bundle, f"holds no certificates ({error.strerror or error}).", "Give a PEM file: --ca-bundle or SEGQC_DICOMWEB_CA."
+            ca_bundle,
+            f"holds no certificates ({error.strerror or error}).",
+            "Give a PEM file: --ca-bundle or SEGQC_DICOMWEB_CA, or unset REQUESTS_CA_BUNDLE where that names it.",
         ) from error
 
 
@@ -150,21 +162,30 @@ def _adapter(url: ArchiveUrl, credentials: Credentials | None, ca_bundle: Path |
                     "If that is the archive, give its URL.",
                 )
             # Here and not on the session: requests replaces a session's authorization by what it finds in ~/.netrc, and its
-            # certificates by those of the environment.
-            request.headers.pop("Authorization", None)
+            # certificates by those of the environment. And only on a copy: tracebacks and debuggers show the other one.
+            sent = request.copy()
+            sent.headers.pop("Authorization", None)
             if credentials is not None:
-                request.headers["Authorization"] = credentials.header()
+                sent.headers["Authorization"] = credentials.header()
             # dicomweb-client sets it without the port.
-            request.headers.pop("Host", None)
+            sent.headers.pop("Host", None)
             response = super().send(
-                request,
+                sent,
                 stream=stream,
                 timeout=(limits.connect_s, limits.silence_s),
-                verify=str(ca_bundle) if ca_bundle else verify or True,
+                verify=str(ca_bundle) if ca_bundle else True,
                 cert=cert,
                 # A proxy would not reach this computer, but it would see what is not encrypted.
                 proxies={} if url.loopback else proxies,
             )
+            response.request = request
+            if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", "gzip", "x-gzip"):
+                raise ArchiveError(
+                    url.origin,
+                    "compresses its answers in a way that SegQC did not ask for (Content-Encoding).",
+                    "Tell its administrator.",
+                )
+            response.raw = BoundedBody(response.raw, LARGEST_INSTANCE if stream else LARGEST_ANSWER, url.origin)
             if response.ok and response.headers.get("Content-Type", "").lower().startswith("text/html"):
                 raise ArchiveError(
                     url.origin,

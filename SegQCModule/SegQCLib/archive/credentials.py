@@ -101,6 +101,9 @@ def _in_keyring(url: ArchiveUrl, user: str | None) -> Credentials | None:
 
     try:
         entry = keyring.get_credential(keyring_service(url), user)
+        if entry is None and user is None:
+            # Keyrings as that of macOS find nothing without a user's name.
+            entry = keyring.get_credential(keyring_service(url), TOKEN_USER)
     except KeyringError:
         # A server without a desktop has no keyring to open: that is no fault.
         return None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from SegQCLib.archive.faults import ArchiveError
+from SegQCLib.archive.foreign_text import shown
 
 # PS3.5 9.1, but leading zeros pass: old equipment writes them.
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
@@ -29,13 +30,14 @@ def text_value(item: Mapping[str, Any], tag: str) -> str | None:
     value = first_value(item, tag)
     if isinstance(value, dict):
         value = value.get("Alphabetic")
-    return None if value is None else str(value).strip() or None
+    return None if value is None else shown(str(value)).strip() or None
 
 
 def number_value(item: Mapping[str, Any], tag: str) -> int | None:
     """Return the first value of an attribute as an integer, or None. Some archives write numbers as text."""
     text = text_value(item, tag)
-    return int(text) if text is not None and text.isdecimal() else None
+    # IS has 12 characters at most (PS3.5 6.2), SV and UV have 20.
+    return int(text) if text is not None and text.isdecimal() and len(text) <= 20 else None
 
 
 def uid_value(item: Mapping[str, Any], tag: str, keyword: str, where: str) -> str:
@@ -47,10 +49,10 @@ def uid_value(item: Mapping[str, Any], tag: str, keyword: str, where: str) -> st
     """
     text = text_value(item, tag) or ""
     if not is_uid(text):
-        shown = "nothing" if not text else repr(text[:80])
+        found = "nothing" if not text else repr(text[:80])
         raise ArchiveError(
             where,
-            f"answers with {shown} as {keyword} ({tag[:4]},{tag[4:]}).",
+            f"answers with {found} as {keyword} ({tag[:4]},{tag[4:]}).",
             "A UID has digits and dots, 64 at most (PS3.5 9.1): tell its administrator.",
         )
     return text

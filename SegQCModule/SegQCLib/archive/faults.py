@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from SegQCLib.archive.foreign_text import shown
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ def fault_of_exception(where: str, error: Exception) -> ArchiveError:
     if isinstance(error, exceptions.ConnectionError):
         reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), "no connection")
         return ArchiveError(where, f"does not answer ({reason}).", "Check the URL; is the archive running?", again=True)
+    if isinstance(error, exceptions.InvalidURL | exceptions.InvalidSchema | exceptions.TooManyRedirects):
+        return ArchiveError(
+            where, "redirects in a circle, or to what is no address.", "Is the URL the root of its DICOMweb service?"
+        )
     return ArchiveError(
         where, "answers with something that is not DICOM JSON (PS3.18 F).", "Is the URL the root of its DICOMweb service?"
     )
@@ -115,9 +120,14 @@ def fault_of_answer(where: str, response: Response, credentials: Credentials | N
             "Set SEGQC_DICOMWEB_USER and SEGQC_DICOMWEB_PASSWORD, or SEGQC_DICOMWEB_TOKEN.",
         )
     if status == 401:
-        kind = "token" if credentials.user is None else "user or password"
+        kind, scheme = ("token", "bearer") if credentials.user is None else ("user or password", "basic")
+        # RFC 9110 11.6.1: every 401 names the schemes that would do.
+        wanted = response.headers.get("WWW-Authenticate") or scheme
+        other = "" if scheme in wanted.lower() else f" It asks for {shown(wanted.split()[0])}, SegQC sent {scheme} credentials."
         return ArchiveError(
-            where, f"does not accept the {kind} (401 Unauthorized).", "Check it; tokens and passwords expire. It was not kept."
+            where,
+            f"does not accept the {kind} (401 Unauthorized).{other}",
+            "Check it; tokens and passwords expire. It was not kept.",
         )
     if status == 403:
         return ArchiveError(
@@ -146,7 +156,7 @@ def fault_of_answer(where: str, response: Response, credentials: Credentials | N
         return ArchiveError(
             where, "asks for fewer requests (429 Too Many Requests).", "Try later.", again=True, wait_s=_retry_after_s(response)
         )
-    if status in (502, 503, 504):
+    if status in (408, 502, 503, 504):
         return ArchiveError(
             where,
             f"is not available at the moment ({status} {response.reason}).{says}",
@@ -161,6 +171,7 @@ def fault_of_answer(where: str, response: Response, credentials: Credentials | N
     )
 
 
+_LONGEST_REASON = 10_000
 FULL_REMEDY = "Ask its administrator to free space, then run the same command again: what is stored already is not sent twice."
 
 
@@ -174,15 +185,22 @@ def _says(response: Response, credentials: Credentials | None) -> str:
     """Return the archive's own reason as a sentence, without secrets; "" where it gives none that a person can read."""
     if "json" not in response.headers.get("Content-Type", "json").lower():
         return ""
+    from requests import RequestException
+
+    body = b""
     try:
-        answer = json.loads(response.content[:10_000])
-    except (ValueError, RuntimeError):
-        # RuntimeError: requests has it where a streamed answer was read before.
+        for part in response.iter_content(_LONGEST_REASON):
+            body += part
+            if len(body) >= _LONGEST_REASON:
+                break
+        answer = json.loads(body)
+    except (RequestException, ValueError, RecursionError):
         return ""
     if not isinstance(answer, dict):
         return ""
     words = " ".join(str(answer[key]) for key in ("Message", "Details", "message", "error") if isinstance(answer.get(key), str))
-    words = " ".join(words.split())[:200]
     if credentials is not None:
+        # First: a secret that was cut or has other spaces would not be found.
         words = credentials.hidden_in(words)
+    words = shown(" ".join(words.split()))[:200]
     return f" It says: {words}." if words else ""

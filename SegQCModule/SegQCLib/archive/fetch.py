@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from SegQCLib.archive.connection import Archive
 from SegQCLib.archive.faults import ArchiveError, fault_of_answer
+from SegQCLib.archive.foreign_text import shown
 from SegQCLib.archive.journal import add_to_journal, read_journal
 from SegQCLib.archive.multipart import CHUNK, boundary_of, write_only_part
 from SegQCLib.archive.patience import Deadline
 from SegQCLib.archive.search import InstanceFound, SeriesFound, instances_of
+from SegQCLib.dicom.dicom_header import parser_errors, read_dicom_header
 from SegQCLib.errors import BadDataError
 from SegQCLib.output import require_writable
 from SegQCLib.progress import Progress, counted, unwatched
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 # Readers of a series pass over names that begin with a dot.
 JOURNAL = ".fetched.jsonl"
+# Longer than any transfer is silent: what has not changed for an hour was left behind by a fetch that was killed.
+_ABANDONED_S = 3600.0
 # As it is stored first: without `*` an archive has to convert everything to Explicit VR Little Endian (PS3.18 8.7.3.5.2).
 _ACCEPTED = ('multipart/related; type="application/dicom"; transfer-syntax=*', 'multipart/related; type="application/dicom"')
 
@@ -53,7 +59,8 @@ def fetch_series(archive: Archive, series: SeriesFound, folder: Path, progress: 
     ArchiveError
         If the archive has no such series, does not list all its instances, or cannot give one.
     BadDataError
-        If the folder cannot be written to. What arrived stays: the same call goes on from there.
+        If the folder cannot be written to, or holds DICOM files that are not of the series: then it would be read as
+        something that the archive does not have. What arrived stays: the same call goes on from there.
     """
     instances = instances_of(archive, series.study_instance_uid, series.series_instance_uid)
     if not instances:
@@ -66,6 +73,7 @@ def fetch_series(archive: Archive, series: SeriesFound, folder: Path, progress: 
             "Is it still receiving them? Try again later, or tell its administrator.",
         )
     require_writable(folder)
+    _require_no_others(folder, {f"{instance.sop_instance_uid}.dcm" for instance in instances})
     whole = {str(entry.get("sop_instance_uid")): entry.get("bytes") for entry in read_journal(folder / JOURNAL)}
     files, kept = [], 0
     for instance in counted(progress, "Fetching", instances):
@@ -90,9 +98,26 @@ def fetch_instance(archive: Archive, instance: InstanceFound, path: Path) -> Non
         If the file cannot be written.
     """
     for left_behind in path.parent.glob(f".{path.name}.*.part"):
-        left_behind.unlink(missing_ok=True)
+        with suppress(OSError):  # of another run, which is done with it
+            if time.time() - left_behind.stat().st_mtime > _ABANDONED_S:
+                left_behind.unlink()
     temporary = archive.ask(lambda deadline: _download(archive, instance, path, deadline))
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BadDataError(path, f"could not be written ({error.strerror}).", "Use another folder.") from error
+
+
+def _require_no_others(folder: Path, names: Set[str]) -> None:
+    others = sorted(path.name for path in folder.glob("[!.]*.dcm") if path.name not in names)
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise BadDataError(
+            folder,
+            f"holds {others[0]}{more}, which the archive does not list in this series.",
+            "Use another folder; or move these files away, if the archive has removed them from the series.",
+        )
 
 
 def _download(archive: Archive, instance: InstanceFound, path: Path, deadline: Deadline) -> Path:
@@ -147,26 +172,33 @@ def _write_instance(response: Response, file: BinaryIO, where: str, deadline: De
             f"answers with {content_type.partition(';')[0] or 'content of no type'}, not with a DICOM instance.",
             "Check that the URL is the root of its DICOMweb service.",
         )
+    promised = response.headers.get("Content-Length", "")
+    # A message in chunks has an end of its own, which urllib3 looks for.
+    if not promised.isdecimal() and response.headers.get("Transfer-Encoding", "").lower() != "chunked":
+        raise ArchiveError(
+            where,
+            "gives an instance without its length (Content-Length) and not as multipart/related: it may have been cut short.",
+            "Tell its administrator; PS3.18 10.4 asks for multipart/related.",
+        )
     for chunk in chunks():
         file.write(chunk)
-    promised = response.headers.get("Content-Length", "")
-    if promised.isdecimal() and file.tell() != int(promised):
+    if promised.isdecimal() and response.raw.tell() != int(promised):
         raise ArchiveError(where, "broke off in the middle of an answer.", "Run the same command again.", again=True)
 
 
 def _require_instance(path: Path, instance: InstanceFound, where: str) -> None:
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPInstanceUID"])
-    except (InvalidDicomError, EOFError, ValueError, KeyError, NotImplementedError) as error:
+        header = read_dicom_header(path)
+        given = None if header is None else str(header.dataset.get("SOPInstanceUID"))
+    except (BadDataError, *parser_errors()) as error:
         raise ArchiveError(
             where, f"answers with something that is not a DICOM instance ({error}).", "Tell its administrator."
         ) from error
-    if header.get("SOPInstanceUID") != instance.sop_instance_uid:
+    if given is None:
+        raise ArchiveError(where, "answers with something that is not a DICOM instance.", "Tell its administrator.")
+    if given != instance.sop_instance_uid:
         raise ArchiveError(
             where,
-            f"was asked for the instance {instance.sop_instance_uid} and gave {header.get('SOPInstanceUID')}.",
+            f"was asked for the instance {instance.sop_instance_uid} and gave {shown(given)}.",
             "Tell its administrator: the series was not fetched, because nobody knows what else is mixed up.",
         )

@@ -10,14 +10,24 @@ from SegQCLib.errors import BadDataError
 
 
 def read_journal(path: Path) -> tuple[dict[str, object], ...]:
-    """Return the lines of a journal; a last line that was cut short, when the power failed, is no line."""
-    if not path.is_file():
+    """Return the lines of a journal; a last line that was cut short, when the power failed, is no line.
+
+    Raises
+    ------
+    BadDataError
+        If it is there and cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
         return ()
+    except OSError as error:
+        raise BadDataError(path, f"cannot be read ({error.strerror}).", "Allow reading it, or delete it.") from error
     lines = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in text.splitlines():
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict):
             lines.append(entry)

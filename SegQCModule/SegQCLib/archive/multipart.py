@@ -1,7 +1,7 @@
 """DICOM objects in HTTP messages of type multipart/related (PS3.18 8.6.1.2, RFC 2387): from the wire to disk and back.
 
 dicomweb-client keeps a message in memory, three times when it sends one, and takes a message that was cut short for a
-whole one. Here one megabyte is in memory at a time, and a message has to have its end.
+whole one. Here 64 kB are in memory at a time, and a message has to have its end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import BinaryIO
 from SegQCLib.archive.faults import ArchiveError
 from SegQCLib.archive.patience import Deadline
 
-CHUNK = 2**20
+# Compressed on the way, it may become a thousand times as much in memory.
+CHUNK = 2**16
 # Longer headers of a part are no headers.
 _LONGEST_HEADER = 2**14
 
@@ -41,8 +42,10 @@ def write_only_part(chunks: Iterable[bytes], boundary: bytes, file: BinaryIO, wh
     part = 0  # 0 before the first delimiter, 1 in the headers of the part, 2 in its content, 3 after it
     for chunk in chunks:
         held += chunk
-        if part == 0 and (start := held.find(delimiter)) >= 0:
-            held, part = held[start + len(delimiter) :], 1
+        if part == 0:
+            start = held.find(delimiter)
+            # Before the first delimiter anything may stand (RFC 2046 5.1.1), and the delimiter may straddle two chunks.
+            held, part = (held[1 - len(delimiter) :], 0) if start < 0 else (held[start + len(delimiter) :], 1)
         if part == 1 and (end := held.find(b"\r\n\r\n")) >= 0:
             held, part = held[end + 4 :], 2
         elif part == 1 and len(held) > _LONGEST_HEADER:
@@ -50,16 +53,17 @@ def write_only_part(chunks: Iterable[bytes], boundary: bytes, file: BinaryIO, wh
         if part == 2:
             end = held.find(delimiter)
             if end < 0:
-                # The delimiter may straddle two chunks.
                 safe = max(0, len(held) - len(delimiter) + 1)
                 file.write(held[:safe])
                 held = held[safe:]
             else:
                 file.write(held[:end])
                 held, part = held[end + len(delimiter) :], 3
+        if part == 3 and len(held) >= 2:
+            break
     if part == 3 and held.startswith(b"--"):
         return
-    if part == 3 and held:
+    if part == 3 and len(held) >= 2:
         raise ArchiveError(where, "answers with more than the one instance that was asked for.", "Tell its administrator.")
     raise ArchiveError(where, "broke off in the middle of an answer.", "Run the same command again.", again=True)
 

@@ -95,7 +95,8 @@ def within(deadline: Deadline, action: Callable[[Deadline], Answer]) -> Answer:
     threading.Thread(target=run, daemon=True, name="segqc archive request").start()
     while True:
         try:
-            answer, error = outcome.get(timeout=max(deadline.left_s(), 0.01))
+            # In short turns: Windows lets nobody interrupt a turn with Ctrl-C.
+            answer, error = outcome.get(timeout=min(max(deadline.left_s(), 0.01), 1.0))
         except Empty:
             # What was transferred meanwhile has moved the end.
             if deadline.left_s() == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SegQCLib.dicom.dicom_header import parser_errors
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def differences(own: Path, archived: Path) -> tuple[str, ...]:
     """
     if own.stat().st_size == archived.stat().st_size and own.read_bytes() == archived.read_bytes():
         return ()
-    first, second = _read(own), _read(archived)
+    first = _read(own, own, "Copy or write it again.")
+    second = _read(archived, f"the archive's copy of {own}", "Nothing was sent: tell the archive's administrator.")
     other_syntax = first.file_meta.get("TransferSyntaxUID") != second.file_meta.get("TransferSyntaxUID")
     skipped = _NO_CONTENT | ({"PixelData"} if other_syntax else set())
     differing = [element for element in first if element.keyword not in skipped and not _has(second, element)]
@@ -70,11 +72,13 @@ def _has(data_set: Dataset, element: DataElement) -> bool:
     )
 
 
-def _read(path: Path) -> Dataset:
+def _read(path: Path, where: object, remedy: str) -> Dataset:
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     try:
-        return pydicom.dcmread(path)
-    except (InvalidDicomError, EOFError, ValueError, KeyError, NotImplementedError, OSError) as error:
-        raise BadDataError(path, f"cannot be read as DICOM ({error}).", "Copy or write it again.") from error
+        data_set = pydicom.dcmread(path)
+        for _ in data_set.iterall():
+            pass  # pydicom converts values when somebody asks for them
+        return data_set
+    except parser_errors() as error:
+        raise BadDataError(where, f"cannot be read as DICOM ({error}).", remedy) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from SegQCLib.archive.faults import ArchiveError
 
 # Archives cut longer answers off wherever they like; whoever asks in pages of his own notices.
 PAGE = 500
+# No study has as many; an answer that has is not one that ends.
+_MOST_ITEMS = 100_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def find_series(archive: Archive, filters: Mapping[str, str], most: int | None =
     archive : Archive
     filters : mapping of str
         DICOM keyword to the value that it has to match (PS3.18 8.3.4): `*` and `?` are wildcards in texts, `-` makes a
-        range of dates.
+        range of dates. A Study Instance UID (0020,000D) has no wildcards.
     most : int or None
         How many series at most; None: all.
 
@@ -54,31 +56,42 @@ def find_series(archive: Archive, filters: Mapping[str, str], most: int | None =
     ------
     ArchiveError
     """
-    return tuple(
-        _series(item, archive.url.origin)
-        for item in _all_pages(
-            archive,
-            lambda limit, offset: archive.client.search_for_series(
-                search_filters=dict(filters),
-                fields=["StudyDate", "SeriesDescription", "NumberOfSeriesRelatedInstances"],
-                limit=limit,
-                offset=offset,
-            ),
-            "0020000E",
-            most,
+    # Gateways need not search the series of all studies (PS3.18 Table 10.6.1-1); those of one study every archive does.
+    study = filters.get("StudyInstanceUID")
+    others = {keyword: value for keyword, value in filters.items() if keyword != "StudyInstanceUID"}
+
+    def page(limit: int, offset: int) -> list[dict[str, Any]]:
+        return archive.client.search_for_series(
+            study,
+            search_filters=others,
+            fields=["PatientID", "StudyDate", "SeriesDescription", "NumberOfSeriesRelatedInstances"],
+            limit=limit,
+            offset=offset,
         )
-    )
+
+    try:
+        items = _all_pages(archive, page, ("0020000D", "0020000E"), most)
+    except ArchiveError as error:
+        if study is None and error.unknown:
+            remedy = f"{error.remedy} Some archives list series only of a study that is named: --study UID."
+            raise ArchiveError(error.where, error.found, remedy) from error
+        if not error.unknown:
+            raise
+        # PS3.18 8.3.4.4 asks for an empty answer; some archives have 404 for a study that they do not know.
+        return ()
+    return tuple(_series(item, study, archive.url.origin) for item in items)
 
 
-def series_with_uid(archive: Archive, series_instance_uid: str) -> SeriesFound:
-    """Return the series with a Series Instance UID (0020,000E).
+def series_with_uid(archive: Archive, series_instance_uid: str, study_instance_uid: str | None = None) -> SeriesFound:
+    """Return the series with a Series Instance UID (0020,000E), of a study or wherever the archive has it.
 
     Raises
     ------
     ArchiveError
         If the archive has none; or has it in two studies, which DICOM forbids.
     """
-    found = find_series(archive, {"SeriesInstanceUID": series_instance_uid}, 2)
+    of_study = {} if study_instance_uid is None else {"StudyInstanceUID": study_instance_uid}
+    found = find_series(archive, {**of_study, "SeriesInstanceUID": series_instance_uid}, None if of_study else 2)
     # Archives that do not know a filter ignore it.
     found = tuple(one for one in found if one.series_instance_uid == series_instance_uid)
     if not found:
@@ -107,7 +120,7 @@ def instances_of(archive: Archive, study_instance_uid: str, series_instance_uid:
 
     where = archive.url.origin
     try:
-        items = _all_pages(archive, page, "00080018", None)
+        items = _all_pages(archive, page, ("00080018",), None)
     except ArchiveError as error:
         # PS3.18 8.3.4.4 asks for an empty answer; some archives have 404 for a study that they do not know.
         if not error.unknown:
@@ -133,9 +146,20 @@ def instance_in_study(archive: Archive, study_instance_uid: str, uid: str) -> In
         If the study has none, or the series has several.
     """
     where = archive.url.origin
-    for item in archive.ask(
-        lambda _: archive.client.search_for_instances(study_instance_uid, search_filters={"SOPInstanceUID": uid}, limit=2)
-    ):
+
+    def of_study(limit: int, offset: int) -> list[dict[str, Any]]:
+        return archive.client.search_for_instances(
+            study_instance_uid, search_filters={"SOPInstanceUID": uid}, limit=limit, offset=offset
+        )
+
+    try:
+        items = _all_pages(archive, of_study, ("00080018",), 2)
+    except ArchiveError as error:
+        # Gateways need not search the instances of a study (PS3.18 Table 10.6.1-1), only those of a series.
+        if not error.unknown:
+            raise
+        items = []
+    for item in items:
         if text_value(item, "00080018") == uid:
             series = uid_value(item, "0020000E", "SeriesInstanceUID", where)
             return InstanceFound(study_instance_uid, series, uid, text_value(item, "00080016"))
@@ -151,10 +175,10 @@ def instance_in_study(archive: Archive, study_instance_uid: str, uid: str) -> In
 
 
 def _all_pages(
-    archive: Archive, page: Callable[[int, int], list[dict[str, Any]]], identity: str, most: int | None
+    archive: Archive, page: Callable[[int, int], list[dict[str, Any]]], identity: Sequence[str], most: int | None
 ) -> list[dict[str, Any]]:
     """Return the items of all pages. An archive that ignores `offset` gives the first page for ever: new items are counted."""
-    items: dict[str, dict[str, Any]] = {}
+    items: dict[tuple[str | None, ...], dict[str, Any]] = {}
     while most is None or len(items) < most:
         limit = PAGE if most is None else min(PAGE, most - len(items))
         offset = len(items)
@@ -165,16 +189,22 @@ def _all_pages(
                 "answers a query with something that is no list of DICOM objects.",
                 "Is the URL the root of its DICOMweb service?",
             )
-        new = {text_value(item, identity) or "": item for item in answer}
-        items |= {uid: item for uid, item in new.items() if uid not in items}
+        for item in answer:
+            items.setdefault(tuple(text_value(item, tag) for tag in identity), item)
         if len(items) == offset:
             break
+        if len(items) > _MOST_ITEMS:
+            raise ArchiveError(
+                archive.url.origin, f"answers a query with more than {_MOST_ITEMS:,} objects.", "Tell its administrator."
+            )
     return list(items.values())[:most]
 
 
-def _series(item: Mapping[str, Any], where: str) -> SeriesFound:
+def _series(item: Mapping[str, Any], study_instance_uid: str | None, where: str) -> SeriesFound:
+    # Of a study that was named, archives need not repeat the UID (PS3.18 Table 10.6.3-4).
+    study_is_named = study_instance_uid is not None and text_value(item, "0020000D") is None
     return SeriesFound(
-        study_instance_uid=uid_value(item, "0020000D", "StudyInstanceUID", where),
+        study_instance_uid=study_instance_uid if study_is_named else uid_value(item, "0020000D", "StudyInstanceUID", where),
         series_instance_uid=uid_value(item, "0020000E", "SeriesInstanceUID", where),
         patient_id=text_value(item, "00100020"),
         study_date=text_value(item, "00080020"),

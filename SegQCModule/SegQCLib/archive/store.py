@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,8 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.hashing import sha256_of
 from SegQCLib.progress import Progress, counted, unwatched
 
-JOURNAL = "stored.jsonl"
+# Hidden, so that a folder of images stays one: readers of a series pass over names that begin with a dot.
+JOURNAL = ".stored.jsonl"
 # With these the archive says instance by instance what became of them (PS3.18 10.5.3.1).
 _TOLD_IN_THE_ANSWER = (200, 202, 400, 409)
 
@@ -61,7 +63,7 @@ def store_files(archive: Archive, paths: Sequence[Path], progress: Progress = un
     """Store files that the archive does not have yet, and return what became of each.
 
     The archive is asked for its instances of the series first: what is there under the same UID is not sent again. What
-    was stored is noted in `stored.jsonl` beside the file, so that the same call after a failure goes on where it ended.
+    was stored is noted in `.stored.jsonl` beside the file, so that the same call after a failure goes on where it ended.
 
     Raises
     ------
@@ -106,7 +108,8 @@ def _files(paths: Sequence[Path]) -> list[_File]:
 
 def _instance(path: Path) -> InstanceFound:
     import pydicom
-    from pydicom.errors import InvalidDicomError
+
+    from SegQCLib.dicom.dicom_header import parser_errors
 
     keywords = {
         "StudyInstanceUID": "(0020,000D)",
@@ -118,7 +121,7 @@ def _instance(path: Path) -> InstanceFound:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords))
     except OSError as error:
         raise BadDataError(path, f"cannot be read ({error.strerror or error}).", "Nothing was sent.") from error
-    except (InvalidDicomError, EOFError, ValueError, KeyError, NotImplementedError) as error:
+    except parser_errors() as error:
         raise BadDataError(path, "is not a DICOM file (PS3.10).", "Nothing was sent. Give DICOM files.") from error
     for keyword, tag in keywords.items():
         if not is_uid(str(header.get(keyword) or "")):
@@ -191,8 +194,24 @@ def _send(archive: Archive, file: _File, deadline: Deadline) -> StoreAnswer:
     return StoreAnswer(None)
 
 
+def _not_listed(archive: Archive, sent: Sequence[InstanceFound]) -> set[str]:
+    """Return SOP Instance UIDs that an archive does not list; many list what they took only some seconds later."""
+    wait_s = archive.limits.first_wait_s
+    for attempt in range(1, archive.limits.attempts + 1):
+        listed: set[str] = set()
+        for instance in {one.series_instance_uid: one for one in sent}.values():
+            listed |= _listed(archive, instance)
+        missing = {one.sop_instance_uid for one in sent} - listed
+        if not missing or attempt == archive.limits.attempts:
+            break
+        archive.tell(f"{archive.url.origin}: does not list what it took yet; looking again in {wait_s:g} s.")
+        time.sleep(wait_s)
+        wait_s *= 2
+    return missing
+
+
 def _require_arrived(archive: Archive, file: _File) -> None:
-    if file.instance.sop_instance_uid not in _listed(archive, file.instance):
+    if _not_listed(archive, [file.instance]):
         # Orthanc 1.10 does exactly this when it is full.
         raise ArchiveError(
             archive.url.origin,
@@ -202,10 +221,10 @@ def _require_arrived(archive: Archive, file: _File) -> None:
 
 
 def _require_listed(archive: Archive, sent: Sequence[Stored]) -> None:
-    listed: set[str] = set()
-    for instance in {one.instance.series_instance_uid: one.instance for one in sent}.values():
-        listed |= _listed(archive, instance)
-    missing = [one.path for one in sent if one.instance.sop_instance_uid not in listed]
+    if not sent:
+        return
+    not_listed = _not_listed(archive, [one.instance for one in sent])
+    missing = [one.path for one in sent if one.instance.sop_instance_uid in not_listed]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ArchiveError(

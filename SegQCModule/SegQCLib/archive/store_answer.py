@@ -70,7 +70,7 @@ def store_answer(response: Response, sop_instance_uid: str, where: str) -> Store
 def _json(response: Response) -> Mapping[str, Any]:
     try:
         answer = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     # Some archives put the one data set into a list.
     if isinstance(answer, list) and len(answer) == 1:

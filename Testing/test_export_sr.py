@@ -306,9 +306,60 @@ def test_dcmqi_reads_expected_agreement_in_and_out_of_domain(as_read_by_dcmqi):
 def test_an_empty_segment_is_assessed_and_absent(as_read_by_dcmqi):
     spleen = as_read_by_dcmqi[1]["spleen"]
     assert spleen["Finding"]["CodeValue"] == SPLEEN.value
-    assert answers(spleen, "121052") == ["272519000"]
+    code, said = answers(spleen, "121052")
+    assert (code, said.startswith("Assessed, absent")) == ("272519000", True)
     assert "ReferencedSegment" not in spleen
     assert values(spleen, "m-voxels") == {None: (0, "{voxels}")}
+
+
+def test_an_empty_segment_that_nobody_finished_is_not_called_absent(everything, tmp_path):
+    record, candidate, sources, seg = everything
+    segments = tuple(dataclasses.replace(one, status="notstarted") for one in candidate.segments)
+    unfinished = dataclasses.replace(candidate, segments=segments)
+    write_dicom_file(report_object(record, unfinished, sources, seg, reader=None, created=CREATED), tmp_path / "sr.dcm")
+    groups = {one["TrackingIdentifier"]: one for one in tid1500reader(tmp_path / "sr.dcm", tmp_path / "out")["Measurements"]}
+    code, said = answers(groups["spleen"], "121052")
+    assert (code, "marked as not started" in said) == ("373068000", True)
+    assert answers(groups["liver"], "121052") == []
+
+
+def test_numbers_are_written_as_people_write_them_with_all_digits_beside(report):
+    numbers = [item.MeasuredValueSequence[0] for item in every_item(report) if item.ValueType == "NUM"]
+    shown = {str(one.NumericValue) for one in numbers}
+    assert {"144", "161.28", "0.8333333333"} <= shown
+    assert not [text for text in shown if re.search(r"\.\d*0$", text)]
+    assert any(one.FloatingPointValue == 240 / 288 for one in numbers)
+
+
+def test_a_comparison_with_the_draft_says_that_it_is_no_measure_of_quality(as_read_by_dcmqi):
+    for item in as_read_by_dcmqi[1]["liver"]["measurementItems"]:
+        (meaning,) = item["measurementAlgorithmIdentification"]["AlgorithmParameters"]
+        with_draft = any(m["modifierValue"]["CodeValue"] == "ref-draft" for m in item.get("measurementModifiers", ()))
+        assert with_draft == ("how much was changed, not how good" in meaning)
+
+
+def test_simulated_data_say_so_in_report_description_and_each_prediction(as_read_by_dcmqi, report):
+    groups = as_read_by_dcmqi[1]
+    assert len(answers(groups["Image and case"], "p-simulated")) == 1
+    assert report.SeriesDescription == "Segmentation quality report (simulated data)"
+    predicted = [item for item in groups["liver"]["measurementItems"] if item["quantity"]["CodeValue"].startswith("e-")]
+    assert len(predicted) == 5
+    for item in predicted:
+        assert "Fitted on simulated readers" in item["measurementAlgorithmIdentification"]["AlgorithmParameters"][0]
+
+
+def test_real_data_are_not_called_simulated(everything):
+    record, candidate, sources, seg = everything
+    real = dataclasses.replace(record, difficulty_models=())
+    assert report_object(real, candidate, sources, seg, reader=None, created=CREATED).SeriesDescription.endswith("report")
+
+
+def test_without_a_reference_the_threshold_says_that_it_judges_nobody(everything):
+    record, candidate, sources, seg = everything
+    own = dataclasses.replace(record, expected_agreement=(expected("liver", described_role="candidate"),))
+    report = report_object(own, candidate, sources, seg, reader=None, created=CREATED)
+    (threshold,) = (i for i in every_item(report) if i.ConceptNameCodeSequence[0].CodeValue == "e-threshold")
+    assert any("no outline is judged" in item.TextValue for item in every_item(threshold) if item.ValueType == "TEXT")
 
 
 def test_an_undefined_value_is_a_sentence_and_never_a_number(as_read_by_dcmqi, report):

@@ -184,6 +184,12 @@ class QCRecord:
         default=None, metadata={"doc": "How the record was de-identified; null: it was not."}
     )
 
+    @property
+    def says_simulated(self) -> bool:
+        """Whether an input, a finding or a difficulty model says that its data are simulated."""
+        texts = [entry.name for entry in self.inputs] + [finding.message for finding in self.findings]
+        return any("simulated" in text.casefold() for text in texts) or any(model.simulated for model in self.difficulty_models)
+
     def to_json(self) -> str:
         return to_json(self)
 

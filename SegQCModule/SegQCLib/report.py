@@ -194,7 +194,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         limits=[(metric_text(decision.metric), decision) for decision in protocol.decisions],
         tolerances=_tolerances(protocol),
         metrics=_metrics_used(record),
-        simulated=_says_simulated(record),
+        simulated=record.says_simulated,
         expected=_expected(record),
         model_fault=model_fault(record.findings),
         methods=_methods(record, protocol),
@@ -422,11 +422,6 @@ def _metrics_used(record: QCRecord) -> list[tuple[MetricText, list[str]]]:
     for m in record.measurements:
         definitions.setdefault(m.metric, {})[m.definition] = None
     return [(metric_text(metric), list(definitions[metric])) for metric in sorted(definitions, key=metric_order)]
-
-
-def _says_simulated(record: QCRecord) -> bool:
-    texts = [entry.name for entry in record.inputs] + [finding.message for finding in record.findings]
-    return any("simulated" in text.casefold() for text in texts) or any(model.simulated for model in record.difficulty_models)
 
 
 def _methods(record: QCRecord, protocol: QCProtocol) -> str:

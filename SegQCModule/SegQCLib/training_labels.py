@@ -14,9 +14,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.pairing import pair_segments
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.readers.provenance import AlgorithmType
-
-# Slicer's Segmentation.Status of work that nobody says is finished.
-_UNFINISHED = {"notstarted": "not started", "inprogress": "in progress", "flagged": "flagged for review"}
+from SegQCLib.words import UNFINISHED
 
 
 class Assessment(StrEnum):
@@ -177,7 +175,7 @@ def _paint(
 def _why_not_assessed(segments: list[Segment], untouched: bool) -> str | None:
     if not segments:
         return "no segment"
-    unfinished = [_UNFINISHED[segment.status] for segment in segments if segment.status in _UNFINISHED]
+    unfinished = [UNFINISHED[segment.status] for segment in segments if segment.status in UNFINISHED]
     if unfinished:
         return f"its segment is {unfinished[0]}"
     return "nobody touched the algorithm's output" if untouched else None

@@ -14,6 +14,9 @@ STATUS_WORDS = {
 # UCUM units that do not read like the unit itself.
 UNIT_WORDS = {"mm3": "mm³", "mm2": "mm²", "[hnsf'U]": "HU", "{voxels}": "voxels", "{slices}": "slices", "deg": "°", "1": ""}
 
+# Slicer's Segmentation.Status of a segment that nobody says is finished: an empty one does not say that nothing is there.
+UNFINISHED = {"notstarted": "not started", "inprogress": "in progress", "flagged": "flagged for review"}
+
 # Stands where a de-identified report has nothing to show: the fact was there.
 LEFT_OUT = "left out"
 

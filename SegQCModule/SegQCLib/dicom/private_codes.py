@@ -182,7 +182,8 @@ SCALE_SOURCE = _code("r-source", "Where the scale comes from")
 PROPOSES_EXCLUSION = _code("r-exclude", "Grade proposes to exclude the image")
 
 PROTOCOL = _code("p-protocol", "Protocol by which it was judged")
-INPUT = _code("p-input", "What was evaluated")
+INPUT = _code("p-input", "Input of the evaluation")
+SIMULATED = _code("p-simulated", "Simulated data")
 DIFFICULTY_MODEL = _code("p-model", "Model of the expected agreement")
 SOFTWARE = _code("p-software", "Software and versions")
 
@@ -192,7 +193,7 @@ LISTED_CODES = (
     ALGORITHM_TYPE, ALGORITHM_NAME, *ALGORITHM_TYPE_CODES.values(), EXPECTED_MEAN, EXPECTED_LOWER, EXPECTED_UPPER,
     EXPECTED_COVERAGE, EXPECTED_THRESHOLD, IN_DOMAIN, EXPECTED_REASON, EXPECTED_RULE, *EXPECTED_RULE_CODES.values(),
     *RATING_CODES.values(), OTHER_RATING, NOT_ASSESSABLE, WORDING, RATER, RATED, SCALE_SOURCE, PROPOSES_EXCLUSION, PROTOCOL,
-    INPUT, DIFFICULTY_MODEL, SOFTWARE,
+    INPUT, SIMULATED, DIFFICULTY_MODEL, SOFTWARE,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from SegQCLib.dicom.sr_statements import (
 from SegQCLib.dicom.stable_uid import stable_uid
 from SegQCLib.findings import Finding
 from SegQCLib.record import QCRecord
+from SegQCLib.words import UNFINISHED
 
 if TYPE_CHECKING:
     from highdicom.sr import ContentItem, FindingSite, TrackingIdentifier
@@ -28,10 +29,15 @@ if TYPE_CHECKING:
 
     from SegQCLib.dicom.source_images import SourceImages
 
-PRESENCE, ABSENT = Code("121052", "DCM", "Presence of property"), Code("272519000", "SCT", "Absent")  # CID 240
+PRESENCE = Code("121052", "DCM", "Presence of property")
+ABSENT, UNDETERMINED = Code("272519000", "SCT", "Absent"), Code("373068000", "SCT", "Undetermined")  # CID 240
 _SOURCE_SERIES = Code("121232", "DCM", "Source series for segmentation")
 # A segment of these categories is a place in the body: Anatomical Structure and Tissue.
 _PLACES = (("SCT", "123037004"), ("SCT", "85756007"))
+_SIMULATED = (
+    "An input, a finding or a model of this report says that its data are simulated. The numbers say nothing about a patient or a"
+    " reader."
+)
 _LATERALITIES = ("7771000", "24028007", "51440002", "66459002")  # CID 244
 
 
@@ -40,8 +46,8 @@ def segment_group(
 ) -> Template:
     """Return what the record says of one segment.
 
-    TID 1411 with the referenced segment where a DICOM SEG has its voxels, else TID 1501: for a segment that was assessed and
-    is absent, for one that only a reference has, and where there is no DICOM SEG.
+    TID 1411 with the referenced segment where a DICOM SEG has its voxels, else TID 1501: for an empty segment, for one that
+    only a reference has, and where there is no DICOM SEG.
 
     Parameters
     ----------
@@ -108,7 +114,8 @@ def case_group(record: QCRecord, findings: tuple[Finding, ...], images: SourceIm
             SourceImageForMeasurementGroup(str(header.SOPClassUID), str(header.SOPInstanceUID)) for header in images.headers
         ],
     )
-    items = list(verdict_items(record.verdict, record.reasons))
+    items = [text_item(private_codes.SIMULATED, _SIMULATED)] if record.says_simulated else []
+    items += verdict_items(record.verdict, record.reasons)
     for answer in record.ratings:
         items += rating_items(answer)
     items += finding_items(findings)
@@ -167,7 +174,15 @@ def _source_series(series: str) -> ContentItem:
 def _presence(statements: SegmentStatements) -> list[ContentItem]:
     if statements.segment is None:
         return [code_item(private_codes.ONLY_IN_REFERENCE, YES)]
-    return [code_item(PRESENCE, ABSENT)] if statements.is_absent else []
+    if not statements.is_empty:
+        return []
+    unfinished = UNFINISHED.get(statements.segment.status or "")
+    if unfinished is not None:
+        said = f"Nobody says that it was looked for: its segment has no voxels and is marked as {unfinished}."
+        return [code_item(PRESENCE, UNDETERMINED), text_item(PRESENCE, said)]
+    # A sternum is absent from a scan of the abdomen, and from nobody's chest.
+    said = "Assessed, absent: its segment has no voxels. This says nothing about what lies outside of the images."
+    return [code_item(PRESENCE, ABSENT), text_item(PRESENCE, said)]
 
 
 def _origin(described: Segment | None) -> list[ContentItem]:

@@ -50,7 +50,7 @@ def require_one_series(images: SourceImages) -> None:
         if missing:
             raise BadDataError(
                 source,
-                f"has no {' and no '.join(missing)}.",
+                f"has no {', no '.join(missing)}.",
                 "A DICOM report refers to images by their UIDs: use the series as the archive has it.",
             )
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):

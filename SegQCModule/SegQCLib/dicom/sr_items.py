@@ -100,9 +100,8 @@ def number(
         algorithm_id=made_by,
         method=None if method is None else concept(method),
     )
-    if value == int(value):
-        # A count is shown as 12, not as 12.0.
-        measured[0].MeasuredValueSequence[0].NumericValue = str(int(value))
+    # What people read; Floating Point Value (0040,A161) has all digits.
+    measured[0].MeasuredValueSequence[0].NumericValue = f"{value:.10g}"
     for place, (modifier, answer) in enumerate(modifiers):
         measured[0].ContentSequence.insert(place, code_item(modifier, answer, relationship="HAS CONCEPT MOD"))
     return measured

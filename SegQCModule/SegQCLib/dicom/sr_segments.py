@@ -20,8 +20,8 @@ class SegmentStatements:
     name : str
     segment : Segment or None
         None: only a reference has it.
-    is_absent : bool
-        It was assessed and has no voxels in the candidate.
+    is_empty : bool
+        It has no voxels in the candidate.
     measurements : tuple of Measurement
         In one order for all segments: what most of them have comes first. 3D Slicer shows a report as a table whose headings
         are the first segment's, and puts the numbers of the others under them by their place alone.
@@ -31,7 +31,7 @@ class SegmentStatements:
 
     name: str
     segment: Segment | None
-    is_absent: bool
+    is_empty: bool
     measurements: tuple[Measurement, ...]
     findings: tuple[Finding, ...]
     expected: tuple[SegmentExpectedAgreement, ...]
@@ -41,7 +41,7 @@ class SegmentStatements:
 def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tuple[SegmentStatements, ...], tuple[Finding, ...]]:
     """Return what a record says of each segment, and the findings that are of no segment or of one of several with a name.
 
-    Segments with voxels come first, in the candidate's order, then those that are absent, then those of references only:
+    Segments with voxels come first, in the candidate's order, then empty ones, then those of references only:
     3D Slicer gives tracking identifiers to the segments of a DICOM SEG in this order, and leaves out empty ones.
 
     Segment labels need not be unique in DICOM. Measurements of equal names are told apart by their order, which is that
@@ -75,7 +75,7 @@ def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tu
             SegmentStatements(
                 name,
                 segment,
-                segment is not None and _is_absent(measurements, candidate, segment),
+                segment is not None and _is_empty(measurements, candidate, segment),
                 tuple(sorted(measurements, key=lambda m: -defined[m.metric, m.reference_role])),
                 tuple(f for f in record.findings if f.segment == name) if names_met[name] == 1 else (),
                 tuple(expected[name, place]),
@@ -86,7 +86,7 @@ def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tu
     return tuple(sorted(all_statements, key=_order(candidate.segments))), rest
 
 
-def _is_absent(measurements: Iterable[Measurement], candidate: Segmentation, segment: Segment) -> bool:
+def _is_empty(measurements: Iterable[Measurement], candidate: Segmentation, segment: Segment) -> bool:
     counts = [m.value for m in measurements if m.metric == "voxel_count"]
     return counts[0] == 0 if counts else candidate.box(segment) is None
 
@@ -95,6 +95,6 @@ def _order(segments: tuple[Segment, ...]) -> Callable[[SegmentStatements], tuple
     places = {segment.id: place for place, segment in enumerate(segments)}
 
     def key(one: SegmentStatements) -> tuple[bool, bool, int]:
-        return one.segment is None, one.is_absent, 0 if one.segment is None else places[one.segment.id]
+        return one.segment is None, one.is_empty, 0 if one.segment is None else places[one.segment.id]
 
     return key

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from SegQCLib.case import Code
 from SegQCLib.dicom import private_codes
 from SegQCLib.dicom.sr_items import algorithm, code_item, number, properties_of, text_item
-from SegQCLib.difficulty.in_words import described_words, percent, threshold_meaning
+from SegQCLib.difficulty.in_words import described_words, percent, sentences, threshold_sentence
 from SegQCLib.findings import Finding
+from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.metric_texts import metric_text
 from SegQCLib.readers.ratings import RatingGiven
 from SegQCLib.record import Measurement, QCRecord, SegmentExpectedAgreement, Verdict
@@ -87,6 +88,8 @@ def measurement_items(m: Measurement, record: QCRecord) -> Iterator[MeasurementI
     A NUM item without a value is allowed by PS3.3 C.18.1, but highdicom (and Slicer through it) and OHIF stop at one.
     """
     against = "" if m.reference_role is None else f" Compared with {_named(m.reference_role, record)}."
+    if m.reference_role == DRAFT_ROLE:
+        against += " The draft stands in for a reference here: this says how much was changed, not how good the outline is."
     name = VOLUME if m.metric == "volume_candidate_mm3" else private_codes.METRIC_CODES.get(m.metric)
     if m.value is None:
         what = "" if name is not None else f"{m.metric}: "
@@ -110,24 +113,25 @@ def measurement_items(m: Measurement, record: QCRecord) -> Iterator[MeasurementI
 
 def expected_numbers(prediction: SegmentExpectedAgreement, record: QCRecord) -> Iterator[MeasurementItem]:
     """Yield the numbers of a prediction, each with what it means; none where nothing was predicted."""
+    if prediction.dice is None:
+        return
     cards = {f"{card.id} {card.version}": card for card in record.difficulty_models}
     card = cards.get(prediction.model)
     name, version = (card.id, card.version) if card else (prediction.model, "not in the record")
-    share = percent(prediction.coverage)
+    simulated = " Fitted on simulated readers or images." if card is not None and card.simulated else ""
+    of_what = "one slice" if prediction.unit == "slice" else "the whole lesion"
+    mean, share = f"the mean Dice of {of_what} over all pairs of experts", percent(prediction.coverage)
     numbers = (
-        (private_codes.EXPECTED_MEAN, prediction.dice, "predicted mean Dice over all pairs of experts"),
-        (private_codes.EXPECTED_LOWER, prediction.lower, f"lower end of the interval that holds the true mean with {share}"),
-        (private_codes.EXPECTED_UPPER, prediction.upper, f"upper end of the interval that holds the true mean with {share}"),
-        (private_codes.EXPECTED_COVERAGE, prediction.coverage, "probability that the interval holds the true mean"),
+        (private_codes.EXPECTED_MEAN, prediction.dice, f"Predicted is {mean}. It was not measured."),
+        (private_codes.EXPECTED_LOWER, prediction.lower, f"Lower end of the interval that holds {mean} with {share}."),
+        (private_codes.EXPECTED_UPPER, prediction.upper, f"Upper end of the interval that holds {mean} with {share}."),
+        (private_codes.EXPECTED_COVERAGE, prediction.coverage, f"Probability that the interval holds {mean}."),
+        (private_codes.EXPECTED_THRESHOLD, prediction.threshold, threshold_sentence(prediction)),
     )
-    if prediction.dice is None:
-        return
     for concept, value, meaning in numbers:
         if value is not None:
-            yield number(concept, value, "1", algorithm(name, version, f"Definition: {meaning}. {described_words(prediction)}"))
-    if prediction.threshold is not None:
-        meaning = f"Definition: {threshold_meaning(prediction)}. {described_words(prediction)}"
-        yield number(private_codes.EXPECTED_THRESHOLD, prediction.threshold, "1", algorithm(name, version, meaning))
+            definition = f"Definition: {meaning} {described_words(prediction)}{simulated}"
+            yield number(concept, value, "1", algorithm(name, version, definition))
 
 
 def expected_items(prediction: SegmentExpectedAgreement) -> Iterator[ContentItem]:
@@ -135,11 +139,8 @@ def expected_items(prediction: SegmentExpectedAgreement) -> Iterator[ContentItem
     yield code_item(private_codes.IN_DOMAIN, YES if prediction.in_domain else NO)
     if prediction.threshold is not None:
         yield code_item(private_codes.EXPECTED_RULE, private_codes.EXPECTED_RULE_CODES[prediction.rule])
-    what = "slice" if prediction.unit == "slice" else "whole lesion"
-    predicted = "Predicted" if prediction.dice is not None else "Nothing was predicted"
-    yield text_item(private_codes.EXPECTED_REASON, f"{predicted} for the {what}. {described_words(prediction)}")
-    for reason in prediction.reasons:
-        yield text_item(private_codes.EXPECTED_REASON, reason)
+    for sentence in sentences(prediction):
+        yield text_item(private_codes.EXPECTED_REASON, sentence)
 
 
 def _named(role: str, record: QCRecord) -> str:

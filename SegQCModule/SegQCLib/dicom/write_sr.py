@@ -57,7 +57,7 @@ def report_object(
 ) -> Dataset:
     """Return the structured report of a record.
 
-    One group per segment of the candidate (TID 1411 where the DICOM SEG has its voxels, TID 1501 where it is absent or there
+    One group per segment of the candidate (TID 1411 where the DICOM SEG has its voxels, TID 1501 where it is empty or there
     is no DICOM SEG), one per segment that only a reference has, and one (TID 1501) for image and case. Nothing is computed:
     every number and word is the record's. The same input gives the same object with the same UIDs.
 
@@ -101,7 +101,7 @@ def report_object(
     for one in statements:
         own = described.get(one.segment.id) if one.segment is not None else None
         _require_described(one, own, segmentation)
-        drawn = segmentation if own is not None and not one.is_absent else None
+        drawn = segmentation if own is not None and not one.is_empty else None
         groups.append(segment_group(one, own or one.segment, drawn, images, record))
     # The last one, because 3D Slicer takes the first ones for the segments of the DICOM SEG.
     groups.append(case_group(record, case_findings, images, report_uid))
@@ -164,7 +164,7 @@ def _label(name: str) -> str:
 
 
 def _require_described(statements: SegmentStatements, described: Segment | None, segmentation: Dataset | None) -> None:
-    if segmentation is not None and described is None and statements.segment is not None and not statements.is_absent:
+    if segmentation is not None and described is None and statements.segment is not None and not statements.is_empty:
         raise BadDataError(
             "the DICOM SEG", f"has no segment {statements.name!r}.", "Give the DICOM SEG that was made of this candidate."
         )
@@ -236,7 +236,7 @@ def _document(
         manufacturer_model_name="SegQC",
         software_versions=version,
         device_serial_number=f"SegQC {version}",
-        series_description="Segmentation quality report",
+        series_description=f"Segmentation quality report{' (simulated data)' if record.says_simulated else ''}",
         is_complete=True,
         # Nobody has signed it, and a verdict of software is never final.
         is_final=False,

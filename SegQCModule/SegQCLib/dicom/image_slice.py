@@ -100,7 +100,8 @@ def plane_of(one: ImageSlice) -> Plane:
             raise BadDataError(
                 one.path,
                 f"has no {attribute(keyword)}{'' if one.frame is None else f' for frame {one.frame}'}.",
-                "Without it nobody knows where its voxels are; give the original series.",
+                "Without it nobody knows where its voxels are: give the original CT, MR or PET series (radiographs and screenshots"
+                " have no place in space).",
             )
         values[keyword] = found
     spacing, orientation = values["PixelSpacing"], values["ImageOrientationPatient"]

@@ -12,12 +12,14 @@ from SegQCLib.errors import BadDataError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-# Their items speak of other objects and of other numbers: on the frame's level they would pass for its own.
+# Their items speak of other objects, numbers or X-ray tubes: on the frame's level they would pass for its own.
 _NOT_MERGED = (
     "ReferencedImageSequence",
     "DerivationImageSequence",
     "ConversionSourceAttributesSequence",
     "RealWorldValueMappingSequence",
+    # Tube voltage and current of the second tube of a dual-source scanner.
+    "CTAdditionalXRaySourceSequence",
 )
 
 
@@ -27,8 +29,14 @@ def is_multi_frame(path: Path, header: Dataset) -> bool:
     Raises
     ------
     BadDataError
-        If there are several frames and nothing says where each one is.
+        If there are several frames and nothing says where each one is, or they are tiles of a slide.
     """
+    if whole_number(path, header, "TotalPixelMatrixRows", 0):
+        raise BadDataError(
+            path,
+            f"is the image of a slide ({attribute('TotalPixelMatrixRows')}): its frames are tiles, not slices of a patient.",
+            "Give a CT, MR or PET series.",
+        )
     if "PerFrameFunctionalGroupsSequence" in header:
         return True
     frames = whole_number(path, header, "NumberOfFrames", 1)

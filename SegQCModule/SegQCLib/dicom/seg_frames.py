@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,12 +32,15 @@ class FrameWriter:
         Slices of the image in the order of k.
     segments : int
         Number of segments; 0 for a label map, whose frames belong to no single segment.
+    pixel_measures : sequence
+        Pixel Measures Sequence (0028,9110) of each slice, where they differ; empty where all frames share one.
     """
 
-    def __init__(self, slices: tuple[SourceSlice, ...], segments: int) -> None:
+    def __init__(self, slices: tuple[SourceSlice, ...], segments: int, pixel_measures: Sequence = ()) -> None:
         codes = _derivation_codes()
         self._source = [_encoded(_derivation(one, *codes)) for one in slices]
         self._position = [_encoded(_position(one)) for one in slices]
+        self._measures = [_encoded(_measures(one)) for one in pixel_measures] or [b""] * len(slices)
         self._segment = [_encoded(_identification(number)) for number in range(1, segments + 1)]
         # The index values are the last bytes of their element.
         self._content = _encoded(_content([0, 0] if segments else [0]))[: -8 if segments else -4]
@@ -72,8 +75,8 @@ class FrameWriter:
         for k, segment in self._frames:
             index_values = struct.pack("<2I", segment, place[k]) if segment else struct.pack("<I", place[k])
             own = self._segment[segment - 1] if segment else b""
-            # In the order of tags: (0008,9124), (0020,9111), (0020,9113), (0062,000A).
-            parts = (self._source[k], self._content, index_values, self._position[k], own)
+            # In the order of tags: (0008,9124), (0020,9111), (0020,9113), (0028,9110), (0062,000A).
+            parts = (self._source[k], self._content, index_values, self._position[k], self._measures[k], own)
             items.write(_ITEM.pack(0xFFFE, 0xE000, sum(map(len, parts))))
             items.writelines(parts)
         return items.getvalue()
@@ -161,6 +164,14 @@ def _position(one: SourceSlice) -> Dataset:
     plane, groups = Dataset(), Dataset()
     plane.ImagePositionPatient = list(one.position)
     groups.PlanePositionSequence = [plane]
+    return groups
+
+
+def _measures(sequence: object) -> Dataset:
+    from pydicom import Dataset
+
+    groups = Dataset()
+    groups.PixelMeasuresSequence = sequence
     return groups
 
 

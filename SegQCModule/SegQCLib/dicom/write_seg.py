@@ -95,7 +95,7 @@ def _without_frames(
     sop_uid = _sop_instance_uid(candidate, slices, reader, representation)
     # A backslash would separate two values.
     description = " ".join(f"Segmentation: {candidate.name}".replace("\\", "/").split())[:_LONGEST_LO]
-    flat = _one_slice(slices[0])
+    flat, measures = _one_slice(slices[0]), _pixel_measures(slices)
     shell = highdicom.seg.Segmentation(
         source_images=[flat],
         pixel_array=np.ones((1, int(first.Rows), int(first.Columns)), np.uint8),
@@ -115,7 +115,7 @@ def _without_frames(
         content_description=description,
         content_label="SEGMENTATION",
         series_description=description,
-        pixel_measures=_pixel_measures(slices),
+        pixel_measures=measures[0],
         plane_orientation=highdicom.PlaneOrientationSequence("PATIENT", [float(value) for value in slices[0].orientation]),
         plane_positions=[highdicom.PlanePositionSequence("PATIENT", [float(value) for value in slices[0].position])],
     )
@@ -143,7 +143,10 @@ def _without_frames(
     described = with_tracking(candidate, str(first.SeriesInstanceUID)).segments
     dataset.SegmentSequence = [*background, *(segment_description(one, n) for n, one in enumerate(described, start=1))]
     shared = dataset.SharedFunctionalGroupsSequence[0]
-    shared.PixelMeasuresSequence = _pixel_measures(slices)
+    if all(one == measures[0] for one in measures):
+        shared.PixelMeasuresSequence = measures[0]
+    else:
+        del shared.PixelMeasuresSequence
     # Every frame says it for itself: not all readers look for it among the shared groups.
     if "SegmentIdentificationSequence" in shared:
         del shared.SegmentIdentificationSequence
@@ -157,7 +160,8 @@ def _add_frames(dataset: Dataset, candidate: Segmentation, slices: tuple[SourceS
     from pydicom.filewriter import correct_ambiguous_vr
     from pydicom.tag import Tag
 
-    frames = FrameWriter(slices, len(candidate.segments) if representation == "BINARY" else 0)
+    each = () if "PixelMeasuresSequence" in dataset.SharedFunctionalGroupsSequence[0] else _pixel_measures(slices)
+    frames = FrameWriter(slices, len(candidate.segments) if representation == "BINARY" else 0, each)
     if representation == "BINARY":
         for index, k, plane in mask_frames(candidate):
             frames.add_mask(plane, k, index + 1)
@@ -220,17 +224,22 @@ def _decoded(header: Dataset) -> Dataset:
     return kept
 
 
-def _pixel_measures(slices: tuple[SourceSlice, ...]) -> object:
+def _pixel_measures(slices: tuple[SourceSlice, ...]) -> list[object]:
+    """Return what Pixel Measures Sequence (0028,9110) says of each slice."""
     import highdicom
 
     grid = stacked_grid(slices)
     regular = slice_displacement_mm(grid, positions_lps_mm(slices)) <= SAME_GRID_TOLERANCE_MM
-    thicknesses = {float(one.thickness) for one in slices if one.thickness not in (None, "")}
-    return highdicom.PixelMeasuresSequence(
-        pixel_spacing=[float(value) for value in slices[0].spacing],
-        slice_thickness=thicknesses.pop() if len(thicknesses) == 1 else None,
-        spacing_between_slices=round(grid.spacing_mm[0], 6) if regular and len(slices) > 1 else None,
-    )
+    # Readers (highdicom, dciodvfy) insist on a thickness; where the image has none, a frame stands for one step, as in dcmqi.
+    step = float(round(grid.spacing_mm[0], 6))
+    return [
+        highdicom.PixelMeasuresSequence(
+            pixel_spacing=[float(value) for value in slices[0].spacing],
+            slice_thickness=step if one.thickness in (None, "") else float(one.thickness),
+            spacing_between_slices=step if regular and len(slices) > 1 else None,
+        )
+        for one in slices
+    ]
 
 
 def _set_organization_uid(dataset: Dataset, uid: str) -> None:

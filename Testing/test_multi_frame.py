@@ -15,6 +15,7 @@ from pydicom.uid import (
 
 from dicom_multi_frame import at, item, write_multi_frame
 from dicom_series import write_series
+from SegQCLib.acquisition import Span
 from SegQCLib.case import SliceSource
 from SegQCLib.dicom.series import read_series, read_series_headers, read_series_of_files
 from SegQCLib.errors import BadDataError
@@ -151,6 +152,17 @@ def test_referenced_objects_do_not_pass_for_the_object_itself(tmp_path):
         assert "ReferencedSOPInstanceUID" not in one.header
         assert one.header.ConversionSourceAttributesSequence[0].ReferencedSOPInstanceUID == "1.2.3.4"
         assert "PerFrameFunctionalGroupsSequence" not in one.header
+
+
+def test_the_second_tube_of_a_dual_source_scanner_does_not_pass_for_the_first(tmp_path):
+    tubes = {
+        "CTExposureSequence": {"XRayTubeCurrentInmA": 400.0, "ExposureInmAs": 200.0},
+        "CTXRayDetailsSequence": {"KVP": 100, "FilterType": "FLAT"},
+        "CTAdditionalXRaySourceSequence": {"KVP": 150, "XRayTubeCurrentInmA": 250.0, "ExposureInmAs": 125.0, "FilterType": "TIN"},
+    }
+    found = read_series_headers(write_multi_frame(tmp_path / "mf.dcm", [at(0), at(2)], planes_of(1, 2), shared=tubes)).acquisition
+    assert (found.kvp, found.filter_type) == (100, "FLAT")
+    assert (found.tube_current_ma, found.exposure_mas) == (Span(400, 400), Span(200, 200))
 
 
 def test_enhanced_pet_is_rescaled_frame_by_frame(tmp_path):

@@ -38,7 +38,24 @@ def running_orthanc(folder: Path, **configuration) -> Iterator[Orthanc]:
     if not Path(PROGRAM).exists() or not PLUGIN.exists():
         pytest.skip("Orthanc and its DICOMweb plugin are not installed on this machine: `make services` installs them")
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    for _ in range(3):
+        # A port that was free may be somebody else's a moment later: then Orthanc ends at once.
+        port = free_port()
+        process = _start(folder, port, configuration)
+        if _listens(process, port):
+            break
+        process.kill()
+        process.wait()
+    else:
+        raise RuntimeError(f"Orthanc did not start:\n{(folder / 'orthanc.log').read_text(errors='replace')}")
+    try:
+        yield Orthanc(port)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _start(folder: Path, port: int, configuration: dict[str, object]) -> subprocess.Popen:
     settings = {
         "StorageDirectory": str(folder / "storage"),
         "IndexDirectory": str(folder / "storage"),
@@ -56,13 +73,7 @@ def running_orthanc(folder: Path, **configuration) -> Iterator[Orthanc]:
     # So that it dies with the tests even if somebody kills these.
     leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     with (folder / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen([*leash, PROGRAM, str(folder / "orthanc.json")], stdout=log, stderr=log)
-    try:
-        _wait_until_it_listens(process, port, folder / "orthanc.log")
-        yield Orthanc(port)
-    finally:
-        process.kill()
-        process.wait()
+        return subprocess.Popen([*leash, PROGRAM, str(folder / "orthanc.json")], stdout=log, stderr=log)
 
 
 def free_port() -> int:
@@ -71,13 +82,14 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def _wait_until_it_listens(process: subprocess.Popen, port: int, log: Path) -> None:
+def _listens(process: subprocess.Popen, port: int) -> bool:
+    """Return whether a process that was started listens at last, or has ended."""
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+            return True
         time.sleep(0.05)
-    raise RuntimeError(f"Orthanc did not start:\n{log.read_text(errors='replace')}")
+    return False
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,9 @@ def test_the_keyring_is_asked_for_the_archive_s_origin(monkeypatch):
         assert find_credentials(archive_url("https://pacs.example.org/x"), {}) is None
         keyring.set_password(keyring_service(SECURE), "token", "abc")
         assert find_credentials(SECURE, {}).header() == "Bearer abc"
+        # As the keyring of macOS: without a user's name it finds nothing.
+        monkeypatch.setattr(InMemory, "get_credential", KeyringBackend.get_credential)
+        assert find_credentials(SECURE, {}).header() == "Bearer abc"
 
         def locked(service, username):
             raise NoKeyringError

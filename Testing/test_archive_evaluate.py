@@ -42,7 +42,7 @@ def archive(orthanc):
 def labels(tmp_path):
     """Return the options that say what the label maps hold and who drew them."""
     (tmp_path / "names.json").write_text('{"liver": 5}')
-    return ["--labels", str(tmp_path / "names.json"), "--drawn-by", "manual"]
+    return ["--labels", str(tmp_path / "names.json"), "--drawn-by", "manual", "--reader", "Röntgen^Wilhelm"]
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def label_map(tmp_path, columns):
 def arguments(url, image, tmp_path, candidate, *more):
     return [
         *["archive", "evaluate", "--url", url, "--series", str(image.SeriesInstanceUID), "--candidate", str(candidate)],
-        *["--protocol", "ct-abdomen-portal-venous", "--reader", "Röntgen^Wilhelm", "--out", str(tmp_path / "out"), *more],
+        *["--protocol", "ct-abdomen-portal-venous", "--out", str(tmp_path / "out"), *more],
     ]
 
 
@@ -148,7 +148,10 @@ def test_a_seg_of_the_archive_is_evaluated_by_its_uid_and_not_stored_again(ortha
     assert main(exported) == 0
     store_files(archive, [seg])
     uid = str(pydicom.dcmread(seg)[by].value)
-    assert main(arguments(orthanc.url, image, tmp_path, uid, "--store", "--fail-on", "review")) in (0, 3)
+    assert main(arguments(orthanc.url, image, tmp_path, uid, "--store", "--reader", "Röntgen^Wilhelm", "--fail-on", "review")) in (
+        0,
+        3,
+    )
     out = capsys.readouterr().out
     assert "the archive has it already" in out
     assert "sr.dcm: stored" in out
@@ -176,6 +179,31 @@ def test_what_cannot_succeed_is_said_before_anything_is_fetched(front, image, tm
     assert main([*run, "--protocol", "no-such-protocol"]) == 1
     assert "no-such-protocol" in capsys.readouterr().err
     assert asked.requests == []
+
+
+def test_the_archive_s_series_gives_the_same_record_as_its_files(orthanc, image, tmp_path, labels):
+    candidate, reference = label_map(tmp_path, slice(3, 9)), label_map(tmp_path, slice(4, 9))
+    assert main(arguments(orthanc.url, image, tmp_path, candidate, "--reference", str(reference), *labels[:2])) == 0
+    of_files = ["evaluate", "--image", str(tmp_path / "source"), "--candidate", str(candidate), "--reference", str(reference)]
+    of_files += ["--protocol", "ct-abdomen-portal-venous", "--out", str(tmp_path / "files"), *labels[:2]]
+    assert main(of_files) == 0
+    records = [json.loads((tmp_path / folder / "record.json").read_text()) for folder in ("out", "files")]
+    for record in records:
+        # When it was made, and the names of the files, which their SHA-256 covers.
+        del record["created"]
+        assert record["inputs"].pop(0)["role"] == "image"
+    assert records[0] == records[1]
+
+
+def test_another_series_needs_another_folder(orthanc, archive, image, tmp_path, labels, capsys):
+    candidate = label_map(tmp_path, slice(3, 9))
+    assert main(arguments(orthanc.url, image, tmp_path, candidate, *labels[:2])) == 0
+    before = (tmp_path / "out" / "record.json").read_bytes()
+    other = write_series(tmp_path / "other", range(2), PatientID="another", **STUDY)
+    store_files(archive, other)
+    assert main(arguments(orthanc.url, pydicom.dcmread(other[0]), tmp_path, candidate, *labels[:2])) == 1
+    assert "which the archive does not list in this series. Use another folder" in capsys.readouterr().err
+    assert (tmp_path / "out" / "record.json").read_bytes() == before
 
 
 def test_without_store_nothing_is_stored(orthanc, front, image, tmp_path, labels):

@@ -171,7 +171,8 @@ def _one_series(where: Path, folder: Path, images: list[DicomHeader], ignored: l
         if not own:
             raise _not_an_image(chosen)
         key = series_key(chosen, own[0].dataset)
-        images = [image for image in images if series_key(image.path, image.dataset) == key]
+        # The chosen one first: what is wrong with it is to be told of it, not of a file beside it.
+        images = [*own, *(image for image in images if image not in own and series_key(image.path, image.dataset) == key)]
     elif not images:
         held = f"no DICOM image ({len(ignored)} other files)" if ignored else "no files"
         raise BadDataError(where, f"holds {held}.", "Give the folder of one CT, MR or PET series.")
@@ -188,6 +189,7 @@ def _one_series(where: Path, folder: Path, images: list[DicomHeader], ignored: l
         raise BadDataError(where, f"has an unreadable header ({error}).", "Export the series again.") from error
     acquisition = replace(
         facts,
+        transfer_syntaxes=tuple(dict.fromkeys(one.file.syntax for one in stack.slices if one.file.syntax)),
         slice_positions_mm=tuple(float(round(position, 4)) for position in stack.positions_mm),
         duplicate_positions_mm=tuple(round(position, 4) for position in stack.duplicates_mm),
         slice_displacement_mm=slice_displacement_mm(geometry, origins),
@@ -205,6 +207,8 @@ def _one_series(where: Path, folder: Path, images: list[DicomHeader], ignored: l
 
 
 def _not_an_image(path: Path) -> BadDataError:
+    from pydicom.uid import UID_dictionary
+
     header = read_dicom_header(path)
     if header is not None and value_of(path, header.dataset, "SOPClassUID") == _PARAMETRIC_MAP:
         return BadDataError(
@@ -213,7 +217,11 @@ def _not_an_image(path: Path) -> BadDataError:
             "Give the series that it was computed from; to segment on the map itself, convert it to NRRD"
             " (paramap2itkimage of dcmqi) and give that.",
         )
-    return BadDataError(path, "is a DICOM object without an image.", "Give a file of a CT, MR or PET series.")
+    kind = "" if header is None else str(value_of(path, header.dataset, "SOPClassUID") or "")
+    modality = "" if header is None else str(value_of(path, header.dataset, "Modality") or "")
+    # pydicom's dictionary is older than some objects, such as label map segmentations.
+    named = f" ({UID_dictionary[kind][0]})" if kind in UID_dictionary else f" of modality {modality}" if modality else ""
+    return BadDataError(path, f"is a DICOM object{named}, not an image.", "Give a file of a CT, MR or PET series.")
 
 
 def _one_set(where: Path, slices: list[ImageSlice], chosen: Path | None) -> tuple[ImageSet, ImageSet]:

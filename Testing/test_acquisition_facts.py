@@ -8,6 +8,7 @@ import pydicom
 import pytest
 from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.uid import JPEG2000, JPEGBaseline8Bit, JPEGLSNearLossless
 
 from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume
@@ -17,6 +18,7 @@ from SegQCLib.case import Case
 from SegQCLib.checks.fact_limits import judge_number
 from SegQCLib.dataclass_json import from_json, to_json
 from SegQCLib.dicom.acquisition_facts import acquisition_facts
+from SegQCLib.dicom.dicom_header import EXPLICIT_LITTLE
 from SegQCLib.dicom.multi_frame import frame_headers
 from SegQCLib.dicom.series import read_series_headers
 from SegQCLib.findings import Status
@@ -24,6 +26,7 @@ from SegQCLib.protocol import AllowedTexts, Contrast, Range, load_protocol
 from SegQCLib.report_acquisition import fact_groups, missing_facts
 
 STUDY = "study decision for this test"
+JPEG_BASELINE, JPEG_LS_NEAR_LOSSLESS, JPEG_2000 = str(JPEGBaseline8Bit), str(JPEGLSNearLossless), str(JPEG2000)
 LUNG = load_protocol("ct-lung-nodule").protocol
 
 
@@ -236,6 +239,7 @@ def test_the_sample_ct(totalsegmentator):
     assert (found.exposure_mas, found.tube_current_ma, found.exposure_time_ms) == (Span(253, 254), Span(614, 616), Span(330, 330))
     assert (found.matrix, found.reconstruction_diameter_mm, found.device_serial) == ((512, 512), 500, "60064")
     assert (found.value_unit, found.differing) == ("HU", ())
+    assert found.transfer_syntaxes == ("1.2.840.10008.1.2.4.90",)
 
 
 def test_a_real_enhanced_ct_and_a_real_classic_mr(shared_data):
@@ -335,6 +339,13 @@ def test_a_derived_image_says_how_it_was_derived():
         ({"lossy_compression": "01"}, 1, Status.FAIL),
         ({"lossy_compression": "01"}, 8, Status.NOT_EVALUATED),
         ({"differing": (DifferingFact("lossy_compression", ("00", "01")),)}, 1, Status.FAIL),
+        ({"lossy_compression": "00", "transfer_syntaxes": (JPEG_BASELINE,)}, 1, Status.FAIL),
+        ({"transfer_syntaxes": (EXPLICIT_LITTLE, JPEG_LS_NEAR_LOSSLESS)}, 1, Status.FAIL),
+        ({"transfer_syntaxes": (JPEG_BASELINE,)}, 8, Status.NOT_EVALUATED),
+        ({"transfer_syntaxes": (JPEG_BASELINE,), "lossy_compression_ratios": (9.0,)}, 8, Status.FAIL),
+        # JPEG 2000 of this name may be without loss: the header decides.
+        ({"lossy_compression": "00", "transfer_syntaxes": (JPEG_2000,)}, 1, Status.PASS),
+        ({"transfer_syntaxes": (JPEG_2000,)}, 1, Status.NOT_EVALUATED),
         ({}, 1, Status.NOT_EVALUATED),
     ],
 )
@@ -380,8 +391,28 @@ def test_the_report_groups_facts_and_leaves_out_what_the_header_lacks():
         "Exposure (0018,1152), else Exposure in mAs (0018,9332)": "180 to 220\u00a0mAs",
     }
     assert rows["Slices and matrix"]["Distance between slices, measured on the grid"] == "2 mm"
-    assert rows["PET"] == {"Radionuclide Total Dose (0018,1074)": "350 MBq"}
+    assert rows["PET"] == {"Radionuclide Total Dose (0018,1074)": "350\u00a0MBq"}
     assert fact_groups(Acquisition(), a_geometry()) == ()
+
+
+@pytest.mark.parametrize(
+    ("fact", "written", "shown"),
+    [
+        ("acquisition_date", "20221208", "2022-12-08"),
+        ("acquisition_time", "140352.457000", "14:03:52"),
+        ("contrast_start_time", "1402", "14:02:00"),
+        ("injection_time", "20060129135100.00", "2006-01-29 13:51:00"),
+        ("injection_time", "135100", "13:51:00"),
+        ("injection_time", "left out", "left out"),
+        ("image_type", ("ORIGINAL", "PRIMARY", "AXIAL"), "ORIGINAL\\PRIMARY\\AXIAL"),
+        ("matrix", (512, 256), "512 × 256"),
+        ("lossy_compression", "00", "00: never with loss"),
+        ("transfer_syntaxes", (JPEG_BASELINE,), "JPEG Baseline (Process 1), 1.2.840.10008.1.2.4.50"),
+    ],
+)
+def test_the_report_shows_what_is_written_for_programs_as_people_read_it(fact, written, shown):
+    (group,) = (g for g in fact_groups(Acquisition("DICOM headers", **{fact: written}), a_geometry()))
+    assert group.rows[0].text == shown
 
 
 def test_the_report_lists_what_the_protocol_needs_and_the_header_lacks():

@@ -235,6 +235,14 @@ class Acquisition:
         default=(),
         metadata=_header("Post-processing", "Lossy Image Compression Ratio (0028,2112)", note="One for each step of compression."),
     )
+    transfer_syntaxes: tuple[str, ...] = field(
+        default=(),
+        metadata=_header(
+            "Post-processing",
+            "Transfer Syntax UID (0002,0010)",
+            note="Distinct values of the files as they are stored now, in the order of the slices.",
+        ),
+    )
     radiopharmaceutical: str | None = field(
         default=None,
         metadata=_header(

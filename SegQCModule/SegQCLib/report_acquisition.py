@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
 from SegQCLib.acquisition import Acquisition, attribute_of
+from SegQCLib.dicom.moments import moment, moment_of_date_time
+from SegQCLib.dicom.transfer_syntaxes import syntax_name
 from SegQCLib.geometry import Geometry
 from SegQCLib.protocol import QCProtocol
 
@@ -81,9 +83,38 @@ def _text(acquisition: Acquisition, fact: str, unit: str) -> str:
         return f"not the same in all slices: {' and '.join(differing)}{_unit(unit)}"
     if value is None or value == ():
         return ""
-    if fact == "injected_dose_bq":
-        return f"{value / 1e6:.4g} MBq"
+    if fact in _IN_WORDS:
+        return _IN_WORDS[fact](value)
     return f"{_plain(value)}{_unit(unit)}"
+
+
+def _date(text: str) -> str:
+    found = moment(text, "00")
+    return text if found is None else f"{found:%Y-%m-%d}"
+
+
+def _time(text: str) -> str:
+    found = moment(None, text)
+    return text if found is None else f"{found:%H:%M:%S}"
+
+
+def _date_time(text: str) -> str:
+    found = moment_of_date_time(text)
+    return _time(text) if found is None else f"{found:%Y-%m-%d %H:%M:%S}"
+
+
+# Facts that a header writes for programs.
+_IN_WORDS: dict[str, Callable[[Any], str]] = {
+    "acquisition_date": _date,
+    "acquisition_time": _time,
+    "contrast_start_time": _time,
+    "injection_time": _date_time,
+    "injected_dose_bq": lambda bq: f"{bq / 1e6:.4g}{_unit('MBq')}",
+    "image_type": "\\".join,
+    "matrix": lambda sides: " × ".join(map(str, sides)),
+    "lossy_compression": lambda said: {"00": "00: never with loss", "01": "01: with loss, now or before"}.get(said, said),
+    "transfer_syntaxes": lambda uids: "; ".join(map(syntax_name, uids)),
+}
 
 
 def _unit(unit: str) -> str:

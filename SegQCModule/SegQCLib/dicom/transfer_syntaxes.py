@@ -27,11 +27,18 @@ class TransferSyntax:
         DICOM PS3.6 Table A-1.
     decoder : Decoder
         NONE, ZLIB and GDCM are in every Slicer; OPENJPEG is two wheels from PyPI (both MIT).
+    lossy : bool or None
+        Whether it loses something; None: it may, as its writer chose.
+
+    References
+    ----------
+    DICOM PS3.5 A.4 and 8.2 (what each one loses).
     """
 
     uid: str
     name: str
     decoder: Decoder
+    lossy: bool | None = False
 
 
 TRANSFER_SYNTAXES = (
@@ -41,8 +48,8 @@ TRANSFER_SYNTAXES = (
     TransferSyntax(EXPLICIT_BIG, "Explicit VR Big Endian", Decoder.NONE),
     TransferSyntax("1.2.840.10008.1.2.8.1", "Deflated Image Frame Compression", Decoder.ZLIB),
     TransferSyntax("1.2.840.10008.1.2.5", "RLE Lossless", Decoder.GDCM),
-    TransferSyntax("1.2.840.10008.1.2.4.50", "JPEG Baseline (Process 1)", Decoder.GDCM),
-    TransferSyntax("1.2.840.10008.1.2.4.51", "JPEG Extended (Process 2 and 4)", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.50", "JPEG Baseline (Process 1)", Decoder.GDCM, lossy=True),
+    TransferSyntax("1.2.840.10008.1.2.4.51", "JPEG Extended (Process 2 and 4)", Decoder.GDCM, lossy=True),
     TransferSyntax("1.2.840.10008.1.2.4.57", "JPEG Lossless, Non-Hierarchical (Process 14)", Decoder.GDCM),
     TransferSyntax(
         "1.2.840.10008.1.2.4.70",
@@ -50,16 +57,16 @@ TRANSFER_SYNTAXES = (
         Decoder.GDCM,
     ),
     TransferSyntax("1.2.840.10008.1.2.4.80", "JPEG-LS Lossless Image Compression", Decoder.GDCM),
-    TransferSyntax("1.2.840.10008.1.2.4.81", "JPEG-LS Lossy (Near-Lossless) Image Compression", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.81", "JPEG-LS Lossy (Near-Lossless) Image Compression", Decoder.GDCM, lossy=True),
     TransferSyntax("1.2.840.10008.1.2.4.90", "JPEG 2000 Image Compression (Lossless Only)", Decoder.GDCM),
-    TransferSyntax("1.2.840.10008.1.2.4.91", "JPEG 2000 Image Compression", Decoder.GDCM),
+    TransferSyntax("1.2.840.10008.1.2.4.91", "JPEG 2000 Image Compression", Decoder.GDCM, lossy=None),
     TransferSyntax("1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000 Image Compression (Lossless Only)", Decoder.OPENJPEG),
     TransferSyntax(
         "1.2.840.10008.1.2.4.202",
         "High-Throughput JPEG 2000 with RPCL Options Image Compression (Lossless Only)",
         Decoder.OPENJPEG,
     ),
-    TransferSyntax("1.2.840.10008.1.2.4.203", "High-Throughput JPEG 2000 Image Compression", Decoder.OPENJPEG),
+    TransferSyntax("1.2.840.10008.1.2.4.203", "High-Throughput JPEG 2000 Image Compression", Decoder.OPENJPEG, lossy=None),
 )
 # Newer than pydicom 3.0's dictionary (DICOM Supplement 232).
 _NEWER = {

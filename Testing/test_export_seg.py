@@ -115,11 +115,17 @@ def require_same_voxels(path: Path, candidate: Segmentation, folder: Path) -> No
     """Compare with what dcmqi, highdicom and our own importer read, segment by segment."""
     read = segimage2itkimage(path, folder / "dcmqi")
     ours = align(read_segmentation(path), candidate.geometry)
-    assert [one["SegmentLabel"] for one in read.segments if one["labelID"]] == [one.name for one in candidate.segments]
-    for number, segment in enumerate(candidate.segments, start=1):
+    ordered = with_voxels_first(candidate)
+    assert [one["SegmentLabel"] for one in read.segments if one["labelID"]] == [one.name for one in ordered]
+    for number, segment in enumerate(ordered, start=1):
         mask = candidate.mask(segment)
         assert np.array_equal(ours.mask(ours.segments[number - 1]), mask)
         assert np.array_equal(on_grid(read.masks.get(number), candidate.geometry), mask)
+
+
+def with_voxels_first(candidate: Segmentation) -> list[Segment]:
+    """Return the segments in the order of their numbers: 3D Slicer names voxels by the place among segments that have any."""
+    return sorted(candidate.segments, key=lambda segment: candidate.box(segment) is None)
 
 
 def on_grid(image: sitk.Image | None, geometry) -> np.ndarray:
@@ -463,6 +469,20 @@ def test_what_would_mislead_is_told_and_written(tmp_path):
     assert "SegmentationAlgorithmIdentificationSequence" not in other
     assert (one.TrackingID, other.TrackingID) == ("lesion 1", "lesion 2")
     assert one.TrackingUID != other.TrackingUID
+
+
+def test_what_nobody_finished_is_told_before_it_passes_for_absent_or_finished(tmp_path):
+    image = a_series(tmp_path / "ct")
+    candidate = a_candidate(
+        image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER), ("left kidney", box((0, 0), (0, 0), (0, 0)), LEFT_KIDNEY)
+    )
+    liver, kidney = candidate.segments
+    unfinished = replace(candidate, segments=(replace(liver, status="flagged"), replace(kidney, status="notstarted")))
+    absent, flagged = messages(unfinished, image, Status.WARN)
+    assert absent.startswith("Without voxels and marked as not started: left kidney.")
+    assert flagged.startswith("Flagged for review: liver.")
+    finished = replace(candidate, segments=(replace(liver, status="inprogress"), replace(kidney, status="completed")))
+    assert messages(finished, image, Status.WARN) == []
 
 
 def test_a_tracking_text_that_is_no_uid_is_told_and_replaced(tmp_path):
@@ -866,7 +886,7 @@ def test_totalsegmentators_117_structures_are_read_back_by_dcmqi(tmp_path, total
     require_same_voxels(tmp_path / "seg.dcm", candidate, tmp_path)
     assert dcentvfy([tmp_path / "seg.dcm", *sorted(ct.iterdir())]) == ()
     read = read_segmentation(tmp_path / "seg.dcm").segments
-    assert [one.terminology for one in read] == [one.terminology for one in candidate.segments]
+    assert [one.terminology for one in read] == [one.terminology for one in with_voxels_first(candidate)]
 
 
 @pytest.mark.parametrize(
@@ -889,3 +909,26 @@ def test_a_typed_name_has_its_parts_in_dicoms_order(typed, name):
 def test_a_text_that_no_person_name_can_hold_is_refused(typed):
     with pytest.raises(ValueError, match="name"):
         person_name(typed)
+
+
+def test_what_contradicts_itself_in_many_segments_is_said_once(tmp_path, capsys):
+    image = a_series(tmp_path / "ct")
+    drawn = 5 * box((0, 3), (0, 4), (0, 4)) + 1 * box((0, 3), (6, 9), (0, 4))
+    candidate = label_map(tmp_path / "candidate.nii.gz", drawn, image)
+    more = ("--labels", "totalsegmentator", "--drawn-by", "manual", "--draft", candidate, "--model", "TotalSegmentator")
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", *more) == 1
+    told = capsys.readouterr().err
+    assert told.count("It is not clear who drew") == 2  # those with the draft's voxels, and those that are empty in both
+    assert "110 more: the command line says MANUAL, the comparison with the draft says AUTOMATIC (empty in both)" in told
+    assert "Nobody knows" not in told
+    assert "\nNothing was written." in told
+
+
+def test_a_model_that_drew_nothing_is_told(tmp_path, capsys):
+    image = a_series(tmp_path / "ct")
+    candidate = slicer_file(tmp_path / "work.seg.nrrd", box((1, 4), (2, 9), (3, 8)), image)
+    more = ("--drawn-by", "manual", "--reader", "Doe^Jane")
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", *more, "--model", "LiverNet") == 0
+    assert "--model LiverNet is not written" in capsys.readouterr().err
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", *more) == 0
+    assert "is not written" not in capsys.readouterr().err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.terminal import LABELS_HELP, say
+from SegQCLib.words import UNFINISHED
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -132,15 +133,11 @@ def segmentation_to_write(
     faults += _other_frame_of_reference(options.candidate, images)
     refuse_faults(faults, candidate)
     candidate = _with_codes(on_series(candidate, image), options)
-    candidate, drawn_by_faults = _with_drawn_by(candidate, image, options, log)
+    candidate, drawn_by_faults, unclear = _with_drawn_by(candidate, image, options, log)
     reader = options.reader or (log.header.reader if log else None)
     representation = "LABELMAP" if options.labelmap else "BINARY"
-    # That a segment whose sources contradict each other has no type need not be said again.
-    unclear = {fault.segment for fault in drawn_by_faults if fault.status is Status.FAIL}
-    clear = tuple(segment for segment in candidate.segments if segment.name not in unclear)
-    settled = replace(candidate, segments=clear) if unclear and clear else candidate
     faults += [*drawn_by_faults, *_reader_faults(options.reader, log)]
-    faults += seg_export_faults(settled, images, reader=reader, representation=representation)
+    faults += seg_export_faults(candidate, images, reader=reader, representation=representation, unclear=unclear)
     for fault in faults:
         if fault.status is not Status.FAIL:
             say(f"Note: {fault.message}")
@@ -192,7 +189,8 @@ def _with_codes(candidate: Segmentation, options: argparse.Namespace) -> Segment
 
 def _with_drawn_by(
     candidate: Segmentation, image: Volume, options: argparse.Namespace, log: StoredLog | None
-) -> tuple[Segmentation, tuple[Finding, ...]]:
+) -> tuple[Segmentation, tuple[Finding, ...], frozenset[str]]:
+    """Return the candidate with algorithms, what speaks against them, and the names of segments whose sources contradict."""
     from SegQCLib.drawn_by import (
         ARTIFICIAL_INTELLIGENCE,
         claims_of_draft,
@@ -224,8 +222,17 @@ def _with_drawn_by(
         faults = (*faults, *comparison_faults)
     elif not options.disregard_tags and log is None and not options.drawn_by:
         faults = (*faults, *_hearsay(candidate, options.candidate))
-    candidate, contradictions = with_claims(candidate, sources)
-    return candidate, (*faults, *contradictions)
+    candidate, contradictions, unclear = with_claims(candidate, sources)
+    unclear |= {fault.segment for fault in faults if fault.segment is not None and fault.status is Status.FAIL}
+    return candidate, (*faults, *contradictions, *_unused_model(candidate, options.model)), unclear
+
+
+def _unused_model(candidate: Segmentation, model: str | None) -> Iterator[Finding]:
+    from SegQCLib.drawn_by import CHECK_ID
+
+    if model is not None and all(segment.algorithm_type == "MANUAL" for segment in candidate.segments):
+        message = f"All segments are MANUAL, which names no algorithm: --model {model} is not written."
+        yield Finding(CHECK_ID, Status.WARN, message)
 
 
 def _draft(options: argparse.Namespace, image: Volume) -> tuple[Segmentation, Any, Any, tuple[Finding, ...]]:
@@ -296,15 +303,18 @@ def _reader_faults(reader: str | None, log: StoredLog | None) -> Iterator[Findin
 
 
 def _print_written(candidate: Segmentation, reader: str | None, representation: str, out: Path) -> None:
-    empty = [segment.name for segment in candidate.segments if candidate.box(segment) is None]
+    empty = [segment for segment in candidate.segments if candidate.box(segment) is None]
     print(f"  DICOM SEG: {out} ({representation}, {_count(len(candidate.segments))})")
     for kind in (kind.upper() for kind in _KINDS):
         drawn = [segment for segment in candidate.segments if segment.algorithm_type == kind]
         for name in dict.fromkeys(segment.algorithm_name for segment in drawn):
             count = sum(segment.algorithm_name == name for segment in drawn)
             print(f"   - {kind}{f' ({name})' if name else ''}: {_count(count)}")
-    if empty:
-        print(f"   - assessed, absent (described, without voxels): {_count(len(empty))}")
+    unfinished = [segment for segment in empty if segment.status in UNFINISHED]
+    if len(unfinished) < len(empty):
+        print(f"   - assessed, absent (described, without voxels): {_count(len(empty) - len(unfinished))}")
+    if unfinished:
+        print(f"   - not finished (described, without voxels): {_count(len(unfinished))}")
     if reader:
         print(f"   - reader: {reader}")
 

@@ -18,6 +18,7 @@ from SegQCLib.pairing import pair_segments
 from SegQCLib.readers.edit_log import StoredLog
 from SegQCLib.readers.log_events import EventKind
 from SegQCLib.readers.provenance import AlgorithmType, provenance_of
+from SegQCLib.words import few
 
 CHECK_ID = "drawn_by"
 # DICOM CID 7162, Surface Processing Algorithm Family: what an AI model belongs to.
@@ -187,20 +188,29 @@ def stated_claims(
 
 def with_claims(
     candidate: Segmentation, sources: Iterable[Claims], remedies: Remedies = COMMAND_LINE
-) -> tuple[Segmentation, tuple[Finding, ...]]:
+) -> tuple[Segmentation, tuple[Finding, ...], frozenset[str]]:
     """Return the candidate with the algorithm type, name, version, parameters and family that all sources agree on.
 
-    A segment that nothing is said of has no type. Where sources contradict each other a fault says so, and the
-    segment keeps no type either.
+    A segment that nothing is said of has no type. Where sources contradict each other a fault says so, one for all segments
+    that it is true of, and these segments have no type either: their names are the third value.
     """
     sources = list(sources)
-    segments, faults = [], []
+    segments = []
+    contradicted: dict[tuple[str, str], list[str]] = {}
     for segment in candidate.segments:
         claims = [claims[segment.id] for claims in sources if segment.id in claims]
-        found = list(_contradictions(segment, claims, remedies))
-        faults.extend(found)
+        found = list(_contradictions(claims))
+        for one in found:
+            contradicted.setdefault(one, []).append(segment.name)
         segments.append(_without_algorithm(segment) if found else _agreed(segment, claims))
-    return replace(candidate, segments=tuple(segments)), tuple(faults)
+    faults = tuple(
+        _fault(
+            f"It is not clear {unclear} drew {few(names)}: {said}. {remedies.contradiction}", names[0] if len(names) == 1 else None
+        )
+        for (unclear, said), names in contradicted.items()
+    )
+    names_of_unclear = frozenset(name for names in contradicted.values() for name in names)
+    return replace(candidate, segments=tuple(segments)), faults, names_of_unclear
 
 
 def _compare(
@@ -240,23 +250,20 @@ def _algorithm(drafted: Segment, otherwise: DraftAlgorithm) -> DraftAlgorithm:
     return DraftAlgorithm(drafted.algorithm_name, drafted.algorithm_version, drafted.algorithm_parameters)
 
 
-def _contradictions(segment: Segment, claims: list[Claim], remedies: Remedies) -> Iterator[Finding]:
+def _contradictions(claims: list[Claim]) -> Iterator[tuple[str, str]]:
+    """Yield what is not clear, "who" or "what", and what is said of it."""
     typed = [claim for claim in claims if claim.types]
     for number, claim in enumerate(typed):
         for other in typed[number + 1 :]:
             if claim.types[0] not in other.types and other.types[0] not in claim.types:
-                yield _fault(
-                    f"It is not clear who drew {segment.name}: {_says(claim)}, {_says(other)}. {remedies.contradiction}",
-                    segment.name,
-                )
-    named = [claim for claim in claims if claim.name and (not claim.types or claim.types[0] is not _MANUAL)]
+                yield "who", f"{_says(claim)}, {_says(other)}"
     if typed and _agreed_type(typed) is _MANUAL:
         return
+    named = [claim for claim in claims if claim.name and (not claim.types or claim.types[0] is not _MANUAL)]
     for number, claim in enumerate(named):
         for other in named[number + 1 :]:
             if not is_one_name(claim.name, other.name):
-                said = f"{claim.source} says {claim.name}, {other.source} says {other.name}"
-                yield _fault(f"It is not clear what drew {segment.name}: {said}. {remedies.contradiction}", segment.name)
+                yield "what", f"{claim.source} says {claim.name}, {other.source} says {other.name}"
 
 
 def _says(claim: Claim) -> str:

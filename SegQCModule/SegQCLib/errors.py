@@ -18,7 +18,9 @@ class BadDataError(Exception):
     """
 
     def __init__(self, where: object, found: str, remedy: str) -> None:
-        super().__init__(f"{where}: {found} {remedy}")
+        # A list of faults ends its own line.
+        separator = "" if found.endswith("\n") else " "
+        super().__init__(f"{where}: {found}{separator}{remedy}")
         self.where = str(where)
         self.found = found
         self.remedy = remedy

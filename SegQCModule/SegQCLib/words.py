@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from SegQCLib.findings import Finding, Status
 
 # In the order in which findings are listed: what asks for something first.
@@ -25,3 +27,8 @@ def worst_first(findings: tuple[Finding, ...]) -> list[Finding]:
     """Return findings by status, failures first, each status in the order of the checks."""
     order = list(STATUS_WORDS)
     return sorted(findings, key=lambda finding: order.index(finding.status))
+
+
+def few(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: up to six, or five and how many more."""
+    return ", ".join(names if len(names) <= 6 else [*names[:5], f"{len(names) - 5} more"])

@@ -122,12 +122,15 @@ def checked_export(
     on_slices = replace(on_series(origins.candidate, series), stored=origins.candidate.stored)
     candidate = with_tracking(with_codes(on_slices, {}, protocol), str(images.headers[0].get("SeriesInstanceUID") or ""))
     progress("Checking what DICOM asks for", 0.8)
-    # That a segment whose sources contradict each other has no type need not be said again.
-    unclear = {fault.segment for fault in origins.faults if fault.status is Status.FAIL}
-    clear = tuple(segment for segment in candidate.segments if segment.name not in unclear)
-    settled = replace(candidate, segments=clear) if unclear and clear else candidate
     faults = [*image_export_faults(series), *part, *origins.faults]
-    faults += seg_export_faults(settled, images, reader=choices.reader, representation=choices.representation, remedies=remedies)
+    faults += seg_export_faults(
+        candidate,
+        images,
+        reader=choices.reader,
+        representation=choices.representation,
+        unclear=origins.unclear,
+        remedies=remedies,
+    )
     faults += [*_record_faults(record, images, choices.reader), *_replaced_files(choices)]
     return CheckedExport(candidate, images, tuple(dict.fromkeys(faults)), origins.unknown)
 

@@ -27,11 +27,16 @@ _AUTOMATIC, _SEMIAUTOMATIC, _MANUAL = AlgorithmType.AUTOMATIC, AlgorithmType.SEM
 
 @dataclass(frozen=True, eq=False)
 class CaseOrigins:
-    """The candidate with algorithm types and names, what speaks against them, and the segments that nothing says anything of."""
+    """The candidate with algorithm types and names, and what speaks against them.
+
+    By their names: the segments that nothing says anything of (`unknown`), and those whose sources contradict each other
+    (`unclear`).
+    """
 
     candidate: Segmentation
     faults: tuple[Finding, ...]
     unknown: tuple[str, ...]
+    unclear: frozenset[str]
 
 
 def case_origins(case: Case, draft_sha256: str | None, *, unknown_by_hand: bool, remedies: Remedies) -> CaseOrigins:
@@ -77,8 +82,9 @@ def case_origins(case: Case, draft_sha256: str | None, *, unknown_by_hand: bool,
     claimed = {segment_id for claims in (tags, compared) for segment_id, claim in claims.items() if claim.types}
     unknown = [segment for segment in candidate.segments if segment.id not in claimed]
     stated = {segment.id: Claim("the reader", (_MANUAL,)) for segment in unknown} if unknown_by_hand else {}
-    candidate, contradictions = with_claims(candidate, (tags, compared, stated), remedies)
-    return CaseOrigins(candidate, (*faults, *contradictions), tuple(segment.name for segment in unknown))
+    candidate, contradictions, unclear = with_claims(candidate, (tags, compared, stated), remedies)
+    unclear |= {fault.segment for fault in faults if fault.segment is not None and fault.status is Status.FAIL}
+    return CaseOrigins(candidate, (*faults, *contradictions), tuple(segment.name for segment in unknown), unclear)
 
 
 def _is_settled(tag: Claim | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from SegQCLib.export_remedies import COMMAND_LINE, Remedies
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM, same_grid
 from SegQCLib.regular_grid import slice_displacement_mm
+from SegQCLib.words import UNFINISHED, few
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -74,6 +75,7 @@ def seg_export_faults(
     *,
     reader: str | None,
     representation: Literal["BINARY", "LABELMAP"] = "BINARY",
+    unclear: Collection[str] = (),
     remedies: Remedies = COMMAND_LINE,
 ) -> tuple[Finding, ...]:
     """Return everything that speaks against writing a segmentation as DICOM SEG.
@@ -88,15 +90,18 @@ def seg_export_faults(
     reader : str or None
         Who answers for it, as typed.
     representation : {"BINARY", "LABELMAP"}
+    unclear : collection of str
+        Names of segments that have no algorithm type because sources contradict each other: that need not be said again.
     remedies : Remedies
     """
+    settled = tuple(segment for segment in candidate.segments if segment.name not in unclear)
     return (
         *_program_faults(),
         *_image_faults(images),
         *_grid_faults(candidate, images),
         *_segment_faults(candidate, images, remedies),
-        *_algorithm_faults(candidate.segments, remedies),
-        *_reader_faults(candidate.segments, reader, remedies),
+        *_algorithm_faults(settled, remedies),
+        *_reader_faults(settled, reader, remedies),
         *(_overlap_faults(candidate) if representation == "LABELMAP" else ()),
     )
 
@@ -250,6 +255,7 @@ def _segment_faults(candidate: Segmentation, images: SourceImages, remedies: Rem
         )
     for segment in segments:
         yield from _text_faults(segment)
+    yield from _unfinished_faults(candidate)
     repeated = [name for name, count in Counter(segment.name for segment in segments).items() if count > 1]
     if repeated:
         yield _misleads(
@@ -272,6 +278,20 @@ def _segment_faults(candidate: Segmentation, images: SourceImages, remedies: Rem
         )
     if not _is_known_modality(images):
         yield _misleads("The images do not say what modality they are: Modality (0008,0060) is empty.")
+
+
+def _unfinished_faults(candidate: Segmentation) -> Iterator[Finding]:
+    for status, word in UNFINISHED.items():
+        marked = [segment for segment in candidate.segments if segment.status == status]
+        empty = [segment.name for segment in marked if candidate.box(segment) is None]
+        if empty:
+            yield _misleads(
+                f"Without voxels and marked as {word}: {few(empty)}. Who reads the DICOM SEG takes that for assessed and absent."
+                " Mark as completed what was looked for, and remove the rest."
+            )
+    flagged = [segment.name for segment in candidate.segments if segment.status == "flagged"]
+    if flagged:
+        yield _misleads(f"Flagged for review: {few(flagged)}. DICOM SEG cannot say that; it passes for the reader's finished work.")
 
 
 def _is_known_modality(images: SourceImages) -> bool:
@@ -312,20 +332,19 @@ def _algorithm_faults(segments: tuple[Segment, ...], remedies: Remedies) -> Iter
     unknown = [segment.name for segment in segments if segment.algorithm_type not in _TYPES]
     if unknown:
         yield _cannot(
-            f"Nobody knows who or what drew {', '.join(_few(unknown))}: Segment Algorithm Type (0062,0008) would be a guess."
-            f" {remedies.origin}"
+            f"Nobody knows who or what drew {few(unknown)}: Segment Algorithm Type (0062,0008) would be a guess. {remedies.origin}"
         )
     by_program = [segment for segment in segments if segment.algorithm_type in ("AUTOMATIC", "SEMIAUTOMATIC")]
     nameless = [segment.name for segment in by_program if not segment.algorithm_name]
     if nameless:
         yield _cannot(
-            f"The algorithm that drew {', '.join(_few(nameless))} has no name, and Segment Algorithm Name (0062,0009) is required"
+            f"The algorithm that drew {few(nameless)} has no name, and Segment Algorithm Name (0062,0009) is required"
             f" where a segment is not drawn by hand. {remedies.algorithm_name}"
         )
     half_known = [segment.name for segment in by_program if segment.algorithm_name and not is_identified(segment)]
     if half_known:
         yield _misleads(
-            f"Family or version of the algorithm that drew {', '.join(_few(half_known))} is not known: Segmentation Algorithm"
+            f"Family or version of the algorithm that drew {few(half_known)} is not known: Segmentation Algorithm"
             f" Identification Sequence (0062,0007) is left out and only the name is written. {remedies.algorithm_version}"
         )
 
@@ -340,7 +359,7 @@ def _reader_faults(segments: tuple[Segment, ...], reader: str | None, remedies: 
     drawn = [segment.name for segment in segments if segment.algorithm_type in ("SEMIAUTOMATIC", "MANUAL")]
     if drawn:
         yield _misleads(
-            f"A person drew or corrected {', '.join(_few(drawn))}, and no reader is named: Content Creator's Name (0070,0084) stays"
+            f"A person drew or corrected {few(drawn)}, and no reader is named: Content Creator's Name (0070,0084) stays"
             f" empty. {remedies.reader}"
         )
 
@@ -352,12 +371,8 @@ def _overlap_faults(candidate: Segmentation) -> Iterator[Finding]:
         yield _cannot(f"A label map has one segment per voxel, but segments overlap: {shown}. Write it as BINARY.")
 
 
-def _few(names: list[str]) -> list[str]:
-    return names if len(names) <= 6 else [*names[:5], f"{len(names) - 5} more"]
-
-
 def _named(names: list[str]) -> str:
-    return f"{', '.join(_few(names))} {'has' if len(names) == 1 else 'have'}"
+    return f"{few(names)} {'has' if len(names) == 1 else 'have'}"
 
 
 def _size(size: tuple[int, int, int]) -> str:

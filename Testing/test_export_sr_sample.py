@@ -54,12 +54,12 @@ def test_each_of_117_segments_has_its_numbers_or_is_absent(written, totalsegment
     assert all(other == headings[: len(other)] for other in others)
     present = [number for number, count in enumerate(counts, 1) if count]
     absent = [number for number, count in enumerate(counts, 1) if not count]
-    for group, number in zip(groups, [*present, *absent], strict=True):
+    for place, (group, number) in enumerate(zip(groups, [*present, *absent], strict=True), 1):
         count = counts[number - 1]
         found = {item["quantity"]["CodeValue"]: float(item["value"]) for item in group["measurementItems"]}
         assert found["118565006"] == pytest.approx(count * voxel_mm3, rel=1e-5)
         assert found["m-voxels"] == count
-        assert group.get("ReferencedSegment") == (number if count else None)
+        assert group.get("ReferencedSegment") == (place if count else None)
         assert found.get("m-dice") == (1 if count else None)
 
 

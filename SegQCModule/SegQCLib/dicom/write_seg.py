@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -49,8 +49,8 @@ def segmentation_object(
 ) -> Dataset:
     """Return a segmentation as a DICOM SEG that refers to the images it was drawn on.
 
-    Frames hold slices in which a segment has voxels. A segment without voxels is described and has no frame; where
-    all segments are empty, the first one has one empty frame, because a SEG without frames cannot be. The same voxels,
+    Frames hold slices in which a segment has voxels. A segment without voxels is described after the others and has no
+    frame; where all segments are empty, the first one has one empty frame, because a SEG without frames cannot be. The same voxels,
     descriptions, images and reader give the same SOP Instance UID (0008,0018), whatever `created` says.
 
     Parameters
@@ -75,6 +75,9 @@ def segmentation_object(
     DICOM PS3.3 A.51 (Segmentation IOD), C.8.20.2 (Segmentation Image), C.8.20.3 (functional groups); label maps: A.93.
     """
     refuse_faults(seg_export_faults(candidate, images, reader=reader, representation=representation), candidate)
+    # 3D Slicer gives names and codes to voxels by their order, and counts only segments that have voxels.
+    ordered = tuple(sorted(candidate.segments, key=lambda segment: candidate.box(segment) is None))
+    candidate = replace(candidate, segments=ordered)
     slices = source_slices(images)
     dataset = _without_frames(candidate, slices, reader, created, representation)
     _add_frames(dataset, candidate, slices, representation)

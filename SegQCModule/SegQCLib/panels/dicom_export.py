@@ -25,7 +25,7 @@ from SegQCLib.progress import part
 _REPRESENTATIONS = ("BINARY", "LABELMAP")  # in the order of the selector
 _SETTLE_MS = 200
 _TELL_EVERY_S = 0.1
-_FEWEST_LINES, _MOST_LINES = 4, 12
+_FEWEST_LINES, _MOST_LINES = 3, 16
 _MOST_NAMES = 6
 
 
@@ -343,8 +343,10 @@ class DicomExport:
         box = self.ui.faultsText
         if text != box.toPlainText():
             box.setPlainText(text)
-        # Sentences are about three lines long in a column of usual width.
-        lines = min(max(text.count("\n") + 1 + 2 * (len(stopping) + len(misleading)), _FEWEST_LINES), _MOST_LINES)
+        # Wide enough for words that do not fill their line.
+        letters = max(0.9 * box.width / qt.QFontMetrics(box.font).averageCharWidth(), 20)
+        lines = sum(1 + int(len(line) / letters) for line in text.split("\n"))
+        lines = min(max(lines, _FEWEST_LINES), _MOST_LINES)
         box.setFixedHeight((lines + 1) * self._line)
         box.setVisible(bool(text))
 
@@ -360,9 +362,9 @@ class DicomExport:
                 origin += f" ({' '.join(filter(None, (segment.algorithm_name, segment.algorithm_version)))})"
             by_origin.setdefault(origin, []).append(segment.name)
         lines += [f"{origin}: {_listed(names)}" for origin, names in by_origin.items()]
-        absent = [segment.name for segment in candidate.segments if candidate.box(segment) is None]
-        if absent:
-            lines.append(_("Assessed, absent (described, without voxels): {names}").format(names=_listed(absent)))
+        empty = [segment.name for segment in candidate.segments if candidate.box(segment) is None]
+        if empty:
+            lines.append(_("Without voxels (described only): {names}").format(names=_listed(empty)))
         lines.append(_("Reader: {name}").format(name=self.session.reader or _("not named")))
         lines.append(_("Images: {count}").format(count=len(self._checked.images.slices)))
         return "\n".join(lines)
@@ -390,7 +392,7 @@ def _remedies():
         ),
         same_name=_("Give both the same name, then evaluate again."),
         algorithm_name=_("Take the draft again in the step AI draft and name its algorithm there."),
-        algorithm_version=_("Name and version are given where a draft is imported (step AI draft)."),
+        algorithm_version=_("Of a draft they are given where it is imported (step AI draft); Slicer's own tools have none."),
         reader=_("Give your name in the step Case."),
     )
 

@@ -76,7 +76,7 @@ class ReportPanel(Panel):
         self._plot = SlicePlot(self.onSliceChosen)
         self.ui.plotFrame.layout().addWidget(self._plot)
         self._export = DicomExport(session, resource_path)
-        self.ui.exportLayout.addWidget(self._export.widget)
+        self.ui.exportFrame.layout().addWidget(self._export.widget)
         self._setUpTexts()
         self._setUpTable()
         self.ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)

@@ -18,6 +18,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 from dicom_series import write_series
 from SegQCLib.dicom.dicom_header import read_dicom_header
 from SegQCLib.dicom.series import read_series, read_series_of_files
+from SegQCLib.dicom.source_images import source_images
 from SegQCLib.dicom.stored_pixels import pixel_format, stored_pixels, stored_values
 from SegQCLib.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from SegQCLib.errors import BadDataError
@@ -217,8 +218,23 @@ def test_deflated_files_are_read(tmp_path):
     planes = smooth_planes(16, True)
     for path in series_of(tmp_path, planes, 16, True):
         deflated(path)
-    assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
-    assert np.array_equal(read_series(tmp_path).array, planes)
+    written = pydicom.dcmread(path)
+    assert written.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+    volume = read_series(tmp_path)
+    assert np.array_equal(volume.array, planes)
+    assert volume.acquisition.transfer_syntaxes == (DeflatedExplicitVRLittleEndian,)
+    assert source_images(volume).headers[-1].SOPInstanceUID == written.SOPInstanceUID
+
+
+def test_files_that_have_gone_or_changed_since_are_named(tmp_path):
+    volume = read_series(write_series(tmp_path, [0, 2])[0])
+    first, second = (one.path for one in volume.slice_sources)
+    second.write_text("another file now")
+    with pytest.raises(BadDataError, match=r"slice001\.dcm: is no longer the DICOM file"):
+        source_images(volume)
+    first.unlink()
+    with pytest.raises(BadDataError, match=r"slice000\.dcm: cannot be read \(No such file"):
+        source_images(volume)
 
 
 @pytest.mark.parametrize("where", ["pixel data", "header"])

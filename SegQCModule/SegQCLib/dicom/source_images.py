@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from SegQCLib.dicom.dicom_header import read_dicom_header
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -37,16 +38,13 @@ def source_images(volume: Volume) -> SourceImages:
     BadDataError
         If the volume was not read from DICOM, or a file has gone or changed into something unreadable since.
     """
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
     if not volume.slice_sources:
         where = volume.source.path if volume.source else "the image"
         raise BadDataError(where, "is not a DICOM series.", "DICOM objects refer to DICOM images: give the series itself.")
     headers = []
     for path in dict.fromkeys(one.path for one in volume.slice_sources):
-        try:
-            headers.append(pydicom.dcmread(path, stop_before_pixels=True, force=True))
-        except (InvalidDicomError, OSError, ValueError, EOFError) as error:
-            raise BadDataError(path, f"can no longer be read ({error}).", "Copy the series again.") from error
+        header = read_dicom_header(path)
+        if header is None:
+            raise BadDataError(path, "is no longer the DICOM file that the image was read from.", "Copy the series again.")
+        headers.append(header.dataset)
     return SourceImages(tuple(headers), volume.slice_sources)

@@ -287,6 +287,29 @@ def test_a_segment_of_unknown_origin_is_refused_until_the_reader_says_that_it_wa
     assert origins(reading.write()[0]) == {"liver": ("MANUAL", None)}
 
 
+def test_what_slicer_loaded_from_another_program_s_dicom_seg_is_that_program_s_word(reading, shared_data):
+    import slicer
+
+    reading.load().draw().evaluate()
+    reading.host.open_dicom(shared_data / "dcmqi")
+    uid, path = next(
+        (uid, path)
+        for uid, path in slicer.dicomDatabase._files.items()
+        if slicer.dicomDatabase.fileValue(path, "0008,0060") == "SEG"
+    )
+    # As 3D Slicer's own import leaves it.
+    reading.session.case.candidate.SetAttribute("DICOM.instanceUIDs", uid)
+    reading.check()
+    made_by = slicer.dicomDatabase.fileValue(path, "0008,0070")
+    assert f"That segments are MANUAL is the word of {made_by} alone." in reading.reasons
+    assert "start the candidate from it" in reading.reasons
+
+
+def test_a_type_that_dicom_does_not_know_says_nothing(reading):
+    reading.load().draw(algorithm_type="by hand").evaluate().check()
+    reading.assert_refused("Nobody knows who or what drew liver")
+
+
 def test_codes_come_from_the_protocol_and_what_has_none_is_refused(reading):
     reading.load().draw(terminology=None).evaluate().check()
     assert pydicom.dcmread(reading.write()[0]).SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeValue == "10200004"

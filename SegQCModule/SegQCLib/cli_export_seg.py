@@ -196,9 +196,11 @@ def _with_drawn_by(
         claims_of_draft,
         claims_of_log,
         claims_of_tags,
+        hearsay_faults,
         stated_claims,
         with_claims,
     )
+    from SegQCLib.export_remedies import COMMAND_LINE
     from SegQCLib.importers.draft_algorithm import DraftAlgorithm
     from SegQCLib.readers.provenance import AlgorithmType
 
@@ -221,7 +223,7 @@ def _with_drawn_by(
         sources.append(claims)
         faults = (*faults, *comparison_faults)
     elif not options.disregard_tags and log is None and not options.drawn_by:
-        faults = (*faults, *_hearsay(candidate, options.candidate))
+        faults = (*faults, *hearsay_faults(candidate, options.candidate, COMMAND_LINE))
     candidate, contradictions, unclear = with_claims(candidate, sources)
     unclear |= {fault.segment for fault in faults if fault.segment is not None and fault.status is Status.FAIL}
     return candidate, (*faults, *contradictions, *_unused_model(candidate, options.model)), unclear
@@ -267,31 +269,6 @@ def _not_comparable(which: str) -> Finding:
         f"The {which} lies on another grid than the image and had to be resampled, so that voxels do not show what was edited. Give"
         " draft and candidate on the image's grid, or the edit log (--log) instead of the draft.",
     )
-
-
-def _hearsay(candidate: Segmentation, path: Path) -> Iterator[Finding]:
-    """Say that tags of other programs' DICOM SEG are often wrong: 3D Slicer writes MANUAL for everything it was not told of."""
-    from SegQCLib.dicom.write_seg import DEVICE
-    from SegQCLib.drawn_by import CHECK_ID
-    from SegQCLib.file_header import FileKind, read_file_header
-
-    if read_file_header(path).kind is not FileKind.DICOM or not any(one.algorithm_type for one in candidate.segments):
-        return
-    import pydicom
-
-    made_by = pydicom.dcmread(path, specific_tags=["Manufacturer"], stop_before_pixels=True, force=True).get("Manufacturer")
-    if made_by != DEVICE:
-        types = ", ".join(sorted({one.algorithm_type for one in candidate.segments if one.algorithm_type}))
-        yield Finding(
-            CHECK_ID,
-            Status.WARN,
-            f"That segments are {types} is the word of {_program(made_by)} alone. 3D Slicer's export says MANUAL for AI results"
-            " too, and some annotation servers say AUTOMATIC for a person's work: confirm it by --draft, --log or --drawn-by.",
-        )
-
-
-def _program(made_by: object) -> str:
-    return str(made_by) if made_by else "the program that wrote the file"
 
 
 def _reader_faults(reader: str | None, log: StoredLog | None) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -56,7 +57,7 @@ Claims = Mapping[str, Claim]
 
 
 def claims_of_tags(candidate: Segmentation) -> dict[str, Claim]:
-    """Return what the candidate's own file says, by segment id."""
+    """Return what the candidate's own file says, by segment id; a type that DICOM does not know says nothing."""
     return {
         segment.id: Claim(
             "the candidate's file",
@@ -68,8 +69,36 @@ def claims_of_tags(candidate: Segmentation) -> dict[str, Claim]:
             segment.algorithm_family,
         )
         for segment in candidate.segments
-        if segment.algorithm_type is not None
+        if segment.algorithm_type in tuple(AlgorithmType)
     }
+
+
+def hearsay_faults(candidate: Segmentation, path: Path, remedies: Remedies) -> tuple[Finding, ...]:
+    """Say that what other programs' DICOM SEG tell of the origin is often wrong; nothing of files that SegQC wrote.
+
+    Parameters
+    ----------
+    candidate : Segmentation
+    path : Path
+        The file that it was read from.
+    remedies : Remedies
+    """
+    from SegQCLib.dicom.write_seg import DEVICE
+    from SegQCLib.file_header import FileKind, read_file_header
+
+    types = sorted({segment.algorithm_type for segment in candidate.segments if segment.algorithm_type})
+    if not types or read_file_header(path).kind is not FileKind.DICOM:
+        return ()
+    import pydicom
+
+    made_by = pydicom.dcmread(path, specific_tags=["Manufacturer"], stop_before_pixels=True, force=True).get("Manufacturer")
+    if made_by == DEVICE:
+        return ()
+    message = (
+        f"That segments are {', '.join(types)} is the word of {made_by or 'the program that wrote the file'} alone. 3D Slicer's"
+        " export says MANUAL for AI results too, and some annotation servers say AUTOMATIC for a person's work."
+    )
+    return (Finding(CHECK_ID, Status.WARN, f"{message} {remedies.hearsay}"),)
 
 
 def claims_of_log(log: StoredLog, candidate: Segmentation) -> dict[str, Claim]:

@@ -17,6 +17,8 @@ class Remedies:
         Nobody knows who or what drew a segment.
     contradiction : str
         Two sources do not agree on that.
+    hearsay : str
+        Only another program's file says it.
     same_name : str
         Draft and candidate name one structure in two ways.
     algorithm_name, algorithm_version : str
@@ -28,6 +30,7 @@ class Remedies:
     codes: str
     origin: str
     contradiction: str
+    hearsay: str
     same_name: str
     algorithm_name: str
     algorithm_version: str
@@ -41,6 +44,7 @@ COMMAND_LINE = Remedies(
     " semiautomatic or manual.",
     contradiction="Leave out what is wrong (--disregard-tags for what the file says: some programs write MANUAL or AUTOMATIC"
     " whatever was done).",
+    hearsay="Confirm it by --draft, --log or --drawn-by.",
     same_name="Give both the same name (--labels says what numbers mean).",
     algorithm_name="Name it with --model.",
     algorithm_version="Give --model with --model-version.",

@@ -85,6 +85,7 @@ def checked_export(
     record: QCRecord,
     files: Sequence[Path],
     draft_sha256: str | None,
+    candidate_file: Path | None,
     protocol: QCProtocol,
     choices: ExportChoices,
     remedies: Remedies,
@@ -100,6 +101,7 @@ def checked_export(
     files : sequence of Path
         The DICOM images that the case's image was loaded from.
     draft_sha256 : str or None
+    candidate_file : Path or None
         See `case_origins`.
     protocol : QCProtocol
         Gives its codes to segments that have none.
@@ -117,7 +119,7 @@ def checked_export(
     images = source_images(series)
     part = _part_of_series(case.image, series)
     progress("Checking the segments", 0.6)
-    origins = case_origins(case, draft_sha256, unknown_by_hand=choices.unknown_by_hand, remedies=remedies)
+    origins = case_origins(case, draft_sha256, candidate_file, unknown_by_hand=choices.unknown_by_hand, remedies=remedies)
     # What reading it from its own grid showed stays known.
     on_slices = replace(on_series(origins.candidate, series), stored=origins.candidate.stored)
     candidate = with_tracking(with_codes(on_slices, {}, protocol), str(images.headers[0].get("SeriesInstanceUID") or ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from SegQCLib.alignment import was_resampled
 from SegQCLib.case import Case, Segmentation
@@ -13,6 +14,7 @@ from SegQCLib.drawn_by import (
     Claim,
     claims_of_draft,
     claims_of_tags,
+    hearsay_faults,
     is_one_name,
     with_claims,
 )
@@ -39,7 +41,9 @@ class CaseOrigins:
     unclear: frozenset[str]
 
 
-def case_origins(case: Case, draft_sha256: str | None, *, unknown_by_hand: bool, remedies: Remedies) -> CaseOrigins:
+def case_origins(
+    case: Case, draft_sha256: str | None, candidate_file: Path | None, *, unknown_by_hand: bool, remedies: Remedies
+) -> CaseOrigins:
     """Return the candidate with what its tags and the draft's voxels say of who drew each segment.
 
     Tags that the Editing step keeps know more than voxels do: that a segment was emptied of the draft and drawn anew. What
@@ -51,6 +55,8 @@ def case_origins(case: Case, draft_sha256: str | None, *, unknown_by_hand: bool,
     case : Case
     draft_sha256 : str or None
         `voxels_sha256` of the draft as it was imported; None where it was not imported as an AI draft.
+    candidate_file : Path or None
+        The DICOM SEG that the candidate was loaded from.
     unknown_by_hand : bool
         The reader says that they drew by hand what nothing says anything of.
     remedies : Remedies
@@ -82,6 +88,8 @@ def case_origins(case: Case, draft_sha256: str | None, *, unknown_by_hand: bool,
     claimed = {segment_id for claims in (tags, compared) for segment_id, claim in claims.items() if claim.types}
     unknown = [segment for segment in candidate.segments if segment.id not in claimed]
     stated = {segment.id: Claim("the reader", (_MANUAL,)) for segment in unknown} if unknown_by_hand else {}
+    if candidate_file is not None and not compared:
+        faults += hearsay_faults(candidate, candidate_file, remedies)
     candidate, contradictions, unclear = with_claims(candidate, (tags, compared, stated), remedies)
     unclear |= {fault.segment for fault in faults if fault.segment is not None and fault.status is Status.FAIL}
     return CaseOrigins(candidate, (*faults, *contradictions), tuple(segment.name for segment in unknown), unclear)

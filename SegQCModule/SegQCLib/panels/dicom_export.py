@@ -16,6 +16,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.export_remedies import Remedies
 from SegQCLib.file_name import file_name
 from SegQCLib.findings import Status
+from SegQCLib.mrml.database_acquisition import series_file
 from SegQCLib.mrml.draft import VOXELS_ATTRIBUTE, is_draft
 from SegQCLib.mrml.evaluate_scene import case_reader
 from SegQCLib.mrml.series_files import series_files
@@ -192,7 +193,8 @@ class DicomExport:
         if refused:
             return None
         draft_sha256 = case.draft.GetAttribute(VOXELS_ATTRIBUTE) if is_draft(case.draft) else None
-        return make, self._record, files, draft_sha256, self.session.protocol.protocol, self._choices(), _remedies()
+        candidate_file = series_file(case.candidate, slicer.dicomDatabase)
+        return make, self._record, files, draft_sha256, candidate_file, self.session.protocol.protocol, self._choices(), _remedies()
 
     def _choices(self):
         reader = self.session.reader or None
@@ -390,6 +392,7 @@ def _remedies():
             "If the draft is of this image, start the candidate from it again (step AI draft); if it is not, choose another or none"
             " (step Case)."
         ),
+        hearsay=_("If a program proposed them, read its result in the step AI draft and start the candidate from it."),
         same_name=_("Give both the same name, then evaluate again."),
         algorithm_name=_("Take the draft again in the step AI draft and name its algorithm there."),
         algorithm_version=_("Of a draft they are given where it is imported (step AI draft); Slicer's own tools have none."),
@@ -403,13 +406,14 @@ def _instance(path):
     return str(pydicom.dcmread(path, specific_tags=["SOPInstanceUID"], stop_before_pixels=True).SOPInstanceUID)
 
 
-def _checked(make, record, files, draft_sha256, protocol, choices, remedies, progress):
+def _checked(make, record, files, draft_sha256, candidate_file, protocol, choices, remedies, progress):
     progress("Reading the segmentation", 0.0)
-    return checked_export(make(), record, files, draft_sha256, protocol, choices, remedies, part(progress, 0.1, 1.0))
+    case = make()
+    return checked_export(case, record, files, draft_sha256, candidate_file, protocol, choices, remedies, part(progress, 0.1, 1.0))
 
 
-def _checked_and_written(make, record, files, draft_sha256, protocol, choices, remedies, finished, progress):
-    checked = _checked(make, record, files, draft_sha256, protocol, choices, remedies, part(progress, 0.0, 0.3))
+def _checked_and_written(make, record, files, draft_sha256, candidate_file, protocol, choices, remedies, finished, progress):
+    checked = _checked(make, record, files, draft_sha256, candidate_file, protocol, choices, remedies, part(progress, 0.0, 0.3))
     if checked.can_be_written:
         write_export(checked, record, choices, part(progress, 0.3, 1.0))
     finished.append((checked, choices, checked.can_be_written))

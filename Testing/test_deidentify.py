@@ -26,7 +26,7 @@ from SegQCLib.acquisition import Acquisition, DifferingFact, WindowLevel
 from SegQCLib.case import Case, Code, FileSource, Terminology
 from SegQCLib.checks import contrast_phase, mr_sequence
 from SegQCLib.cli import main
-from SegQCLib.deidentify import KEPT_FACTS, deidentified_case, marked_deidentified, segment_name
+from SegQCLib.deidentify import KEPT_FACTS, deidentified_case, deidentified_segmentation, marked_deidentified, segment_name
 from SegQCLib.evaluate import evaluate
 from SegQCLib.findings import Finding, Status
 from SegQCLib.measurements_csv import render_csv
@@ -494,6 +494,16 @@ def test_findings_of_reading_say_what_they_are_about_and_of_which_segment_withou
 )
 def test_segments_keep_names_that_are_not_a_persons_choice(name, shown):
     assert segment_name(name, PROTOCOL.protocol, Pseudonyms(None)) == shown
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"), [(None, None), ("inprogress", "inprogress"), ("left to Dr. Qzalpha", "another status")]
+)
+def test_a_status_that_is_none_of_slicers_is_not_shown(status, shown):
+    candidate = a_segmentation(a_geometry(), liver=((1, 2), (1, 2), (1, 2)))
+    candidate = replace(candidate, segments=(replace(candidate.segments[0], status=status),))
+    (segment,) = deidentified_segmentation(candidate, None, Pseudonyms(None)).segments
+    assert segment.status == shown
 
 
 def test_a_reader_is_one_name_however_it_is_typed_and_no_other_kind_of_name():

@@ -22,7 +22,7 @@ from SegQCLib.pseudonyms import Pseudonyms
 from SegQCLib.readers.kept_findings import KeptFinding
 from SegQCLib.readers.ratings import RatingGiven, answers
 from SegQCLib.record import Deidentification, QCRecord
-from SegQCLib.words import LEFT_OUT
+from SegQCLib.words import LEFT_OUT, UNFINISHED
 
 # What an acquisition keeps: what DICOM PS3.15 Table E.1-1 does not list, and numbers of the machine and the reconstruction.
 # Everything else is left out, also what is added to it later.
@@ -57,7 +57,7 @@ _LEFT_OUT = (
 )
 _KEPT = (
     "manufacturer, model and software versions of the scanner",
-    "geometry, acquisition and reconstruction settings",
+    "body part, geometry, acquisition and reconstruction settings",
     "grades of ratings, findings, measurements and verdicts",
     "names of segments that the protocol or TotalSegmentator has",
     "the protocol's own texts",
@@ -88,7 +88,7 @@ _ABOUT = {
     "contour_slices": "Where contours lie between the slices",
     "outside_image": "Contours outside the image",
 }
-_OTHER_ALGORITHM, _OTHER_VERSION = "another algorithm", "another version"
+_OTHER_ALGORITHM, _OTHER_VERSION, _OTHER_STATUS = "another algorithm", "another version", "another status"
 
 
 def deidentified_case(case: Case, protocol: QCProtocol | None, pseudonyms: Pseudonyms) -> Case:
@@ -268,6 +268,8 @@ def _deidentified_segment(segment: Segment, protocol: QCProtocol | None, pseudon
         segment,
         name=segment_name(segment.name, protocol, pseudonyms),
         terminology=None if segment.terminology is None else _codes_only(segment.terminology),
+        # Slicer's four are words of a program; a file can hold any text in their place.
+        status=segment.status if segment.status in (None, "completed", *UNFINISHED) else _OTHER_STATUS,
         algorithm_name=_algorithm_name(segment.algorithm_name, protocol),
         algorithm_version=_algorithm_version(segment.algorithm_version),
         algorithm_parameters=None,

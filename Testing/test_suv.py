@@ -171,6 +171,23 @@ def test_the_injection_is_known_from_its_date_and_time_or_its_time_alone(isotope
     assert scale_of(a_header(isotope))[0].factors == pytest.approx([FACTOR])
 
 
+@pytest.mark.parametrize(("zone", "status"), [("-0600", Status.PASS), (None, Status.WARN)])
+def test_a_date_and_time_of_another_zone_is_brought_to_that_of_the_other_times(zone, status):
+    # 11:00 five hours behind UTC is 10:00 six hours behind it.
+    written = "20250101110000-0500" if zone else "20250101100000-0500"
+    scale, finding = scale_of(a_header(an_isotope(RadiopharmaceuticalStartDateTime=written), TimezoneOffsetFromUTC=zone))
+    assert scale.factors == pytest.approx([FACTOR])
+    assert finding.status is status
+    assert ("names a time zone" in finding.message) is (zone is None)
+
+
+def test_a_scan_many_half_lives_after_the_injection_is_doubted():
+    scale, finding = scale_of(a_header(an_isotope(RadiopharmaceuticalStartDateTime="20241231200000")))
+    assert scale.factors == pytest.approx([WEIGHT_KG * 1000 / (DOSE_BQ * 2 ** (-15 * 3600 / HALF_LIFE_S))])
+    assert finding.status is Status.WARN
+    assert "8.2 half-lives lie between injection and scan" in finding.message
+
+
 def test_an_injection_before_midnight_and_a_scan_after_it():
     isotope = an_isotope(RadiopharmaceuticalStartDateTime=None, RadiopharmaceuticalStartTime="233000")
     times = {"SeriesDate": "20250102", "AcquisitionDate": "20250102", "SeriesTime": "003000", "AcquisitionTime": "003000"}
@@ -230,7 +247,14 @@ def test_a_dose_that_can_only_be_megabecquerels_is_read_as_such_with_a_warning()
         (a_header(DecayCorrection=None), "Decay Correction (0054,1102) is missing"),
         (a_header(CorrectedImage=["DECY"]), "does not say that attenuation was corrected (ATTN)"),
         (a_header(CorrectedImage=["ATTN"]), "without DECY contradict each other"),
-        (a_header(DecayCorrection="NONE", ActualFrameDuration=None), "Actual Frame Duration (0018,1242) are not given"),
+        (a_header(DecayCorrection="NONE"), "NONE and Corrected Image (0028,0051) with DECY contradict each other"),
+        # Millicuries, and kilobecquerels.
+        (a_header(an_isotope(RadionuclideTotalDose=9.95)), "is 9.95, which can be neither Bq, its unit in DICOM, nor MBq"),
+        (a_header(an_isotope(RadionuclideTotalDose=368080)), "is 368080, which can be neither Bq"),
+        (
+            a_header(DecayCorrection="NONE", CorrectedImage=["ATTN"], ActualFrameDuration=None),
+            "Actual Frame Duration (0018,1242) are not given",
+        ),
     ],
 )
 def test_values_stay_in_becquerels_and_a_warning_says_what_is_missing(header, missing):
@@ -337,6 +361,8 @@ def test_dates_and_times_of_dicom_and_of_acr_nema(date, time, expected):
 def test_a_date_without_an_hour_is_no_moment():
     assert moment_of_date_time("20250101") is None
     assert moment_of_date_time("20250101110000.00+0100") == datetime(2025, 1, 1, 11)
+    assert moment_of_date_time("20250101003000+0100", "-0230") == datetime(2024, 12, 31, 21)
+    assert moment_of_date_time("20250101110000", "+0100") == datetime(2025, 1, 1, 11)
 
 
 def a_pet_series(folder, **changes):

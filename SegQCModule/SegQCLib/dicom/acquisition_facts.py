@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from SegQCLib.acquisition import HU, HU_MODIFIED, Acquisition, DifferingFact, Span, WindowLevel
 from SegQCLib.dicom.slice_values import distinct, is_empty, is_list, number, texts, unlike, value_of
-from SegQCLib.dicom.suv import acquisition_moment, pet_scale, uptake_time_min
+from SegQCLib.dicom.suv import pet_scale, uptake_time_min
+from SegQCLib.dicom.uptake import acquisition_moment
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -11,16 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.acquisition import SUVBW, Acquisition
-from SegQCLib.dicom.dicom_header import parser_errors
-from SegQCLib.dicom.moments import NO_DATE, moment, moment_of_date_time
-from SegQCLib.dicom.slice_values import distinct, number, only_text, texts, value_of
+from SegQCLib.dicom.private_elements import private_value
+from SegQCLib.dicom.slice_values import distinct, number, only_text, texts
+from SegQCLib.dicom.uptake import ScanStart, Uptake, acquired_moments, durations_s, first_isotopes, since_injection, uptake_to_start
 from SegQCLib.findings import Finding, Status
 
 if TYPE_CHECKING:
@@ -29,16 +28,11 @@ if TYPE_CHECKING:
 ID = "suv"
 BQ_PER_ML = "Bq/mL"
 _SOURCE = "QIBA vendor-neutral pseudo-code for SUVbw"
-# Nobody waits longer for an image: less than a thousandth of the activity is left.
-_MOST_HALF_LIVES = 10
-_DAY_S = 86400.0
-# No PET image comes from 10 kBq; a dose of 50 to 800 MBq that is written in MBq is a number below it.
-_LEAST_DOSE_BQ = 1e4
+# A mouse is given some MBq. A dose that is written in MBq is a number from 30 on; in mCi, as in the USA, one below.
+_LEAST_DOSE_BQ = 1e6
+_DOSES_IN_MBQ = (30, 1e4)
 _HEAVIEST_KG = 1000
-# One of the two times may be written without its fraction of a second.
-_ROUNDING = timedelta(seconds=1)
 _PHILIPS, _PHILIPS_SUV, _PHILIPS_ACTIVITY = "Philips PET Private Group", 0x00, 0x09
-_GE, _GE_SCAN = "GEMS_PETD_01", 0x0D
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,25 +55,6 @@ class PETScale:
 
     def is_identity(self) -> bool:
         return bool(np.all(self.factors == 1))
-
-
-@dataclass(frozen=True)
-class _ScanStart:
-    """The moment to which the scan's decay correction refers, for each slice, and how it is known."""
-
-    moments: tuple[datetime, ...]
-    said_by: str
-    doubt: str | None = None
-
-
-@dataclass(frozen=True)
-class _Uptake:
-    """Seconds from injection to the start of the scan, for each slice; None with the reason where that cannot be told."""
-
-    seconds: tuple[float, ...] | None
-    said_by: str = ""
-    doubts: tuple[str, ...] = ()
-    missing: str = ""
 
 
 def pet_scale(headers: Sequence[Dataset]) -> PETScale:
@@ -153,7 +128,7 @@ def stored_unit(acquisition: Acquisition) -> str | None:
 
 def uptake_time_min(headers: Sequence[Dataset]) -> float | None:
     """Return the minutes from injection to the start of the scan, None where the headers do not tell them."""
-    uptake = _uptake(headers, _half_life_s(headers))
+    uptake = uptake_to_start(headers, _half_life_s(headers))
     return None if uptake.seconds is None else float(round(min(uptake.seconds) / 60, 2))
 
 
@@ -195,7 +170,7 @@ def _from_activity(headers: Sequence[Dataset], to_activity: NDArray[np.float64],
     if weight_kg is not None and weight_kg > _HEAVIEST_KG:
         missing.append(f"Patient's Weight (0010,1030) is {weight_kg:g} kg, which nobody weighs")
     correction = _decay_correction(headers)
-    uptake, decayed = _Uptake(None), np.ones(len(headers))
+    uptake, decayed = Uptake(None), np.ones(len(headers))
     if correction not in ("START", "ADMIN", "NONE"):
         found = " and ".join(map(str, distinct(headers, "DecayCorrection")))
         missing.append(f"Decay Correction (0054,1102) is {found or 'missing'}; START, ADMIN and NONE are defined")
@@ -233,12 +208,13 @@ def _uncorrected_attenuation(headers: Sequence[Dataset]) -> str | None:
 
 
 def _contradicted_decay_correction(headers: Sequence[Dataset]) -> str | None:
-    if only_text(headers, "DecayCorrected") is not None or _corrected(headers, "DECY"):
+    correction, is_corrected = _decay_correction(headers), _corrected(headers, "DECY")
+    if only_text(headers, "DecayCorrected") is not None or correction not in ("START", "ADMIN", "NONE"):
         return None
-    correction = _decay_correction(headers)
-    if correction not in ("START", "ADMIN"):
+    if is_corrected == (correction != "NONE"):
         return None
-    return f"Decay Correction (0054,1102) {correction} and Corrected Image (0028,0051) without DECY contradict each other"
+    also = "with" if is_corrected else "without"
+    return f"Decay Correction (0054,1102) {correction} and Corrected Image (0028,0051) {also} DECY contradict each other"
 
 
 def _corrected(headers: Sequence[Dataset], correction: str) -> bool:
@@ -253,21 +229,21 @@ def _decay_correction(headers: Sequence[Dataset]) -> str | None:
     return only_text(headers, "DecayCorrection")
 
 
-def _decay(headers: Sequence[Dataset], half_life_s: float, correction: str) -> tuple[_Uptake, NDArray[np.float64], list[str]]:
+def _decay(headers: Sequence[Dataset], half_life_s: float, correction: str) -> tuple[Uptake, NDArray[np.float64], list[str]]:
     """Return the uptake, the share of the dose that is left at the moment that the values refer to, and what is missing."""
     unknown = np.ones(len(headers))
     if correction == "START":
-        uptake = _uptake(headers, half_life_s)
+        uptake = uptake_to_start(headers, half_life_s)
         if uptake.seconds is None:
             return uptake, unknown, [uptake.missing]
         return uptake, np.exp2(-np.array(uptake.seconds) / half_life_s), []
-    durations = _durations_s(headers)
-    acquired = _acquired(headers)
+    durations = durations_s(headers)
+    acquired = acquired_moments(headers)
     if durations is None or acquired is None:
         needed = "Acquisition Time (0008,0032) and Actual Frame Duration (0018,1242)"
-        return _Uptake(None), unknown, [f"Decay Correction (0054,1102) is NONE, and {needed} are not given for each slice"]
-    start = _ScanStart(acquired, "Acquisition Time (0008,0032) of each slice")
-    uptake = _since_injection(headers, start, half_life_s)
+        return Uptake(None), unknown, [f"Decay Correction (0054,1102) is NONE, and {needed} are not given for each slice"]
+    start = ScanStart(acquired, "Acquisition Time (0008,0032) of each slice")
+    uptake = since_injection(headers, start, half_life_s)
     if uptake.seconds is None:
         return uptake, unknown, [uptake.missing]
     # A value is the mean over its frame, during which the activity decays.
@@ -278,9 +254,12 @@ def _decay(headers: Sequence[Dataset], half_life_s: float, correction: str) -> t
 
 def _dose_bq(headers: Sequence[Dataset]) -> tuple[float | None, str | None, tuple[str, ...]]:
     """Return the injected dose, or what is wrong with it, and doubts."""
-    dose, missing = _positive(_isotopes(headers), "RadionuclideTotalDose", "Radionuclide Total Dose (0018,1074)", "Bq")
+    dose, missing = _positive(first_isotopes(headers), "RadionuclideTotalDose", "Radionuclide Total Dose (0018,1074)", "Bq")
     if dose is None or dose >= _LEAST_DOSE_BQ:
         return dose, missing, ()
+    lowest, highest = _DOSES_IN_MBQ
+    if not lowest <= dose < highest:
+        return None, f"Radionuclide Total Dose (0018,1074) is {dose:g}, which can be neither Bq, its unit in DICOM, nor MBq", ()
     doubt = f"Radionuclide Total Dose (0018,1074) is {dose:g}, which cannot be Bq, its unit in DICOM; it was taken as MBq."
     return dose * 1e6, None, (doubt,)
 
@@ -296,166 +275,9 @@ def _positive(headers: Sequence[Dataset], keyword: str, attribute: str, unit: st
 
 
 def _half_life_s(headers: Sequence[Dataset]) -> float | None:
-    return _positive(_isotopes(headers), "RadionuclideHalfLife", "", "s")[0]
-
-
-def _isotopes(headers: Sequence[Dataset]) -> list[Dataset]:
-    """Return the first item of Radiopharmaceutical Information Sequence (0054,0016) of each slice that has one."""
-    sequences = [value_of(header, "RadiopharmaceuticalInformationSequence") for header in headers]
-    return [sequence[0] for sequence in sequences if sequence]
-
-
-def _uptake(headers: Sequence[Dataset], half_life_s: float | None) -> _Uptake:
-    start = _scan_start(headers, half_life_s)
-    if start is None:
-        return _Uptake(None, missing="neither Series Time (0008,0031) nor Acquisition Time (0008,0032) is given")
-    return _since_injection(headers, start, half_life_s)
-
-
-def _scan_start(headers: Sequence[Dataset], half_life_s: float | None) -> _ScanStart | None:
-    """Return the start of the scan, to which Decay Correction (0054,1102) START refers, None where no time is given.
-
-    Series Time is that start unless a later processing wrote it, which shows where it is later than an Acquisition Time.
-    Then QIBA's order: GE's private scan time, the moment that Frame Reference Time (0054,1300) counts from, and
-    last the earliest Acquisition Time.
-    """
-    count = len(headers)
-    corrected_to = distinct(headers, "DecayCorrectionDateTime")
-    if len(corrected_to) == 1 and (found := moment_of_date_time(corrected_to[0])) is not None:
-        return _ScanStart((found,) * count, "Decay Correction DateTime (0018,9701)")
-    series, acquired = _series(headers), _acquired(headers)
-    if acquired is None:
-        doubt = "Acquisition Time (0008,0032) is missing, so Series Time could not be checked against it."
-        return None if series is None else _ScanStart((series,) * count, "Series Time (0008,0031)", doubt)
-    first = min(acquired)
-    if series is not None and series <= first + _ROUNDING:
-        return _ScanStart((series,) * count, "Series Time (0008,0031)")
-    later = "Series Time (0008,0031) is " + ("missing" if series is None else "later than Acquisition Time (0008,0032)")
-    ge = _ge_scan_start(headers)
-    if ge is not None:
-        return _ScanStart((ge,) * count, "GE's private PET scan_datetime (0009,xx0D)")
-    counted_from = _counted_from(headers, acquired, half_life_s)
-    if counted_from is not None:
-        said_by = "the moment from which Frame Reference Time (0054,1300) counts"
-        return _ScanStart(counted_from, said_by)
-    doubt = (
-        f"{later}, so the earliest Acquisition Time was taken for the start of the scan; slices that are left out may be earlier."
-    )
-    return _ScanStart((first,) * count, "the earliest Acquisition Time (0008,0032)", doubt)
-
-
-def _series(headers: Sequence[Dataset]) -> datetime | None:
-    header = headers[0]
-    return moment(value_of(header, "SeriesDate") or value_of(header, "AcquisitionDate"), value_of(header, "SeriesTime"))
-
-
-def _acquired(headers: Sequence[Dataset]) -> tuple[datetime, ...] | None:
-    """Return when each slice was acquired, or None if one does not say it."""
-    moments = tuple(acquisition_moment(header) for header in headers)
-    return None if any(found is None for found in moments) else moments
-
-
-def acquisition_moment(header: Dataset) -> datetime | None:
-    """Return when a slice was acquired, None where its header does not say."""
-    for keyword in ("FrameAcquisitionDateTime", "AcquisitionDateTime"):
-        found = moment_of_date_time(value_of(header, keyword))
-        if found is not None:
-            return found
-    return moment(value_of(header, "AcquisitionDate") or value_of(header, "SeriesDate"), value_of(header, "AcquisitionTime"))
-
-
-def _ge_scan_start(headers: Sequence[Dataset]) -> datetime | None:
-    found = {moment_of_date_time(_private(header, 0x0009, _GE, _GE_SCAN)) for header in headers}
-    return found.pop() if len(found) == 1 else None
-
-
-def _durations_s(headers: Sequence[Dataset]) -> NDArray[np.float64] | None:
-    """Return how long the frame of each slice took, s, or None if one does not say it."""
-    durations = [
-        number(value_of(header, "ActualFrameDuration")) or number(value_of(header, "FrameAcquisitionDuration"))
-        for header in headers
-    ]
-    if any(duration is None or duration <= 0 for duration in durations):
-        return None
-    return np.array(durations) / 1000
-
-
-def _counted_from(
-    headers: Sequence[Dataset], acquired: tuple[datetime, ...], half_life_s: float | None
-) -> tuple[datetime, ...] | None:
-    """Return the moment from which Frame Reference Time counts, for each slice, or None where it is not given.
-
-    Frame Reference Time is when, during the frame, the activity was at its mean.
-    """
-    references = [number(value_of(header, "FrameReferenceTime")) for header in headers]
-    durations = _durations_s(headers)
-    if half_life_s is None or durations is None or any(reference is None or reference <= 0 for reference in references):
-        return None
-    decays = math.log(2) / half_life_s * durations
-    mean_s = np.log(decays / -np.expm1(-decays)) * half_life_s / math.log(2)
-    return tuple(
-        moment_ + timedelta(seconds=float(mean) - reference / 1000)
-        for moment_, mean, reference in zip(acquired, mean_s, references, strict=True)
-    )
-
-
-def _since_injection(headers: Sequence[Dataset], start: _ScanStart, half_life_s: float | None) -> _Uptake:
-    """Return the time from the injection to the start of the scan.
-
-    A time of day without a date, and a date that makes no sense (de-identification moves dates one by one), leaves the
-    number of days open: it is the one that fits ten half-lives, and there must be one only.
-    """
-    isotopes = _isotopes(headers)
-    date_times, times = distinct(isotopes, "RadiopharmaceuticalStartDateTime"), distinct(isotopes, "RadiopharmaceuticalStartTime")
-    dated = moment_of_date_time(date_times[0]) if len(date_times) == 1 else None
-    injected = dated or (moment(None, times[0]) if len(times) == 1 else None)
-    if injected is None:
-        attributes = "Radiopharmaceutical Start DateTime (0018,1078) or Radiopharmaceutical Start Time (0018,1072)"
-        return _Uptake(None, missing=f"{attributes} is missing, unreadable or not the same in all slices")
-    doubts = (start.doubt,) if start.doubt else ()
-    longest_s = _DAY_S if half_life_s is None else _MOST_HALF_LIVES * half_life_s
-    first = min(start.moments)
-    after_first = tuple((found - first).total_seconds() for found in start.moments)
-    has_dates = first.strftime("%Y%m%d") != NO_DATE
-    if dated is not None and has_dates:
-        seconds = (first - dated).total_seconds()
-        if 0 <= seconds <= longest_s:
-            return _Uptake(tuple(seconds + later for later in after_first), start.said_by, doubts)
-        wrong = (
-            f"The date in Radiopharmaceutical Start DateTime (0018,1078) puts the injection {abs(seconds) / 3600:.1f} h"
-            f" {'before' if seconds > 0 else 'after'} the start of the scan, so only the times of day were used."
-        )
-        doubts += (wrong,)
-    of_day = ((first - datetime.min) - (injected - datetime.min)).total_seconds() % _DAY_S
-    if of_day > longest_s:
-        return _Uptake(None, missing="the injection is later than the start of the scan")
-    if of_day + _DAY_S <= longest_s:
-        return _Uptake(None, missing="the date of the injection is not known, and the half-life allows several days")
-    return _Uptake(tuple(of_day + later for later in after_first), start.said_by, doubts)
+    return _positive(first_isotopes(headers), "RadionuclideHalfLife", "", "s")[0]
 
 
 def _private_numbers(headers: Sequence[Dataset], group: int, creator: str, element: int) -> NDArray[np.float64] | None:
-    values = [number(_private(header, group, creator, element)) for header in headers]
+    values = [number(private_value(header, group, creator, element)) for header in headers]
     return None if any(value is None for value in values) else np.array(values, np.float64)
-
-
-def _private(header: Dataset, group: int, creator: str, element: int) -> Any:
-    """Return the value of a private element, also where de-identification dropped its creator, as text where it was bytes."""
-    try:
-        return _text_of(header.private_block(group, creator)[element].value)
-    except KeyError:
-        pass  # no such creator
-    except parser_errors():
-        return None
-    # The creator's block is free to choose; vendors use the first. Another creator there owns another element.
-    if (group, 0x0010) in header or (group, 0x1000 + element) not in header:
-        return None
-    try:
-        return _text_of(header[group, 0x1000 + element].value)
-    except parser_errors():
-        return None
-
-
-def _text_of(value: Any) -> Any:
-    # In implicit VR a private element may come as bytes.
-    return value.decode("ascii", "replace").strip("\0 ") if isinstance(value, bytes) else value

@@ -55,7 +55,7 @@ def slices(tmp_path_factory):
 @pytest.fixture
 def instance(slices):
     first = pydicom.dcmread(slices[0])
-    return InstanceFound(*(str(first[name].value) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")), None)
+    return InstanceFound(*(str(first[name].value) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")))
 
 
 @pytest.mark.parametrize(

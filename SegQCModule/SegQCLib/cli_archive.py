@@ -182,9 +182,13 @@ def _print_series(found: tuple[SeriesFound, ...]) -> None:
     for (patient, date, uid), members in groupby(sorted(found, key=study), key=study):
         print(f"Patient {patient or '(no ID)'}, study of {date or '(no date)'}, {uid}")
         for series in members:
-            count = "? instances" if series.instances is None else f"{series.instances} instance{'s'[: series.instances != 1]}"
+            count = "? instances" if series.instances is None else _instances(series.instances)
             description = series.series_description or "(no description)"
             print(f"  {series.modality or '?':<9} {count:>15}  {description}\n    {series.series_instance_uid}")
+
+
+def _instances(count: int) -> str:
+    return f"{count} instance" if count == 1 else f"{count} instances"
 
 
 def _fetch(options: argparse.Namespace, archive: Archive) -> int:
@@ -211,7 +215,7 @@ def _fetch(options: argparse.Namespace, archive: Archive) -> int:
         fetched = fetch_series(archive, series, folder, progress)
         progress("Done", 1.0)
         kept = f", {fetched.kept} of them there before" if fetched.kept else ""
-        print(f"{series.modality or 'series'}: {len(fetched.files)} instances in {fetched.folder}{kept}")
+        print(f"{series.modality or 'series'}: {_instances(len(fetched.files))} in {fetched.folder}{kept}")
     return EXIT_DONE
 
 

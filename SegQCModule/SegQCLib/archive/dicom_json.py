@@ -18,19 +18,12 @@ def is_uid(text: str) -> bool:
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
-def first_value(item: Mapping[str, Any], tag: str) -> Any:
-    """Return the first value of an attribute, or None; `tag` has eight hexadecimal digits."""
+def text_value(item: Mapping[str, Any], tag: str) -> str | None:
+    """Return the first value of an attribute as text, or None; `tag` has eight hexadecimal digits."""
     element = item.get(tag)
     values = element.get("Value") if isinstance(element, dict) else None
-    return values[0] if isinstance(values, list) and values else None
-
-
-def text_value(item: Mapping[str, Any], tag: str) -> str | None:
-    """Return the first value of an attribute as text, or None; of a person's name its alphabetic form."""
-    value = first_value(item, tag)
-    if isinstance(value, dict):
-        value = value.get("Alphabetic")
-    return None if value is None else shown(str(value)).strip() or None
+    value = values[0] if isinstance(values, list) and values else None
+    return shown(str(value)).strip() or None if isinstance(value, str | int | float) else None
 
 
 def number_value(item: Mapping[str, Any], tag: str) -> int | None:

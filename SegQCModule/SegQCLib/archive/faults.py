@@ -166,8 +166,10 @@ def fault_of_answer(where: str, response: Response, credentials: Credentials | N
         )
     if status == 507 or "storage is full" in says.lower() or "no space left" in says.lower():
         return ArchiveError(where, f"is full ({status}).{says}", FULL_REMEDY)
+    reason = f" {shown(response.reason)}" if response.reason else ""
+    root = " Is the URL the root of its DICOMweb service?" if status < 500 else ""
     return ArchiveError(
-        where, f"answers {status} {response.reason}.{says}", "Its administrator finds the reason in the archive's own log."
+        where, f"answers {status}{reason}.{says}", f"Its administrator finds the reason in the archive's own log.{root}"
     )
 
 

@@ -37,7 +37,6 @@ class InstanceFound:
     study_instance_uid: str
     series_instance_uid: str
     sop_instance_uid: str
-    sop_class_uid: str | None
 
 
 def find_series(archive: Archive, filters: Mapping[str, str], most: int | None = None) -> tuple[SeriesFound, ...]:
@@ -127,12 +126,7 @@ def instances_of(archive: Archive, study_instance_uid: str, series_instance_uid:
             raise
         return ()
     return tuple(
-        InstanceFound(
-            study_instance_uid,
-            series_instance_uid,
-            uid_value(item, "00080018", "SOPInstanceUID", where),
-            text_value(item, "00080016"),
-        )
+        InstanceFound(study_instance_uid, series_instance_uid, uid_value(item, "00080018", "SOPInstanceUID", where))
         for item in items
     )
 
@@ -162,7 +156,7 @@ def instance_in_study(archive: Archive, study_instance_uid: str, uid: str) -> In
     for item in items:
         if text_value(item, "00080018") == uid:
             series = uid_value(item, "0020000E", "SeriesInstanceUID", where)
-            return InstanceFound(study_instance_uid, series, uid, text_value(item, "00080016"))
+            return InstanceFound(study_instance_uid, series, uid)
     found = instances_of(archive, study_instance_uid, uid)
     if len(found) != 1:
         held = f"{len(found)} instances in the series" if found else "neither an instance nor a series with the UID"

@@ -120,13 +120,13 @@ def _instance(path: Path) -> InstanceFound:
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords))
     except OSError as error:
-        raise BadDataError(path, f"cannot be read ({error.strerror or error}).", "Nothing was sent.") from error
+        raise BadDataError(path, f"cannot be read ({error.strerror or error}).", "Nothing was sent. Give DICOM files.") from error
     except parser_errors() as error:
         raise BadDataError(path, "is not a DICOM file (PS3.10).", "Nothing was sent. Give DICOM files.") from error
     for keyword, tag in keywords.items():
         if not is_uid(str(header.get(keyword) or "")):
             raise BadDataError(path, f"has no usable {keyword} {tag}.", "Nothing was sent. Write the file again.")
-    return InstanceFound(*(str(header[keyword].value) for keyword in keywords))
+    return InstanceFound(str(header.StudyInstanceUID), str(header.SeriesInstanceUID), str(header.SOPInstanceUID))
 
 
 def _done_before(archive: Archive, files: Sequence[_File]) -> set[tuple[str, str]]:

@@ -20,13 +20,14 @@ from SegQCLib.evaluate import evaluate
 from SegQCLib.geometry import geometry_of, sitk_image
 from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
-from SegQCLib.nnunet_dataset import TrainingCase, TrainingProvenance, patient_splits, provenance_schema
 from SegQCLib.protocol import load_protocol
 from SegQCLib.record import Verdict
 from SegQCLib.resources import resource
 from SegQCLib.seg_nrrd import LabelPiece, NrrdSegment, NrrdSegmentation
 from SegQCLib.training_cases import identifiers
+from SegQCLib.training_folds import patient_splits
 from SegQCLib.training_labels import training_labels
+from SegQCLib.training_provenance import TrainingCase, TrainingProvenance, provenance_schema
 from SegQCLib.worklist import read_worklist
 from SegQCLib.worklist_progress import CaseState, write_state
 
@@ -201,6 +202,15 @@ def test_unfinished_segments_are_not_assessed(study, capsys, status, words):
     study.save("p2", both(spleen=(SPLEEN, tags(status))))
     assert study.export() == 0
     assert f"spleen (its segment is {words}" in capsys.readouterr().out
+
+
+def test_an_empty_structure_of_which_no_file_says_that_it_was_looked_for_is_told(study, capsys):
+    study.save("p1", both())
+    study.save("p2", both(spleen=(None, tags(status=None))))
+    assert study.export() == 0
+    assert "count as looked for and absent, though their files do not say that anybody looked" in capsys.readouterr().err
+    (_, second) = study.json("provenance.json")["cases"]
+    assert [label["statuses"] for label in second["labels"]] == [["completed"], [None]]
 
 
 def test_with_the_ignore_label_unknown_voxels_teach_no_background(study, capsys):

@@ -15,19 +15,16 @@ import json
 import re
 import shutil
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import SimpleITK as sitk
 
 from SegQCLib.alignment import align, was_resampled
 from SegQCLib.case import Segmentation, Volume
-from SegQCLib.dataclass_json import json_schema, to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import software_versions
 from SegQCLib.geometry import sitk_image
@@ -35,11 +32,11 @@ from SegQCLib.progress import Progress, unwatched
 from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.record import ProtocolIdentity
 from SegQCLib.regular_grid import is_regular
-from SegQCLib.training_labels import Assessment, LabelOrigin, TrainingLabels, training_labels
+from SegQCLib.training_folds import patient_splits
+from SegQCLib.training_labels import TrainingLabels, training_labels
+from SegQCLib.training_provenance import LeftOutCase, TrainingCase, TrainingProvenance, what_to_know
 
-PROVENANCE_SCHEMA_ID = "https://segqc.invalid/schemas/training_provenance.schema.json"
 FILE_ENDING = ".nii.gz"
-FOLDS = 5
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -111,62 +108,6 @@ class DatasetRules:
         return f"Dataset{self.number:03d}_{self.name}"
 
 
-@dataclass(frozen=True)
-class TrainingCase:
-    """One case of the data set and whose work it is."""
-
-    case: str = field(metadata={"doc": "Case identifier: the name of its files."})
-    patient: str | None = field(
-        metadata={"doc": "Number of the patient in this data set, so that folds can be made by patient; null: not known."}
-    )
-    reader: str | None = field(metadata={"doc": "Whose segmentation it is; null: not stated."})
-    verdict: str | None = field(metadata={"doc": "Verdict of the record saved with the segmentation; null: there is none."})
-    evaluated_under: ProtocolIdentity | None = field(metadata={"doc": "Protocol of that record."})
-    image_sha256: str | None = field(
-        metadata={"doc": "SHA-256 of the image's file; of a folder: of its sorted lines 'file sha256'."}
-    )
-    segmentation_sha256: str | None = field(metadata={"doc": "SHA-256 of the segmentation's file."})
-    draft_sha256: str | None = field(metadata={"doc": "SHA-256 of the draft's file; null: no draft is known."})
-    resampled: bool = field(
-        metadata={"doc": "Whether the segmentation was on another grid and was brought onto the image's (nearest voxel)."}
-    )
-    value_unit: str | None = field(metadata={"doc": "Unit of the image's values; null: no known scale."})
-    labels: tuple[LabelOrigin, ...] = field(metadata={"doc": "Each label of the case."})
-
-
-@dataclass(frozen=True)
-class LeftOutCase:
-    """A case that is not in the data set."""
-
-    case: str = field(metadata={"doc": "Case identifier that it would have had."})
-    reason: str = field(metadata={"doc": "Why, in sentences; not what is wrong with a file, because that names the file."})
-
-
-@dataclass(frozen=True)
-class TrainingProvenance:
-    """Which label of an nnU-Net data set is whose work."""
-
-    schema: Literal["segqc-training-provenance"] = field(metadata={"doc": "Always segqc-training-provenance."})
-    schema_version: Literal["1.0"] = field(metadata={"doc": "Version of this format."})
-    created: str = field(metadata={"doc": "When, ISO 8601 with time zone."})
-    software: dict[str, str] = field(metadata={"doc": "Versions of what made the data set."})
-    dataset: str = field(metadata={"doc": "Folder name of the data set."})
-    protocol: ProtocolIdentity = field(metadata={"doc": "The protocol that names the structures."})
-    labels: dict[str, int] = field(metadata={"doc": "Numbers of the labels."})
-    simulated: bool = field(metadata={"doc": "Whether a case says that its data are simulated."})
-    cases: tuple[TrainingCase, ...] = field(metadata={"doc": "The cases, in order."})
-    left_out: tuple[LeftOutCase, ...] = field(metadata={"doc": "Cases that were to be taken and were not."})
-    warnings: tuple[str, ...] = field(metadata={"doc": "What to know before training on it."})
-
-    def to_json(self) -> str:
-        return to_json(self)
-
-
-def provenance_schema() -> dict:
-    """Return the JSON Schema of provenance.json."""
-    return json_schema(TrainingProvenance, title="Provenance of a SegQC training data set", identifier=PROVENANCE_SCHEMA_ID)
-
-
 def write_dataset(
     cases: Sequence[tuple[str, Callable[[], CaseToTrainOn]]],
     protocol: LoadedProtocol,
@@ -225,6 +166,8 @@ def fault_of(rules: DatasetRules, protocol: LoadedProtocol) -> str | None:
         return f"{rules.name!r} is no name for a data set: ASCII letters, digits, hyphens and underscores only."
     if unknown:
         return f"{', '.join(unknown)}: not among the protocol's structures, {', '.join(known)}."
+    if {"background", "ignore"} & set(rules.structures):
+        return "nnU-Net's own labels are called background and ignore: a structure cannot be."
     if not rules.structures or len(set(rules.structures)) != len(rules.structures):
         return "Give at least one structure, and each one once."
     return None
@@ -303,7 +246,9 @@ def _written(
         simulated=simulated,
         cases=tuple(taken),
         left_out=tuple(refused),
-        warnings=tuple(_warnings(taken, rules, splits is not None, simulated)),
+        warnings=tuple(
+            what_to_know(taken, rules.structures, rules.folder_name, has_splits=splits is not None, simulated=simulated)
+        ),
     )
     content = {
         "channel_names": {"0": rules.channel or _channel(modalities, protocol)},
@@ -429,74 +374,3 @@ def _says_simulated(case: CaseToTrainOn) -> bool:
     texts = [case.candidate.name, case.reader, case.image.acquisition.series_description, case.identifier]
     texts += [finding.message for part in (case.image, case.candidate) for finding in part.findings]
     return any("simulated" in text.casefold() for text in texts if text)
-
-
-def patient_splits(cases: Sequence[TrainingCase]) -> list[dict[str, list[str]]] | None:
-    """Return five folds, as nnU-Net's splits_final.json has them, in which no patient is in training and validation.
-
-    None where nnU-Net's own random folds do as well (no patient has two cases), where a case's patient is not known, or
-    where there are fewer than five patients.
-    """
-    patients = [case.patient for case in cases]
-    if None in patients or len(set(patients)) == len(patients) or len(set(patients)) < FOLDS:
-        return None
-    from SegQCLib.difficulty.patients import patient_folds
-
-    folds = patient_folds(patients, FOLDS)
-    return [
-        {
-            "train": sorted(case.case for case, own in zip(cases, folds, strict=True) if own != fold),
-            "val": sorted(case.case for case, own in zip(cases, folds, strict=True) if own == fold),
-        }
-        for fold in range(FOLDS)
-    ]
-
-
-def _warnings(cases: Sequence[TrainingCase], rules: DatasetRules, has_splits: bool, simulated: bool) -> Iterator[str]:
-    if simulated:
-        yield "Simulated data: nothing trained on them says anything about patients."
-    untouched = [case for case in cases if any(origin.untouched and origin.voxels for origin in case.labels)]
-    if untouched:
-        count = sum(origin.untouched and origin.voxels > 0 for case in untouched for origin in case.labels)
-        yield (
-            f"{count} label{'s' if count > 1 else ''} in {len(untouched)} of {len(cases)} cases are an algorithm's output that"
-            f" nobody changed ({_listed([case.case for case in untouched])}): a model trained on them learns its own"
-            " errors as truth. Have them read, or leave them out (--without-automatic)."
-        )
-    unknown = [case.case for case in cases if any(None in origin.algorithm_types for origin in case.labels)]
-    if unknown:
-        yield (
-            f"Of {len(unknown)} cases the files do not say for every segment whether a person or an algorithm drew it"
-            f" ({_listed(unknown)})."
-        )
-    for number, name in enumerate(rules.structures):
-        if not any(case.labels[number].voxels for case in cases):
-            yield f"No case has {name}: the label {number + 1} has no voxel to learn from."
-    ignored = [case.case for case in cases if any(o.assessment is Assessment.NOT_ASSESSED for o in case.labels)]
-    if ignored:
-        yield (
-            f"In {len(ignored)} cases structures were not assessed ({_listed(ignored)}): all their voxels without a label have the"
-            " ignore label, so they teach no background."
-        )
-    repeated = Counter(case.patient for case in cases if case.patient is not None)
-    several = sum(count > 1 for count in repeated.values())
-    if several and has_splits:
-        yield (
-            f"{_patients(several)} several cases. splits_final.json keeps each patient in one fold: copy it to"
-            f" nnUNet_preprocessed/{rules.folder_name} after nnUNetv2_plan_and_preprocess; nnU-Net's own folds would mix them."
-        )
-    elif several:
-        yield (
-            f"{_patients(several)} several cases, and no folds by patient were made (fewer than {FOLDS} patients, or some are"
-            " not known): nnU-Net's own folds would validate on patients it was trained on."
-        )
-    elif len(cases) > 1 and any(case.patient is None for case in cases):
-        yield "The patients are not known, so nobody can tell whether nnU-Net's folds mix cases of one patient."
-
-
-def _patients(count: int) -> str:
-    return "1 patient has" if count == 1 else f"{count} patients have"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

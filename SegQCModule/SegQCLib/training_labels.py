@@ -35,6 +35,9 @@ class LabelOrigin:
     why: str | None = field(metadata={"doc": "Why it counts as not assessed."})
     voxels: int = field(metadata={"doc": "Voxels with this label."})
     segments: tuple[str, ...] = field(metadata={"doc": "Names of its segments."})
+    statuses: tuple[str | None, ...] = field(
+        metadata={"doc": "For each segment 3D Slicer's Segmentation.Status; null: its file does not say whether it is completed."}
+    )
     algorithm_types: tuple[str | None, ...] = field(
         metadata={
             "doc": "For each segment Segment Algorithm Type (0062,0008): AUTOMATIC, nobody touched it; SEMIAUTOMATIC, a person"
@@ -129,6 +132,7 @@ def training_labels(
                 why=why,
                 voxels=voxels,
                 segments=tuple(segment.name for segment in segments),
+                statuses=tuple(segment.status for segment in segments),
                 algorithm_types=tuple(segment.algorithm_type for segment in segments),
                 algorithm_names=tuple(segment.algorithm_name for segment in segments),
                 algorithm_versions=tuple(segment.algorithm_version for segment in segments),

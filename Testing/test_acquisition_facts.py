@@ -209,6 +209,20 @@ def test_the_rounding_of_decimal_text_is_no_difference():
     assert facts(*headers).repetition_time_ms == 2000
 
 
+def test_each_slice_s_own_compression_is_no_difference_and_the_strongest_counts():
+    slices = [a_header(LossyImageCompression="01", LossyImageCompressionRatio=ratios) for ratios in (9.5, [4, 3], 11)]
+    found = facts(*slices)
+    assert (found.lossy_compression_ratios, found.differing) == ((4, 3), ())
+
+
+def test_hundreds_of_values_do_not_fill_a_sentence():
+    found = facts(*(a_header(DerivationDescription=f"slice {n} of 300") for n in range(1, 301)))
+    (differing,) = found.differing
+    assert len(differing.values) == 300
+    assert str(differing).startswith("slice 1 of 300, slice 2 of 300, ")
+    assert str(differing).endswith("slice 6 of 300 and 294 more values")
+
+
 def test_slices_that_lack_a_fact_do_not_differ():
     assert facts(a_header(Modality="CT", KVP=120), a_header(Modality="CT"), a_header(Modality="CT", KVP="")).kvp == 120
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 # Units of voxel values. Rescale Type (0028,1054) HU_MOD: Hounsfield units of an image that was processed after that.
 HU, HU_MODIFIED, SUVBW = "HU", "HU (modified)", "g/mL (SUVbw)"
+_MOST_VALUES = 6
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ class Span:
         return low if low == high else f"{low} to {high}"
 
 
+def values_in_words(values: Sequence[str]) -> str:
+    """Return distinct values of a fact for a sentence; a series can have hundreds."""
+    more = len(values) - _MOST_VALUES
+    return " and ".join(values) if more <= 0 else f"{', '.join(values[:_MOST_VALUES])} and {more} more values"
+
+
 @dataclass(frozen=True)
 class DifferingFact:
     """A fact that is not the same in all slices although it belongs to the series."""
@@ -40,7 +48,7 @@ class DifferingFact:
     values: tuple[str, ...] = field(metadata={"doc": "Its distinct values as text, in the order of the slices."})
 
     def __str__(self) -> str:
-        return " and ".join(self.values)
+        return values_in_words(self.values)
 
 
 def _header(group: str, attribute: str, unit: str = "", *, note: str = "") -> dict[str, str]:
@@ -233,7 +241,11 @@ class Acquisition:
     )
     lossy_compression_ratios: tuple[float, ...] = field(
         default=(),
-        metadata=_header("Post-processing", "Lossy Image Compression Ratio (0028,2112)", note="One for each step of compression."),
+        metadata=_header(
+            "Post-processing",
+            "Lossy Image Compression Ratio (0028,2112)",
+            note="Each step of compression, of the slice that lost most.",
+        ),
     )
     transfer_syntaxes: tuple[str, ...] = field(
         default=(),

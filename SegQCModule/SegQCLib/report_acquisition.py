@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from SegQCLib.acquisition import Acquisition, attribute_of
+from SegQCLib.acquisition import Acquisition, attribute_of, values_in_words
 from SegQCLib.dicom.moments import moment, moment_of_date_time
 from SegQCLib.dicom.transfer_syntaxes import syntax_name
 from SegQCLib.geometry import Geometry
@@ -80,7 +80,7 @@ def _needed(protocol: QCProtocol) -> Iterator[str]:
 def _text(acquisition: Acquisition, fact: str, unit: str) -> str:
     differing, value = acquisition.differing_values(fact), getattr(acquisition, fact)
     if differing:
-        return f"not the same in all slices: {' and '.join(differing)}{_unit(unit)}"
+        return f"not the same in all slices: {values_in_words(differing)}{_unit(unit)}"
     if value is None or value == ():
         return ""
     if fact in _IN_WORDS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from SegQCLib.acquisition import values_in_words
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
@@ -27,7 +28,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
     found = case.image.acquisition.convolution_kernel
     differing = case.image.acquisition.differing_values("convolution_kernel")
     if differing:
-        measured = " and ".join(differing)
+        measured = values_in_words(differing)
         message = f"Convolution Kernel (0018,1210) is not the same in all slices: {measured}."
         yield Finding(ID, Status.FAIL, message, measured, str(allowed), source=allowed.source)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from SegQCLib.acquisition import Acquisition, attribute_of
+from SegQCLib.acquisition import Acquisition, attribute_of, values_in_words
 from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import Range
 
@@ -29,7 +29,7 @@ def judge_number(check_id: str, acquisition: Acquisition, fact: str, allowed: Ra
         return Finding(check_id, status, message, measured, str(allowed), allowed.unit, allowed.source)
 
     if differing:
-        measured = f"{' and '.join(differing)} {allowed.unit}"
+        measured = f"{values_in_words(differing)} {allowed.unit}"
         yield finding(Status.FAIL, f"{attribute} is not the same in all slices: {measured}.", measured)
     elif value is None:
         yield finding(Status.NOT_EVALUATED, f"{attribute} is not in the header.")

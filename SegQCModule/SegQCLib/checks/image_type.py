@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from SegQCLib.acquisition import values_in_words
 from SegQCLib.case import Case
 from SegQCLib.findings import Finding, Status
 from SegQCLib.protocol import QCProtocol
@@ -26,7 +27,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
         message = "Image Type (0008,0008) is not in the header."
         yield Finding(ID, Status.NOT_EVALUATED, message, allowed=str(allowed), source=allowed.source)
         return
-    measured = " and ".join(types)
+    measured = values_in_words(types)
     if all(found in allowed for found in types):
         message = f"Image Type (0008,0008) is {measured}."
         yield Finding(ID, Status.PASS, message, measured, str(allowed), source=allowed.source)

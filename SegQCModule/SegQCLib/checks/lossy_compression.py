@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from SegQCLib.acquisition import values_in_words
 from SegQCLib.case import Case
 from SegQCLib.dicom.transfer_syntaxes import BY_UID
 from SegQCLib.findings import Finding, Status
@@ -52,7 +53,7 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             header = "missing" if said is None else said
             facts = (
                 f"The image, or a part of its slices, is compressed with loss (Transfer Syntax UID (0002,0010): {', '.join(lossy)};"
-                f" Lossy Image Compression (0028,2110) is {' and '.join(differing) or header})"
+                f" Lossy Image Compression (0028,2110) is {values_in_words(differing) or header})"
             )
         if allowed.maximum is not None and allowed.maximum <= 1:
             yield finding(Status.FAIL, f"{facts}; the protocol allows no loss.", "more than 1")

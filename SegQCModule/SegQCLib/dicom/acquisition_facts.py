@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,6 @@ _UNIFORM_NUMBER = {
 _UNIFORM_NUMBERS = {
     "acquisition_matrix": ("AcquisitionMatrix",),
     "reconstruction_field_of_view_mm": ("ReconstructionFieldOfView",),
-    "lossy_compression_ratios": ("LossyImageCompressionRatio",),
 }
 # Tube current modulation changes these from slice to slice. Attributes that give thousandths come with their factor.
 _VARYING = {
@@ -92,6 +92,8 @@ def acquisition_facts(headers: Sequence[Dataset]) -> Acquisition:
             differing.append(DifferingFact(name, tuple(map(_shown, values))))
     for name, attributes in _VARYING.items():
         facts[name] = _span(headers, attributes)
+    # Each slice has a ratio of its own.
+    facts["lossy_compression_ratios"] = max(_number_lists(headers, ("LossyImageCompressionRatio",)), key=math.prod, default=())
     facts.update(_times(headers))
     windows = _window_levels(headers)
     if facts["modality"] == "PT":
@@ -103,7 +105,7 @@ def acquisition_facts(headers: Sequence[Dataset]) -> Acquisition:
         facts["value_unit"] = _ct_value_unit(headers)
     return Acquisition(
         source="DICOM headers",
-        slice_thicknesses_mm=tuple(sorted({value for value in _numbers_of(headers, "SliceThickness") if value is not None})),
+        slice_thicknesses_mm=tuple(sorted(_told_apart([n for n in _numbers_of(headers, "SliceThickness") if n is not None]))),
         window_levels=windows,
         differing=tuple(differing),
         **facts,
@@ -120,9 +122,8 @@ def _uniform_facts(headers: Sequence[Dataset]) -> Iterator[tuple[str, list[Any]]
         found = [number(value[0] if is_list(value) and value else value) for value in _first_given(headers, keywords)]
         yield name, _told_apart([value for value in found if value is not None])
     for name, keywords in _UNIFORM_NUMBERS.items():
-        found = [tuple(map(number, value if is_list(value) else (value,))) for value in _first_given(headers, keywords)]
         whole = name == "acquisition_matrix"
-        listed = [tuple(int(n) if whole else n for n in value) for value in found if None not in value]
+        listed = [tuple(int(n) if whole else n for n in value) for value in _number_lists(headers, keywords)]
         yield name, list(dict.fromkeys(listed))
     rows, columns = _first_given(headers, ("Rows",)), _first_given(headers, ("Columns",))
     sides = [number(side) for side in (*rows, *columns)]
@@ -157,6 +158,11 @@ def _first_given(headers: Sequence[Dataset], keywords: tuple[str, ...]) -> list[
 
 def _numbers_of(headers: Sequence[Dataset], keyword: str) -> list[float | None]:
     return [number(value) for value in distinct(headers, keyword)]
+
+
+def _number_lists(headers: Sequence[Dataset], keywords: tuple[str, ...]) -> list[tuple[float, ...]]:
+    found = [tuple(map(number, value if is_list(value) else (value,))) for value in _first_given(headers, keywords)]
+    return [values for values in found if None not in values]
 
 
 def _told_apart(values: list[float]) -> list[float]:

@@ -110,14 +110,14 @@ def what_to_know(
     unsaid = [case.case for case in cases if any(o.assessment is Assessment.ABSENT and None in o.statuses for o in case.labels)]
     if unsaid:
         yield (
-            f"In {_cases(len(unsaid))} structures without a voxel count as looked for and absent, though their files do not say that"
-            f" anybody looked, as no label map can ({_listed(unsaid)}). If nobody did, background is taught in their place."
+            f"In {_cases(len(unsaid))} structures without a voxel count as looked for and absent, though their files do not say"
+            f" that anybody looked, as no label map can ({_listed(unsaid)}). If nobody did, background is taught in their place."
         )
     ignored = [case.case for case in cases if any(o.assessment is Assessment.NOT_ASSESSED for o in case.labels)]
     if ignored:
         yield (
-            f"In {_cases(len(ignored))} structures were not assessed ({_listed(ignored)}): all their voxels without a label have the"
-            " ignore label, so they teach no background."
+            f"In {_cases(len(ignored))} structures were not assessed ({_listed(ignored)}): all their voxels without a label have"
+            " the ignore label, so they teach no background."
         )
     repeated = Counter(case.patient for case in cases if case.patient is not None)
     several = sum(count > 1 for count in repeated.values())

@@ -6,6 +6,7 @@ evaluation, as DICOM SR; judged by dciodvfy; read by dcmqi, highdicom and SegQC 
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +33,7 @@ from SegQCLib.dicom.write_seg import segmentation_object
 from SegQCLib.dicom.write_sr import report_object
 from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import evaluate
-from SegQCLib.findings import Status
+from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
 from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
@@ -85,7 +86,7 @@ _ODD, _MOCK, _HIGHDICOM = "pydicom_odd", "rt_utils/tests/mock_data", "highdicom/
 SERIES = (
     ("totalsegmentator/example_ct_dicom", "CT, JPEG 2000 lossless, slices 3 mm thick and 2 mm apart"),
     ("dcm_qa_ct/In/GE", "CT of a head, gantry tilted by 18.5 degrees, three slice distances"),
-    ("slicer_cthead/CTHeadAxialDicom", "CT with a stripped header, no modality-specific facts"),
+    ("slicer_cthead/CTHeadAxialDicom", "CT, header stripped of kernel, window, frame of reference"),
     (f"{_SEGMENTATIONS}/ct-3slice", "CT, slices 1.25 mm thick and 1 mm apart, with padding"),
     (f"{_SEGMENTATIONS}/23x38x3/image", "CT"),
     (f"{_SEGMENTATIONS}/24x38x3/image", "CT"),
@@ -113,9 +114,11 @@ def image_rows(shared: Path, work: Path, cases: Sequence = SERIES) -> Iterator[R
         try:
             trip = round_trip(usable, simulated(image.geometry), work / str(number))
         except BadDataError as error:
-            trip = RoundTrip(f"{error.found} {error.remedy}", ())
-        outcome = f"{same}.{added} Simulated SEG on it: {trip.text}"
-        yield Row(name, what, _image_text(image), outcome, (*faults, *trip.faults))
+            # UIDs of 64 digits tell nobody anything.
+            trip = RoundTrip(f"refused: {re.sub(r' [(]1[.].*?[)]', '', error.found.split('  - ')[1])}", ())
+            faults = (*faults, *(() if name == "rt_utils/tests/oriented_data" else (f"{name}: {error}",)))
+        outcome = f"{same}.{added} Simulated segmentation on it: {trip.text}"
+        yield Row(name, what, _image_text(image), outcome.strip(), (*faults, *trip.faults))
 
 
 def _unpacked(path: Path, folder: Path) -> Path:
@@ -127,7 +130,7 @@ def _unpacked(path: Path, folder: Path) -> Path:
 def _with_uids(image: Volume, folder: Path) -> tuple[Volume, str]:
     """Return the series, or a copy with UIDs where de-identification removed them, and what was added."""
     headers = source_images(image).headers
-    keywords = [one for one in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID") if not headers[0].get(one)]
+    keywords = [one for one in ("StudyInstanceUID", "SeriesInstanceUID") if not headers[0].get(one)]
     own = [one for one in ("SOPClassUID", "SOPInstanceUID") if not headers[0].get(one)]
     if not keywords and not own:
         return image, ""
@@ -142,7 +145,7 @@ def _with_uids(image: Volume, folder: Path) -> tuple[Volume, str]:
             dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
         dataset.save_as(folder / f"{number}.dcm")
     missing = ", ".join((*keywords, *own))
-    return read_image(folder), f" SEG and SR are refused, because nothing can refer to it ({missing} removed); on a copy with UIDs:"
+    return read_image(folder), f" SEG and SR are refused, because nothing can refer to it (no {missing}). On a copy with UIDs:"
 
 
 def _image_text(image: Volume) -> str:
@@ -162,13 +165,13 @@ def _same_values(shared: Path, name: str, path: Path, image: Volume) -> tuple[st
         theirs, who = sitk.ReadImage(str(shared / _IBSI / "nifti" / "STS_002" / f"{modality}_image.nii.gz")), "IBSI's NIfTI"
         their_values = sitk.GetArrayFromImage(theirs)
     elif path.is_file() and path.name in ("mf.dcm", "eCT_Supplemental.dcm"):
-        theirs, who = None, "pydicom's"
+        theirs, who = None, "pydicom"
         their_values = _frames_by_pydicom(path)
     else:
         reader = sitk.ImageSeriesReader()
         folder, series = path if path.is_dir() else path.parent, "" if path.is_dir() else image.acquisition.series_instance_uid
         reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder), series, recursive=True))
-        theirs, who = reader.Execute(), "SimpleITK's"
+        theirs, who = reader.Execute(), "SimpleITK"
         their_values = sitk.GetArrayFromImage(theirs)
     if their_values.shape != image.geometry.size:
         return "", (f"{name}: {who} has {their_values.shape}, SegQC {image.geometry.size}",)
@@ -178,7 +181,7 @@ def _same_values(shared: Path, name: str, path: Path, image: Volume) -> tuple[st
     # SUV of the NIfTI is rounded to float32 by another program.
     if apart > 4e-6 * max(1.0, float(np.abs(image.array).max())):
         return "", (f"{name}: values differ from {who} by up to {apart:g}",)
-    return f"Values are {who}" + (f" (largest difference {apart:.0e})" if apart else ""), ()
+    return f"Same values as {who}" + (f" (largest difference {apart:.0e})" if apart else ""), ()
 
 
 def _frames_by_pydicom(path: Path) -> NDArray:
@@ -213,10 +216,11 @@ def one_slice_rows(shared: Path, work: Path) -> Iterator[Row]:
     for number, (name, what) in enumerate(_ONE_SLICE):
         folder = work / str(number)
         folder.mkdir()
-        (folder / "1.dcm").write_bytes((shared / name).read_bytes())
-        refusal = _refusal(lambda folder=folder: read_image(folder))
-        _moved_copy(folder / "1.dcm", folder / "2.dcm")
-        dataset = pydicom.dcmread(folder / "1.dcm")
+        path = folder / Path(name).name
+        path.write_bytes((shared / name).read_bytes())
+        refusal = _refusal(lambda path=path: read_image(path))
+        _moved_copy(path, folder / "copy.dcm")
+        dataset = pydicom.dcmread(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             plane = dataset.pixel_array * float(dataset.get("RescaleSlope", 1)) + float(dataset.get("RescaleIntercept", 0))
@@ -224,7 +228,7 @@ def one_slice_rows(shared: Path, work: Path) -> Iterator[Row]:
         faults = [] if np.allclose(image.array, plane, rtol=1e-6) else [f"{name}: values differ from pydicom's"]
         if "one slice only" not in refusal:
             faults.append(f"{name}: {refusal}")
-        yield Row(name, what, "refused", f"{refusal} With a moved copy beside it, it loads with pydicom's values.", tuple(faults))
+        yield Row(name, what, "refused", f"{refusal} With a moved copy beside it, it loads; same values as pydicom.", tuple(faults))
 
 
 def _moved_copy(path: Path, copy: Path) -> None:
@@ -262,19 +266,36 @@ SEGS = (
 )
 
 
+# The label maps that dcmqi made its SEG files of.
+_MADE_OF = {
+    f"{_SEGMENTATIONS}/liver.dcm": f"{_SEGMENTATIONS}/liver_seg.nrrd",
+    f"{_SEGMENTATIONS}/23x38x3/seg/label.seg": f"{_SEGMENTATIONS}/23x38x3/nrrd/label.nrrd",
+    f"{_SEGMENTATIONS}/24x38x3/seg/label.seg": f"{_SEGMENTATIONS}/24x38x3/nrrd/label.nrrd",
+    f"{_SEGMENTATIONS}/sparse-labelmap-noppv.dcm": f"{_SEGMENTATIONS}/sparse_labelmap_noppv_seg.nrrd",
+}
+
+
 def seg_rows(shared: Path, work: Path, cases: Sequence = SEGS) -> Iterator[Row]:
     """Yield a row per DICOM SEG of a CT, MR or PET series."""
     for number, (name, image_name) in enumerate(cases):
         dataset = pydicom.dcmread(shared / name, stop_before_pixels=True)
-        what = f"SEG, {dataset.SegmentationType}, {dataset.NumberOfFrames} frames"
+        what = f"SEG, {dataset.SegmentationType}, {dataset.NumberOfFrames} frame{'' if dataset.NumberOfFrames == 1 else 's'}"
         syntax = dataset.file_meta.TransferSyntaxUID
         if syntax not in (ImplicitVRLittleEndian, ExplicitVRLittleEndian):
             what += f", {BY_UID[syntax].name}"
         candidate = read_segmentation(shared / name)
         loads = f"{_segment_count(candidate)}, {_size_text(candidate.geometry)}"
         image = _image_of(shared, image_name, candidate.geometry, work / f"ct{number}")
-        trip = round_trip(image, with_algorithms(align(candidate, image.geometry)), work / str(number))
-        yield Row(name, what, loads, ("" if image_name else "On simulated images: ") + trip.text, trip.faults)
+        candidate = align(candidate, image.geometry)
+        same, faults = "", ()
+        if name in _MADE_OF:
+            source = align(read_segmentation(shared / _MADE_OF[name]), image.geometry)
+            same = f"Same voxels as {Path(_MADE_OF[name]).name}. "
+            if not np.array_equal(candidate.mask(candidate.segments[0]), source.mask(source.segments[0])):
+                faults = (f"{name}: other voxels than {_MADE_OF[name]}",)
+        trip = round_trip(image, with_algorithms(candidate), work / str(number))
+        where = "" if image_name else "On simulated images: "
+        yield Row(name, what, loads, f"{same}{where}{trip.text}", (*faults, *trip.faults))
 
 
 def _segment_count(segmentation: Segmentation) -> str:
@@ -359,16 +380,21 @@ def structure_set_rows(shared: Path, work: Path, cases: Sequence = STRUCTURE_SET
             else:
                 faults.append(f"{name}: voxels are not those of IBSI's NIfTI mask")
         trip = round_trip(image, with_algorithms(contours), work / str(number))
-        found = (*contours.findings, *segmentation_reference.run(Case(image, contours), None))
-        told = " ".join(dict.fromkeys(one.message for one in found if one.status in (Status.WARN, Status.FAIL)))
+        # Simulated images are in a frame of reference of their own.
+        found = (*contours.findings, *(segmentation_reference.run(Case(image, contours), None) if image_name else ()))
+        told = " ".join(dict.fromkeys(_without_name(one) for one in found if one.status in (Status.WARN, Status.FAIL)))
         loads = f"{_segment_count(contours)}" + ("" if image_name else ", on simulated images")
         yield Row(
             name,
             "RT Structure Set",
             loads,
-            f"{same}As SEG: {trip.text}" + (f" Told: {told}" if told else ""),
+            f"{same}{trip.text}" + (f" Told: {told}" if told else ""),
             (*faults, *trip.faults),
         )
+
+
+def _without_name(finding: Finding) -> str:
+    return finding.message if finding.segment is None else finding.message.replace(finding.segment, "A structure", 1)
 
 
 _CT_TOTAL = "totalsegmentator/example_ct_dicom"
@@ -383,6 +409,7 @@ LABEL_MAPS = (
     ),
     (f"{_SEGMENTATIONS}/23x38x3/nrrd/label.nrrd", _SMALL_23, None),
     (f"{_SEGMENTATIONS}/24x38x3/nrrd/label.nrrd", _SMALL_24, None),
+    *((f"{_SEGMENTATIONS}/sparse_labelmap_{one}_seg.nrrd", _SMALL_24, None) for one in ("noppv", "ppv5")),
     *((f"{_IBSI}/nifti/STS_002/{one}_mask.nii.gz", f"{_IBSI}/dicom/STS_002/{one}/image", None) for one in ("CT", "MR_T1", "PET")),
 )  # fmt: skip
 
@@ -472,6 +499,9 @@ def round_trip(image: Volume, candidate: Segmentation, folder: Path) -> RoundTri
         New, for what is written.
     """
     folder.mkdir(parents=True)
+    # The order in which they are written, so that 3D Slicer counts them as the file does.
+    in_order = sorted(candidate.segments, key=lambda segment: candidate.box(segment) is None)
+    candidate = replace(candidate, segments=tuple(in_order))
     where = candidate.source.path if candidate.source else f"{candidate.name} on {image.source.path}"
     images, faults, kinds = source_images(image), [], ["BINARY"]
     if not overlapping_pairs(candidate, first_only=True):
@@ -491,8 +521,8 @@ def round_trip(image: Volume, candidate: Segmentation, folder: Path) -> RoundTri
     write_dicom_file(report, folder / "sr.dcm")
     found = [*_invalid(folder / "sr.dcm"), *_report_by_dcmqi(folder / "sr.dcm", record, candidate, folder / "report")]
     faults += [f"{where}, SR: {fault}" for fault in found]
-    uneven = "" if is_regular(image) else " (dcmqi and highdicom refuse SEG on uneven slices)"
-    return RoundTrip(f"{' and '.join(kinds)}, SR: {'as it was' if not faults else 'FAULTS'}{uneven}.", tuple(faults))
+    uneven = "" if is_regular(image) else " (by SegQC; dcmqi and highdicom read no SEG on uneven slices as a volume)"
+    return RoundTrip(f"{', '.join((*kinds, 'SR'))}: {'equal' if not faults else 'FAULTS'}{uneven}.", tuple(faults))
 
 
 # dciodvfy of 2022 knows no Label Map Segmentation (DICOM Supplement 243, 2024), where 0 is a segment of its own: background.

@@ -436,11 +436,25 @@ def test_a_segment_that_cannot_be_described_is_named(tmp_path, change, sentence)
 
 
 def test_all_faults_are_told_at_once(tmp_path):
-    image = a_series(tmp_path / "ct", SeriesInstanceUID="", FrameOfReferenceUID="")
+    image = a_series(tmp_path / "ct", SeriesInstanceUID="", StudyInstanceUID="")
     candidate = a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), None), algorithm_type=None)
     told = " ".join(messages(candidate, image, reader="a=b"))
-    for part in ("SeriesInstanceUID (0020,000E)", "FrameOfReferenceUID (0020,0052)", "no codes", "Nobody knows", "(0070,0084)"):
+    for part in ("SeriesInstanceUID (0020,000E)", "StudyInstanceUID (0020,000D)", "no codes", "Nobody knows", "(0070,0084)"):
         assert part in told
+
+
+def test_images_without_a_frame_of_reference_get_segmentations_that_share_one(tmp_path):
+    image = a_series(tmp_path / "ct", FrameOfReferenceUID="")
+    candidate = a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER))
+    (told,) = messages(candidate, image, Status.WARN)
+    assert told.startswith("FrameOfReferenceUID (0020,0052) is empty or missing in the images")
+    (tmp_path / "other").mkdir()
+    paths = [written(candidate, image, tmp_path), written(replace(candidate, name="other"), image, tmp_path / "other")]
+    require_valid(paths[0])
+    require_same_voxels(paths[0], candidate, tmp_path)
+    one, other = (pydicom.dcmread(path) for path in paths)
+    assert one.FrameOfReferenceUID == other.FrameOfReferenceUID != ""
+    assert one.SOPInstanceUID != other.SOPInstanceUID
 
 
 def test_images_of_two_patients_or_with_one_uid_twice_are_refused(tmp_path):

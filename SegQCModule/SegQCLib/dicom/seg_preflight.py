@@ -176,6 +176,11 @@ def _image_faults(images: SourceImages) -> Iterator[Finding]:
                 f"The images belong to different {what}: {keyword} {tag} has {len(values)} values ({', '.join(values[:3])})."
                 " A segmentation refers to one: give one series."
             )
+        elif values == [""] and keyword == "FrameOfReferenceUID":
+            yield _misleads(
+                f"{keyword} {tag} is empty or missing in the images, as in some old and some de-identified series. The SEG gets one"
+                " of its own; that it fits these images is known from its references to them alone."
+            )
         elif values == [""] and keyword != "PatientID":
             yield _cannot(
                 f"{keyword} {tag} is empty or missing in the images, as some de-identification tools leave it, and a segmentation"

@@ -210,6 +210,9 @@ def _one_slice(one: SourceSlice) -> Dataset:
         flat.pop(keyword, None)
     for keyword in _TYPE_2:
         setattr(flat, keyword, None)
+    if not flat.get("FrameOfReferenceUID"):
+        # One for all segmentations of the series: they fit each other.
+        flat.FrameOfReferenceUID = stable_uid("frame of reference", str(flat.SeriesInstanceUID))
     flat.SpecificCharacterSet = "ISO_IR 192"
     return flat
 

@@ -7,8 +7,11 @@ result or with a BadDataError that names the file.
     python Testing/fuzz_dicom.py SEED ...       reads single inputs of Testing/test_fuzz_dicom.py again, and says what comes out
 """
 
+import gzip
+import hashlib
 import json
 import random
+import re
 import resource
 import select
 import signal
@@ -21,6 +24,8 @@ import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 from SegQCLib.dicom.encoded_elements import Encoding, elements, items
 
@@ -41,6 +46,17 @@ NUMBERS_AS_TEXT = (
     b"",
     b"x",
 )
+VALUES = (
+    *NUMBERS_AS_TEXT, b"1\\1", b"0\\0\\0\\0\\0\\0", b"nan\\nan\\nan",
+    b"1e308\\0\\0", b"-0.5\\0.5", b"1.5,2.5", b"\0",
+    b"\0\0", b"\xff\xff", b"../../../../tmp/x", b"a/b\\c:d", b"\x1b[31mred\x07\r\n", b"\xe4\xf6\xfc", b"ISO_IR 192", b"ISO 2022 IR 87", b"nonsense",
+    b"\x1b$B;3ED", "山田".encode(), "\N{RIGHT-TO-LEFT OVERRIDE}".encode(), b"A" * 70_000, b"1\\" * 30_000,
+    b"=cmd()", b"1.2..3", b"1" * 64,
+)  # fmt: skip
+EXTREMES = (
+    ("<h", -1), ("<h", 32767), ("<i", -(2**31)), ("<i", 2**31 - 1), ("<i", 0), ("<f", float("nan")), ("<f", float("inf")),
+    ("<f", 1e38), ("<f", -1.0), ("<f", 0.0), ("<8h", 7, *[32767] * 7), ("<8h", 3, 30000, 30000, 30000, 1, 1, 1, 1),
+)  # fmt: skip
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 SECONDS = 10
 # What Python, numpy and ITK need beside the voxels: thread stacks, arenas of the allocator, temporary copies of headers.
@@ -63,11 +79,18 @@ def mutations(path: Path, seed: int) -> bytes:
     chance = random.Random(seed)  # noqa: S311 - nothing is secret here
     content = bytearray(path.read_bytes())
     for _ in range(chance.choice((1, 1, 2, 3))):
-        places, explicit = layout(bytes(content))
-        chance.choice(KINDS)(content, places, explicit, chance)
-        if len(content) > 64 * 2**20:
+        if is_dicom(content):
+            places, explicit = layout(bytes(content))
+            chance.choice(KINDS)(content, places, explicit, chance)
+        else:
+            chance.choice(OTHER_KINDS)(content, chance)
+        if len(content) > 64 * 2**20 or not content:
             break
     return bytes(content)
+
+
+def is_dicom(content: bytes) -> bool:
+    return content[128:132] == b"DICM" or content[:4] in (b"\x08\0\x05\0", b"\x08\0\x08\0", b"\x02\0\0\0")
 
 
 def layout(content: bytes) -> tuple[list[Place], bool]:
@@ -218,20 +241,117 @@ def elements_of_meta(content):
         return
 
 
+def replace_value(content, places, explicit, chance):
+    """Give an element another value with the right length: what no damage makes, but somebody who writes files can."""
+    if not places:
+        return
+    place = chance.choice(places)
+    value = chance.choice(VALUES)
+    value += b" " * (len(value) % 2)
+    if explicit and place.vr not in LONG_LENGTH:
+        content[place.first - 2 : place.last] = struct.pack("<H", min(len(value), 0xFFFE)) + value[:0xFFFE]
+    else:
+        content[place.first - 4 : place.last] = struct.pack("<I", len(value)) + value
+
+
+def nest_sequences(content, places, explicit, chance):
+    """Put a private sequence into the data set that holds one that holds one ..., ten thousand deep."""
+    top = [place for place in places if 0x00090000 < place.tag < 0x7FE00000]
+    if not top:
+        return
+    depth = chance.choice((50, 1_000, 10_000))
+    begin = b"\x09\0\x01\x10" + (b"SQ\0\0" if explicit else b"") + b"\xff" * 4 + b"\xfe\xff\x00\xe0" + b"\xff" * 4
+    end = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
+    content[top[0].begin : top[0].begin] = begin * depth + end * depth
+
+
 KINDS = (
     flip_bytes, flip_bytes, flip_bytes, cut, change_length, change_length, change_vr, repeat_element, remove_element,
-    change_size, change_size, change_number, add_items, deflate_bomb,
+    change_size, change_size, change_number, add_items, deflate_bomb, replace_value, replace_value, nest_sequences,
 )  # fmt: skip
+
+
+def flip_other(content, chance):
+    flip_bytes(content, [], False, chance)
+
+
+def cut_other(content, chance):
+    cut(content, [], False, chance)
+
+
+def flip_header(content, chance):
+    content[chance.randrange(min(len(content), 400))] ^= 1 << chance.randrange(8)
+
+
+def set_number(content, chance):
+    """Overwrite a binary number of the header with an extreme one."""
+    value = struct.pack(*chance.choice(EXTREMES))
+    at = chance.randrange(min(len(content), 352) // 2) * 2
+    content[at : at + len(value)] = value
+
+
+def set_text(content, chance):
+    """Overwrite a number that is written as text."""
+    found = list(re.finditer(rb"-?\d+(\.\d+)?|[a-z]{3,}", bytes(content[: 2**16])))
+    if found:
+        one = chance.choice(found)
+        content[one.start() : one.end()] = chance.choice((*NUMBERS_AS_TEXT, b"{" * 3000, b'"', b"[" * 200_000))
+
+
+def change_packed(content, chance):
+    """Damage what is compressed, and compress it again; now and then with a gigabyte of zeros behind it."""
+    if content[:2] != b"\x1f\x8b":
+        return flip_other(content, chance)
+    try:
+        plain = bytearray(gzip.decompress(bytes(content)))
+    except (OSError, EOFError, zlib.error):
+        return None
+    if chance.random() < 0.2:
+        packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+        packed = packer.compress(bytes(plain)) + packer.flush(zlib.Z_FULL_FLUSH) + nothing_deflated()
+        content[:] = packed
+        return None
+    chance.choice((flip_header, set_number, flip_other, cut_other))(plain, chance)
+    content[:] = gzip.compress(bytes(plain), mtime=0)
+    return None
+
+
+OTHER_KINDS = (flip_other, flip_header, flip_header, cut_other, set_number, set_number, set_text, set_text, change_packed)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What is read: by which reader ("image" or "segmentation"), of how many decoded bytes, for which image (RTSTRUCT)."""
+    """What is read: by which reader ("image", "segmentation" or "record"), of how many decoded bytes, for which image (RTSTRUCT)."""
 
     reader: str
     path: Path
     decoded_bytes: int
     image: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How reading a file ended.
+
+    Attributes
+    ----------
+    fault : str or None
+        What went wrong: reading crashed, took too long or too much memory, or raised what it should not.
+    message : str or None
+        Why the file was refused.
+    digest : str or None
+        SHA-256 of voxels and grid, of a file that was read.
+    seconds : float
+        Of the processor.
+    peak_bytes : int
+        Memory in use beyond what was in use before.
+    """
+
+    fault: str | None = None
+    message: str | None = None
+    digest: str | None = None
+    seconds: float = 0.0
+    peak_bytes: int = 0
 
 
 class Survival:
@@ -242,6 +362,10 @@ class Survival:
 
     def fault(self, reading: Reading) -> str | None:
         """Return what went wrong, or None."""
+        return self.outcome(reading).fault
+
+    def outcome(self, reading: Reading) -> Outcome:
+        """Return how reading ended."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, "--worker"],
@@ -261,10 +385,10 @@ class Survival:
         ready, _, _ = select.select([self._process.stdout], [], [], 10 * SECONDS)
         answer = self._process.stdout.readline() if ready else ""
         if answer:
-            return json.loads(answer)["fault"]
+            return Outcome(**json.loads(answer))
         fault = self._last_words() if ready else f"waited more than {10 * SECONDS} s"
         self.end()
-        return fault
+        return Outcome(fault)
 
     def _last_words(self) -> str:
         self._process.wait(5)
@@ -290,9 +414,7 @@ def work() -> None:
     import pydicom  # noqa: F401 - so that it is loaded without a memory limit
     import SimpleITK as sitk
 
-    from SegQCLib.errors import BadDataError
     from SegQCLib.images import read_image
-    from SegQCLib.importers import read_segmentation
 
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
@@ -303,22 +425,46 @@ def work() -> None:
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
-        path = Path(asked["path"])
         image = cached_image(Path(asked["image"])) if asked["image"] else None
         in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (in_use + asked["bytes"], resource.RLIM_INFINITY))
         used = time.process_time()
         resource.setrlimit(resource.RLIMIT_CPU, (int(used) + SECONDS + 1, resource.RLIM_INFINITY))
-        fault = None
-        try:
-            _ = read_image(path) if asked["reader"] == "image" else read_segmentation(path, image=image)
-        except BadDataError as error:
-            if path.name not in str(error) and str(path.parent) not in str(error):
-                fault = f"does not name the file: {error}"
-        except BaseException:  # noqa: BLE001 - whatever it is, it is what is looked for
-            fault = traceback.format_exc()[-1500:]
+        Path("/proc/self/clear_refs").write_text("5")  # the peak from here on
+        before = peak_bytes()
+        outcome = outcome_of(asked["reader"], Path(asked["path"]), image)
+        outcome |= {"seconds": time.process_time() - used, "peak_bytes": peak_bytes() - before}
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        print(json.dumps({"fault": fault}), file=answers, flush=True)
+        print(json.dumps(outcome), file=answers, flush=True)
+
+
+def outcome_of(reader: str, path: Path, image) -> dict[str, str]:
+    from SegQCLib.dicom.sr_inputs import read_record
+    from SegQCLib.errors import BadDataError
+    from SegQCLib.images import read_image
+    from SegQCLib.importers import read_segmentation
+
+    try:
+        if reader == "record":
+            read_record(path)
+            return {}
+        read = read_image(path) if reader == "image" else read_segmentation(path, image=image)
+        voxels = [read.array] if reader == "image" else [*read.layers, *(segment.label_value for segment in read.segments)]
+        digest = hashlib.sha256(repr(read.geometry).encode())
+        for one in voxels:
+            digest.update(np.ascontiguousarray(one).tobytes())
+        return {"digest": digest.hexdigest()}
+    except BadDataError as error:
+        if path.name not in str(error) and str(path.parent) not in str(error):
+            return {"fault": f"does not name the file: {error}"}
+        return {"message": str(error)}
+    except BaseException:  # noqa: BLE001 - whatever it is, it is what is looked for
+        return {"fault": traceback.format_exc()[-1500:]}
+
+
+def peak_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 if __name__ == "__main__":

@@ -227,6 +227,26 @@ def test_damage_inside_is_named_whatever_pydicom_says(tmp_path, old, new):
         read_segmentation(path)
 
 
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_a_segment_number_that_voxels_would_be_lost_under_is_refused(tmp_path, kind):
+    a_seg(tmp_path, box((0, 2), (0, 3), (0, 3)), [description(1, "liver")], kind)
+    path = tmp_path / "seg.dcm"
+    for number in (0,) if kind == "BINARY" else (65536, -1):
+        dataset = pydicom.dcmread(path)
+        del dataset.SegmentSequence[0].SegmentNumber
+        dataset.SegmentSequence[0].add_new(0x00620004, "SL", number)
+        dataset.save_as(path)
+        with pytest.raises(BadDataError, match=rf"seg.dcm: has Segment Number \(0062,0004\) {number}; allowed"):
+            read_segmentation(path)
+
+
+def test_headers_without_end_are_refused(tmp_path, monkeypatch):
+    a_seg(tmp_path, box((0, 2), (0, 3), (0, 3)), [description(1, "liver")])
+    monkeypatch.setattr("SegQCLib.dicom.counted_reading.MOST_STEPS", 20)
+    with pytest.raises(BadDataError, match=r"seg\.dcm: .*more elements and items"):
+        read_segmentation(tmp_path / "seg.dcm")
+
+
 def test_a_type_of_algorithm_that_dicom_does_not_know_is_none(tmp_path):
     path, _ = a_seg(tmp_path, box((0, 6), (2, 9), (3, 8)), [description(1, "x")])
     path.write_bytes(path.read_bytes().replace(b"AUTOMATIC", b"AUTOMAGIC"))

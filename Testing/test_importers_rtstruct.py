@@ -5,7 +5,12 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from dicom_series import write_series
 from phantoms import AXIAL, a_geometry, box_array
@@ -20,7 +25,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Status
 from SegQCLib.geometry import geometry_of, sitk_image
 from SegQCLib.images import read_image
-from SegQCLib.importers import polygon_fill, read_segmentation
+from SegQCLib.importers import polygon_fill, read_segmentation, roi_contours
 from SegQCLib.importers.draft import DraftKind, read_draft
 from SegQCLib.importers.polygon_fill import fill_even_odd
 from SegQCLib.protocol import load_protocol
@@ -453,6 +458,55 @@ def test_a_deflated_structure_set_is_read_and_one_that_inflates_without_end_refu
 
     with pytest.raises(BadDataError, match="inflates to more than 100 times its size"):
         read_segmentation(a_set(tmp_path, Roi("liver", SQUARE), change=bomb), image=IMAGE)
+
+
+@pytest.mark.filterwarnings("ignore:The value")
+def test_a_zigzag_that_crosses_the_rows_a_hundred_million_times_is_refused_at_once(tmp_path):
+    image = Volume(None, a_geometry((4, 600, 600)))
+    line = np.column_stack([np.ones(60_000), np.arange(60_000) % 2 * 599, np.arange(60_000) % 599])
+    path = a_set(tmp_path, Roi("liver", [image.geometry.lps_mm(line + (k, 0, 0)) for k in (0, 1)]))
+    with pytest.raises(BadDataError, match=r"rs.dcm: holds .*the contours of liver .* millions of times"):
+        read_segmentation(path, image=image)
+
+
+def test_more_contours_than_any_patient_needs_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(roi_contours, "MOST_CONTOURS", 2)
+    path = a_set(tmp_path, Roi("liver", SQUARE * 3))
+    with pytest.raises(BadDataError, match=r"rs\.dcm: holds .*more than 2 contours"):
+        read_segmentation(path, image=IMAGE)
+
+
+def test_structures_that_would_need_hundreds_of_layers_are_refused(tmp_path):
+    path = a_set(tmp_path, *(Roi(f"copy {n}", SQUARE) for n in range(300)))
+    with pytest.raises(BadDataError, match="more than 256 segments overlap"):
+        read_segmentation(path, image=IMAGE)
+
+
+def test_contours_of_no_structure_are_not_lost_in_silence(tmp_path):
+    def forget(dataset):
+        del dataset.ROIContourSequence[0].ReferencedROINumber
+
+    path = a_set(tmp_path, Roi("liver", SQUARE), change=forget)
+    with pytest.raises(BadDataError, match=r"contours of no structure: Referenced ROI Number \(3006,0084\)"):
+        read_segmentation(path, image=IMAGE)
+
+
+@pytest.mark.parametrize("undefined", [False, True])
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_contours_are_found_however_sequences_are_written(tmp_path, syntax, undefined):
+    path = a_set(tmp_path, Roi("liver", SQUARE, color=(255, 0, 51)), Roi("spleen", SQUARE * 2))
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = syntax
+    for tag in (0x30060020, 0x30060039, 0x30060080):
+        dataset[tag].is_undefined_length = undefined
+        for item in dataset[tag].value:
+            item.is_undefined_length_sequence_item = undefined
+    for item in dataset.ROIContourSequence:
+        item["ContourSequence"].is_undefined_length = undefined
+    pydicom.dcmwrite(path, dataset, implicit_vr=syntax.is_implicit_VR, little_endian=syntax.is_little_endian)
+    segmentation = read_segmentation(path, image=IMAGE)
+    assert [np.count_nonzero(voxels(segmentation, n)) for n in (0, 1)] == [9, 9]
+    assert segmentation.segments[0].color == (1, 0, 0.2)
 
 
 def write_image(path, array):

@@ -7,10 +7,11 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from io import BufferedReader, BytesIO, FileIO
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SegQCLib.dicom.counted_reading import CountedBytes, CountedFile, EndlessHeaderError
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -55,17 +56,6 @@ class DicomHeader:
     pixels_at: int
 
 
-class _ClippedReader(BufferedReader):
-    """A file that allocates no more than it has, whatever length an element claims."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(FileIO(path))
-        self._size = path.stat().st_size
-
-    def read(self, size: int | None = -1) -> bytes:
-        return super().read(size if size is None or size < 0 else min(size, self._size))
-
-
 @cache
 def parser_errors() -> tuple[type[Exception], ...]:
     """Return what pydicom raises about bytes that are no DICOM: damaged files reach every line of a parser."""
@@ -105,7 +95,7 @@ def read_dicom_header(path: Path) -> DicomHeader | None:
     import pydicom
 
     try:
-        with _ClippedReader(path) as file:
+        with CountedFile(path) as file:
             start = file.read(132)
             if start[128:] != b"DICM":
                 return _bare_header(path, file, start)
@@ -133,7 +123,7 @@ def read_dicom_header(path: Path) -> DicomHeader | None:
         ) from error
 
 
-def _bare_header(path: Path, file: _ClippedReader, start: bytes) -> DicomHeader | None:
+def _bare_header(path: Path, file: CountedFile, start: bytes) -> DicomHeader | None:
     if start[:4] not in _BARE_STARTS:
         return None
     import pydicom
@@ -150,7 +140,7 @@ def _bare_header(path: Path, file: _ClippedReader, start: bytes) -> DicomHeader 
     return None
 
 
-def _meta_header(file: _ClippedReader) -> tuple[int, str]:
+def _meta_header(file: CountedFile) -> tuple[int, str]:
     """Return where the data set begins and its transfer syntax; pydicom would inflate a deflated one whole to tell."""
     file.seek(132)
     syntax = ""
@@ -169,7 +159,7 @@ def _meta_header(file: _ClippedReader) -> tuple[int, str]:
             syntax = value.rstrip(b"\0 ").decode("ascii", errors="replace")
 
 
-def _deflated_header(path: Path, file: _ClippedReader, dataset_at: int) -> DicomHeader:
+def _deflated_header(path: Path, file: CountedFile, dataset_at: int) -> DicomHeader:
     import pydicom
 
     # Raw DEFLATE streams expand up to 1,032 times: only as much is inflated as the header needs.
@@ -180,9 +170,11 @@ def _deflated_header(path: Path, file: _ClippedReader, dataset_at: int) -> Dicom
         if not packed:
             break
         inflated += inflater.decompress(packed, max(2**18, len(inflated)))
-        stream = BytesIO(inflated)
+        stream = CountedBytes(inflated)
         try:
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+        except EndlessHeaderError:
+            raise
         except parser_errors():
             continue
         if stream.read(4) in _PIXEL_TAGS:

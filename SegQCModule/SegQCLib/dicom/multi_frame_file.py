@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import mmap
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SegQCLib.dicom.counted_reading import CountedBytes
 from SegQCLib.dicom.encoded_elements import Element, Encoding, elements
 from SegQCLib.dicom.object_kind import transfer_syntax
 from SegQCLib.errors import BadDataError
@@ -69,16 +68,16 @@ def open_multi_frame(path: Path) -> MultiFrameFile:
     """
     import pydicom
 
-    with path.open("rb") as file:
-        # Unlike a file, it reserves no memory for the four gigabytes that a damaged element claims to have.
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    encoded = memoryview(mapped)
+    # Not mapped: a mapped file that is cut short meanwhile, or whose network share goes away, ends the whole process.
+    content = path.read_bytes()
+    encoded = memoryview(content)
     syntax, begin = transfer_syntax(encoded)
     if syntax == _DEFLATED:
         header, encoded, start = _inflated(path, encoded[begin:])
     else:
-        header = pydicom.filereader.read_partial(mapped, _at_functional_groups, force=True)
-        start = mapped.tell()
+        file = CountedBytes(content)
+        header = pydicom.filereader.read_partial(file, _at_functional_groups, force=True)
+        start = file.tell()
     encoding = _encoding(encoded, start, syntax)
     found: dict[int, Element] = {}
     for element in elements(encoded, start, len(encoded), encoding):
@@ -122,7 +121,7 @@ def _inflated(path: Path, deflated: memoryview) -> tuple[Dataset, memoryview, in
     try:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         plain = inflater.decompress(deflated, _LONGEST_HEADER)
-        file = io.BytesIO(plain)
+        file = CountedBytes(plain)
         header = pydicom.filereader.read_partial(file, _at_functional_groups, force=True)
         frames = int(header.get("NumberOfFrames") or 1)
         pixels = frames * int(header.get("Rows") or 0) * int(header.get("Columns") or 0) * int(header.get("BitsAllocated") or 0)

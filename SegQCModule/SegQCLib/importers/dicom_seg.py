@@ -22,6 +22,7 @@ from SegQCLib.importers.dicom_seg_frames import Frames, read_frames
 from SegQCLib.importers.dicom_seg_grid import FrameGrid, grid_of
 from SegQCLib.importers.dicom_seg_pixels import FramePixels
 from SegQCLib.importers.dicom_segment import Color, palette_colors, segment_from_item
+from SegQCLib.importers.label_image import MOST_LABELS
 from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.importers.layer_stack import LayerStack, Plane
 
@@ -70,7 +71,8 @@ def read(header: FileHeader, _table: LabelTable | None, name: str) -> Segmentati
         ) from error
     except (*_DAMAGE, BytesLengthException) as error:
         # pydicom looks at an element when it is asked for, so damage shows anywhere.
-        raise BadDataError(header.path, f"holds something that cannot be understood ({error}).", _COPY_AGAIN) from error
+        reason = str(error) or type(error).__name__
+        raise BadDataError(header.path, f"holds something that cannot be understood ({reason}).", _COPY_AGAIN) from error
 
 
 def _segmentation(header: FileHeader, name: str) -> Segmentation:
@@ -127,9 +129,16 @@ def _require_segmentation(dataset: Dataset, path: Path) -> None:
     for keyword, tag in (("Rows", "(0028,0010)"), ("Columns", "(0028,0011)"), ("BitsAllocated", "(0028,0100)")):
         if not dataset.get(keyword):
             raise BadDataError(path, f"does not say how large its frames are: {keyword} {tag} is missing.", _COPY_AGAIN)
+    if len(segments) > MOST_LABELS:
+        raise BadDataError(path, f"describes {len(segments):,} segments; read are up to {MOST_LABELS:,}.", _AGAIN)
     numbers = [item.get("SegmentNumber") for item in segments]
     if None in numbers or len(set(numbers)) != len(numbers):
         raise BadDataError(path, f"has Segment Numbers (0062,0004) that are missing or not unique: {numbers}.", _AGAIN)
+    least = 0 if dataset.get("SegmentationType") == "LABELMAP" else 1
+    wrong = [number for number in numbers if not least <= int(number) < 2**16]
+    if wrong:
+        # PS3.3 C.8.20.4: 1 and above, in 16 bits; in a label map 0 is the background.
+        raise BadDataError(path, f"has Segment Number (0062,0004) {wrong[0]}; allowed is {least} to 65535.", _AGAIN)
 
 
 def _is_background(item: Dataset, dataset: Dataset) -> bool:

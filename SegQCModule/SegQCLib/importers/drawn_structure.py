@@ -34,6 +34,8 @@ class DrawnStructure:
         How far contours in the image's slices reach beyond the outer edges of the outermost pixels.
     misses : bool
         Whether no contour reaches into the image.
+    crossings : int
+        How often the lines of its contours cross rows of pixels: the work of filling them.
     distance_mm, astray_mm : float
         Largest distance of a point from the slice that its contour was put into, and of a contour that lies in no slice.
     slices : tuple of int
@@ -51,6 +53,7 @@ class DrawnStructure:
     between: int = 0
     outside_mm: float = 0.0
     misses: bool = False
+    crossings: int = 0
     distance_mm: float = 0.0
     astray_mm: float = 0.0
     slices: tuple[int, ...] = ()
@@ -59,8 +62,14 @@ class DrawnStructure:
     filled: tuple[Plane, ...] = ()
 
 
-def draw(structure: Structure, planes: SlicePlanes) -> DrawnStructure:
-    """Return a structure filled in the slices of an image."""
+def draw(structure: Structure, planes: SlicePlanes, most_crossings: int) -> DrawnStructure:
+    """Return a structure filled in the slices of an image.
+
+    Raises
+    ------
+    ValueError
+        If the lines of its contours cross rows of pixels more than `most_crossings` times.
+    """
     name = structure.segment.name
     if not len(structure.contours.lengths):
         return DrawnStructure(name)
@@ -75,11 +84,15 @@ def draw(structure: Structure, planes: SlicePlanes) -> DrawnStructure:
     outside_mm = float(np.max(np.maximum(-0.5 - at, at - edge) * planes.spacing_mm))
     low, high = np.minimum.reduceat(at, contours.starts, axis=0), np.maximum.reduceat(at, contours.starts, axis=0)
     edges = _Edges(at, contours, slices)
-    tangles = _tangles(edges, planes.size[0])
+    crossings = edges.crossings(planes.size[0])
+    if crossings.sum() > most_crossings:
+        raise ValueError(f"the contours of {name} and those before it run over the rows of the image millions of times")
+    tangles = _tangles(edges, crossings, planes.size[0])
     return DrawnStructure(
         name,
         outside_mm=max(0.0, outside_mm),
         misses=bool(np.all(np.any((high < -0.5) | (low > edge), axis=1))),
+        crossings=int(crossings.sum()),
         distance_mm=float(placed.distance_mm[there].max()),
         slices=tuple(edges.slices.tolist()),
         crossing=tuple(edges.slices[tangles.crossing].tolist()),
@@ -109,10 +122,13 @@ class _Edges:
         self.planes = np.repeat(plane, contours.lengths)
         self.contours = np.repeat(np.arange(len(slices)), contours.lengths)
 
+    def crossings(self, height: int) -> NDArray[np.float64]:
+        """Return about how many rows of pixels each edge crosses."""
+        return np.minimum(np.abs(self.ends - self.starts)[:, 0], height) + 1
 
-def _tangles(edges: _Edges, height: int) -> Tangles:
+
+def _tangles(edges: _Edges, crossings: NDArray[np.float64], height: int) -> Tangles:
     """Return the tangles in all planes but those with absurdly many lines."""
-    crossings = np.minimum(np.abs(edges.ends - edges.starts)[:, 0], height) + 1
     of_plane = np.bincount(edges.planes, crossings)
     group = (np.cumsum(of_plane) // _CROSSINGS_AT_ONCE)[edges.planes]
     judged = (of_plane <= _CROSSINGS_AT_ONCE)[edges.planes]

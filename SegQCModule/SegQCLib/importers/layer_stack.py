@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 # Slice k, first row, and the voxels of that row and the next ones, shape (rows, i).
 Plane = tuple[int, int, NDArray[np.bool_]]
 
+# Each layer is as large as the image, and each segment tries one after the other.
+_MOST_LAYERS = 256
+
 
 class LayerStack:
     """Label layers that are filled segment by segment.
@@ -54,11 +57,16 @@ class LayerStack:
             several planes, which are joined.
         label_value : int
             Above 0, and not yet used in the stack.
+
+        Raises
+        ------
+        ValueError
+            If more segments overlap than there can be layers.
         """
-        number = 0
-        while not self._fits(number, planes(), label_value):
-            number += 1
-        return number
+        for number in range(_MOST_LAYERS):
+            if self._fits(number, planes(), label_value):
+                return number
+        raise ValueError(f"more than {_MOST_LAYERS} segments overlap one another")
 
     def _fits(self, number: int, planes: Iterable[Plane], label_value: int) -> bool:
         """Write a segment to a layer, or leave the layer as it was if one of the voxels is taken."""

@@ -6,7 +6,6 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.case import Code, Segment, Terminology
+from SegQCLib.dicom.counted_reading import CountedBytes
+from SegQCLib.dicom.encoded_elements import Element, Encoding, elements
 from SegQCLib.dicom.object_kind import transfer_syntax
 from SegQCLib.errors import BadDataError
 from SegQCLib.importers.dicom_segment import code_from_item
+from SegQCLib.importers.label_image import MOST_LABELS
+from SegQCLib.importers.roi_contours import ROI_CONTOURS, EncodedContour, RoiContours, roi_contours
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -30,14 +33,12 @@ _ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 _FARTHEST_MM = 1e4
 _LEAST_POINTS = 3
 
-_DEFLATED = "1.2.840.10008.1.2.1.99"
+_DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 _LONGEST_META = 2**18
 # Coordinates as text deflate to a tenth, contours that repeat from slice to slice to a thirtieth.
 _MOST_EXPANDED = 100
+_LONGEST_INFLATED = 2**30
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-_CONTOUR_GEOMETRIC_TYPE = 0x30060042
-_NUMBER_OF_CONTOUR_POINTS = 0x30060046
-_CONTOUR_DATA = 0x30060050
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,45 +151,74 @@ def read_structure_set(path: Path) -> StructureSet:
     ----------
     DICOM PS3.3 C.8.8.5 (Structure Set), C.8.8.6 (ROI Contour), C.8.8.8 (RT ROI Observations).
     """
-    dataset = _dataset(path)
+    dataset, contoured = _read(path)
     _require_whole(dataset, path)
     items = dataset.get("StructureSetROISequence") or []
     if not items:
         raise BadDataError(path, "describes no structure: Structure Set ROI Sequence (3006,0020) is empty or missing.", _AGAIN)
-    if "ROIContourSequence" not in dataset:
+    if len(items) > MOST_LABELS:
+        raise BadDataError(path, f"describes {len(items):,} structures; read are up to {MOST_LABELS:,}.", _AGAIN)
+    if contoured is None:
         # Required even where nothing was drawn. Without it every structure would look assessed and absent.
         raise BadDataError(path, "has no contours: ROI Contour Sequence (3006,0039) is missing.", _AGAIN)
     numbers = [_integer(item.get("ROINumber")) for item in items]
     if None in numbers or len(set(numbers)) != len(numbers):
         raise BadDataError(path, f"has ROI Numbers (3006,0022) that are missing or not unique: {numbers}.", _AGAIN)
     observations = {_integer(item.get("ReferencedROINumber")): item for item in dataset.get("RTROIObservationsSequence") or []}
-    drawn: dict[int | None, list[Dataset]] = defaultdict(list)
-    colors: dict[int | None, object] = {}
-    for item in dataset.get("ROIContourSequence") or []:
-        number = _integer(item.get("ReferencedROINumber"))
-        drawn[number] += item.get("ContourSequence") or []
-        colors.setdefault(number, item.get("ROIDisplayColor"))
+    drawn: dict[int, list[EncodedContour]] = defaultdict(list)
+    colors: dict[int, bytes] = {}
+    for item in contoured:
+        if item.number:
+            number = int(item.number)
+            drawn[number] += item.contours
+            colors.setdefault(number, item.color)
+        elif item.contours:
+            raise BadDataError(path, "has contours of no structure: Referenced ROI Number (3006,0084) is missing.", _AGAIN)
     return StructureSet(
         structures=tuple(
-            _structure(item, order, observations.get(number), colors.get(number), drawn[number])
+            _structure(item, order, observations.get(number), colors.get(number, b""), drawn[number])
             for order, (item, number) in enumerate(zip(items, numbers, strict=True), start=1)
         ),
         series_uids=tuple(dict.fromkeys(_series_uids(dataset))),
-        undescribed=tuple(sorted(n for n, contours in drawn.items() if contours and n is not None and n not in numbers)),
+        undescribed=tuple(sorted(n for n, contours in drawn.items() if contours and n not in numbers)),
     )
 
 
-def _dataset(path: Path) -> Dataset:
+def _read(path: Path) -> tuple[Dataset, list[RoiContours] | None]:
+    """Return the items of ROI Contour Sequence (3006,0039), None where there is none, and all other attributes."""
     import pydicom
 
-    with path.open("rb") as file:
-        syntax, begin = transfer_syntax(file.read(_LONGEST_META))
-        if syntax != _DEFLATED:
-            file.seek(0)
-            return pydicom.dcmread(file, force=True)
-        file.seek(begin)
-        deflated = file.read()
-    most = _MOST_EXPANDED * len(deflated) + _LONGEST_META
+    encoded, encoding = _data_set(path)
+    at, sequence = 0, None
+    for element in elements(encoded, 0, len(encoded), encoding):
+        if element.tag >= ROI_CONTOURS:
+            sequence = element if element.tag == ROI_CONTOURS else None
+            break
+        at = element.last + _delimiter(encoded, element)
+    if sequence is not None:
+        contoured = roi_contours(encoded, sequence, encoding)
+        encoded = encoded[:at] + encoded[sequence.last + _delimiter(encoded, sequence) :]
+    dataset = pydicom.filereader.read_dataset(CountedBytes(encoded), encoding.implicit_vr, encoding.byte_order == "<")
+    return dataset, None if sequence is None else contoured
+
+
+def _delimiter(encoded: bytes, element: Element) -> int:
+    """Return the bytes of the delimiter that follows a value of undefined length, 0 where the length is given."""
+    return 8 if encoded[element.first - 4 : element.first] == b"\xff" * 4 else 0
+
+
+def _data_set(path: Path) -> tuple[bytes, Encoding]:
+    """Return the encoded data set, inflated where it is deflated."""
+    content = path.read_bytes()
+    syntax, begin = transfer_syntax(content)
+    encoded = _inflated(path, content[begin:]) if syntax == _DEFLATED else content[begin:]
+    # Some files are written in another way than they say. No length of an element of implicit VR looks like two letters here.
+    explicit = encoded[4:6].isalpha() and encoded[4:6].isupper()
+    return encoded, Encoding(not explicit, ">" if syntax == _BIG_ENDIAN else "<")
+
+
+def _inflated(path: Path, deflated: bytes) -> bytes:
+    most = min(_MOST_EXPANDED * len(deflated) + _LONGEST_META, _LONGEST_INFLATED)
     try:
         plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, most)
     except zlib.error as error:
@@ -196,10 +226,10 @@ def _dataset(path: Path) -> Dataset:
     if len(plain) == most:
         raise BadDataError(
             path,
-            f"inflates to more than {_MOST_EXPANDED} times its size, which contours do not.",
+            f"inflates to more than {_MOST_EXPANDED} times its size, or a gigabyte, which contours do not.",
             "It is damaged, or made to fill a computer's memory; export it again.",
         )
-    return pydicom.filereader.read_dataset(BytesIO(plain), is_implicit_VR=False, is_little_endian=True)
+    return plain
 
 
 def _require_whole(dataset: Dataset, path: Path) -> None:
@@ -213,11 +243,11 @@ def _require_whole(dataset: Dataset, path: Path) -> None:
             )
 
 
-def _structure(item: Dataset, order: int, observation: Dataset | None, color: object, contours: list[Dataset]) -> Structure:
+def _structure(item: Dataset, order: int, observation: Dataset | None, color: bytes, contours: list[EncodedContour]) -> Structure:
     number = int(item.ROINumber)
     closed, others = [], Counter()
     for contour in contours:
-        kind = _raw(contour, _CONTOUR_GEOMETRIC_TYPE).decode("ascii", "replace").strip(" \0")
+        kind = contour.kind.decode("ascii", "replace")
         if kind in _CLOSED:
             closed.append(contour)
         else:
@@ -233,11 +263,11 @@ def _structure(item: Dataset, order: int, observation: Dataset | None, color: ob
     )
 
 
-def _read_contours(closed: list[Dataset]) -> dict[str, object]:
+def _read_contours(closed: list[EncodedContour]) -> dict[str, object]:
     """Return the fields of a structure that are made of its closed contours."""
-    texts = [_raw(contour, _CONTOUR_DATA).rstrip(b" \0") for contour in closed]
+    texts = [contour.data for contour in closed]
     counts = np.array([text.count(b"\\") + 1 if text else 0 for text in texts], np.int64)
-    promised = [_integer_text(_raw(contour, _NUMBER_OF_CONTOUR_POINTS)) for contour in closed]
+    promised = [_integer_text(contour.points) for contour in closed]
     faulty = {"contours": Contours(np.empty((0, 3)), np.empty(0, np.int64)), "short": 0, "repeated": 0, "miscounted": 0}
     if np.any(counts % 3):
         which = int(np.flatnonzero(counts % 3)[0])
@@ -270,7 +300,7 @@ def _first_of_its_kind(texts: Iterable[bytes]) -> NDArray[np.bool_]:
     return np.array([not (text in seen or seen.add(text)) for text in texts], bool)
 
 
-def _segment(item: Dataset, order: int, observation: Dataset | None, color: object) -> Segment:
+def _segment(item: Dataset, order: int, observation: Dataset | None, color: bytes) -> Segment:
     number, algorithm_type = int(item.ROINumber), _text(item, "ROIGenerationAlgorithm")
     algorithm = _first(item, "ROIDerivationAlgorithmIdentificationSequence")
     family = _first(algorithm, "AlgorithmFamilyCodeSequence")
@@ -304,10 +334,9 @@ def _terminology(observation: Dataset | None) -> Terminology | None:
     return Terminology(category, code, None if modifier is None else code_from_item(modifier))
 
 
-def _color(value: object) -> tuple[float, float, float] | None:
-    if value is None or isinstance(value, (str, int)) or len(value) != 3:
-        return None
-    return tuple(min(max(int(part), 0), 255) / 255 for part in value)
+def _color(text: bytes) -> tuple[float, float, float] | None:
+    parts = [_integer_text(part) for part in text.split(b"\\")]
+    return None if len(parts) != 3 or None in parts else tuple(min(max(part, 0), 255) / 255 for part in parts)
 
 
 def _series_uids(dataset: Dataset) -> Iterable[str]:
@@ -317,15 +346,6 @@ def _series_uids(dataset: Dataset) -> Iterable[str]:
                 uid = _text(series, "SeriesInstanceUID")
                 if uid is not None:
                     yield uid
-
-
-def _raw(item: Dataset, tag: int) -> bytes:
-    """Return an element as its bytes stand in the file: pydicom's number for each coordinate takes minutes in large files."""
-    element = item.get_item(tag)
-    value = None if element is None else element.value
-    if value is None:
-        return b""
-    return value if isinstance(value, bytes) else str(value).encode("ascii", "replace")
 
 
 def _integer_text(text: bytes) -> int | None:

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 _DAMAGE = (
     ValueError, TypeError, AttributeError, LookupError, OSError, EOFError, RuntimeError, NotImplementedError, ImportError,
-    StopIteration, ArithmeticError, MemoryError, struct.error,
+    StopIteration, ArithmeticError, struct.error,
 )  # fmt: skip
+# A hundred structures in 300 slices with a hundred rows each cross six million times; each million takes a third of a second.
+_MOST_CROSSINGS = 2**24
 
 
 def recognises(header: FileHeader) -> bool:
@@ -73,13 +75,17 @@ def read(header: FileHeader, image: Volume | None, name: str) -> Segmentation:
             "Give the image that they were drawn on as well.",
         )
     try:
-        structure_set = read_structure_set(header.path)
+        return _segmentation(header, read_structure_set(header.path), image, name)
+    except MemoryError as error:
+        raise BadDataError(
+            header.path, "needs more memory than this computer gives.", "If it should be small, it is damaged: copy it again."
+        ) from error
     except (*_DAMAGE, BytesLengthException) as error:
         # pydicom looks at an element when it is asked for, so damage shows anywhere.
+        reason = str(error) or type(error).__name__
         raise BadDataError(
-            header.path, f"holds something that cannot be understood ({error}).", "Copy or export it again."
+            header.path, f"holds something that cannot be understood ({reason}).", "Copy or export it again."
         ) from error
-    return _segmentation(header, structure_set, image, name)
 
 
 def _segmentation(header: FileHeader, structure_set: StructureSet, image: Volume, name: str) -> Segmentation:
@@ -88,7 +94,7 @@ def _segmentation(header: FileHeader, structure_set: StructureSet, image: Volume
     stack = LayerStack((len(planes.positions_mm), *planes.size), len(structure_set.structures))
     drawn, segments = [], []
     for structure in usable:
-        one = draw(structure, planes)
+        one = draw(structure, planes, _MOST_CROSSINGS - sum(other.crossings for other in drawn))
         drawn.append(replace(one, filled=()))
         if not one.oblique:
             segment = structure.segment

@@ -99,7 +99,7 @@ def test_echoes_of_a_classic_series_are_told_apart_too(tmp_path):
 def test_copies_of_the_same_files_are_named_as_such(tmp_path):
     write_series(tmp_path / "a", [0, 2, 4])
     shutil.copytree(tmp_path / "a", tmp_path / "b")
-    with pytest.raises(BadDataError, match=r"more than once \(same SOPInstanceUID \(0008,0018\)\), copies of files"):
+    with pytest.raises(BadDataError, match=r"more than once \(same SOPInstanceUID \(0008,0018\)\), copies of files\. Leave one"):
         read_series(tmp_path)
 
 

@@ -91,12 +91,9 @@ def stacked(where: object, slices: Sequence[ImageSlice]) -> Stack:
             at_one_position.append([n])
     repeated = [[slices[n] for n in members] for members in at_one_position if len(members) > 1]
     if len(repeated) > len(kept) / 2:
-        raise BadDataError(
-            where,
-            f"holds {len(slices)} images at only {len(kept)} positions: {_what_differs(repeated)}",
-            "A volume has one image at each position: separate them first, one folder per echo, phase, time point or stack"
-            " (multi-frame objects: dcm2niix or 3D Slicer's DICOM module write each one out).",
-        )
+        positions = f"{len(kept)} position{'s' if len(kept) > 1 else ''}"
+        what, remedy = _what_differs(repeated)
+        raise BadDataError(where, f"holds {len(slices)} images at only {positions}: {what}", remedy)
     if len(kept) < 2:
         raise BadDataError(where, "holds one slice only.", "Volumes and surface distances need a series of at least two slices.")
     return Stack(tuple(slices[n] for n in kept), tuple(planes[n] for n in kept), along[kept], tuple(duplicates))
@@ -106,11 +103,16 @@ def _rank(one: ImageSlice) -> tuple[int, str, int]:
     return whole_number(one.path, one.header, "InstanceNumber", 0), one.path.name, one.frame or 0
 
 
-def _what_differs(repeated: Sequence[Sequence[ImageSlice]]) -> str:
-    """Return a sentence on what tells the images of each position apart."""
+def _what_differs(repeated: Sequence[Sequence[ImageSlice]]) -> tuple[str, str]:
+    """Return a sentence on what tells the images of each position apart, and what to do about it."""
     uids = [[(text_of(one.path, one.header, "SOPInstanceUID"), one.frame) for one in members] for members in repeated]
     if all(len(set(members)) == 1 for members in uids):
-        return f"each one is there more than once (same {attribute('SOPInstanceUID')}), copies of files."
+        copies = f"each one is there more than once (same {attribute('SOPInstanceUID')}), copies of files."
+        return copies, "Leave one copy of each file in the folder."
+    separate = (
+        "A volume has one image at each position: separate them first, one folder per echo, phase, time point or stack"
+        " (multi-frame objects: dcm2niix or 3D Slicer's DICOM module write each one out)."
+    )
     found = []
     for keyword in _APART:
         values = defaultdict(int)
@@ -125,5 +127,5 @@ def _what_differs(repeated: Sequence[Sequence[ImageSlice]]) -> str:
             shown = ", ".join(list(values)[:_SHOWN]) + (f", ... ({len(values)} values)" if len(values) > _SHOWN else "")
             found.append(f"{attribute(keyword)} is {shown}")
     if not found:
-        return "several echoes, phases or time points of one region, which no attribute tells apart."
-    return "several echoes, phases, time points or stacks of one region: " + "; ".join(found[:4]) + "."
+        return "several echoes, phases or time points of one region, which no attribute tells apart.", separate
+    return f"several echoes, phases, time points or stacks of one region: {'; '.join(found[:4])}.", separate

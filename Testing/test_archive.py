@@ -75,6 +75,15 @@ def test_a_query_finds_series_by_patient_and_says_how_many_instances_they_have(o
     assert find_series(archive_at(orthanc.url), {"PatientID": request.node.name[:60], "StudyDate": "-20251231"}) == ()
 
 
+def test_wildcards_reach_the_archive(orthanc, front, series, stored, request):
+    counting = front(orthanc, lambda _: None)
+    name = request.node.name[:60]
+    assert [one.series_instance_uid for one in find_series(archive_at(counting.url), {"PatientID": f"{name[:-3]}?*"})] == [stored]
+    find_series(archive_at(counting.url), {"PatientID": "A+B C&D*"})
+    # RFC 3986 3.4: in a query * and ? stand for themselves, a plus sign too.
+    assert "PatientID=A%2BB%20C%26D*&" in counting.requests[-1].path
+
+
 def test_an_archive_that_ignores_the_offset_of_pages_does_not_hold_the_query_for_ever(front):
     item = {"00080018": {"vr": "UI", "Value": ["1.2.3"]}}
     same_page = front(None, lambda _: Reply(headers={"Content-Type": "application/dicom+json"}, body=json.dumps([item]).encode()))

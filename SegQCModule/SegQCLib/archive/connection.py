@@ -110,7 +110,6 @@ def open_archive(
         If dicomweb-client is not installed or the certificates cannot be read.
     """
     try:
-        import requests
         from dicomweb_client.web import DICOMwebClient
     except ModuleNotFoundError as error:
         raise BadDataError(
@@ -122,7 +121,7 @@ def open_archive(
     if ca_bundle is not None:
         _require_certificates(ca_bundle)
     limits = limits or Limits()
-    session = requests.Session()
+    session = _session()
     adapter = _adapter(url, credentials, ca_bundle, limits)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -145,6 +144,21 @@ def _require_certificates(ca_bundle: Path) -> None:
             f"holds no certificates ({error.strerror or error}).",
             "Give a PEM file: --ca-bundle or SEGQC_DICOMWEB_CA, or unset REQUESTS_CA_BUNDLE where that names it.",
         ) from error
+
+
+def _session() -> Session:
+    from requests import PreparedRequest, Request, Session
+
+    class PlainQueries(Session):
+        def prepare_request(self, request: Request) -> PreparedRequest:
+            prepared = super().prepare_request(request)
+            # dicomweb-client writes queries as forms do. Wildcards need no encoding in a URL (RFC 3986 3.4), and Orthanc 1.10
+            # finds nothing where they have one; a plus sign is a space in forms only.
+            address, mark, query = prepared.url.partition("?")
+            prepared.url = address + mark + query.replace("+", "%20").replace("%2A", "*").replace("%3F", "?")
+            return prepared
+
+    return PlainQueries()
 
 
 def _adapter(url: ArchiveUrl, credentials: Credentials | None, ca_bundle: Path | None, limits: Limits) -> HTTPAdapter:
@@ -180,6 +194,7 @@ def _adapter(url: ArchiveUrl, credentials: Credentials | None, ca_bundle: Path |
             )
             response.request = request
             if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", "gzip", "x-gzip"):
+                response.close()
                 raise ArchiveError(
                     url.origin,
                     "compresses its answers in a way that SegQC did not ask for (Content-Encoding).",
@@ -187,6 +202,7 @@ def _adapter(url: ArchiveUrl, credentials: Credentials | None, ca_bundle: Path |
                 )
             response.raw = BoundedBody(response.raw, LARGEST_INSTANCE if stream else LARGEST_ANSWER, url.origin)
             if response.ok and response.headers.get("Content-Type", "").lower().startswith("text/html"):
+                response.close()
                 raise ArchiveError(
                     url.origin,
                     "answers with a web page, perhaps to sign in, and not with DICOM.",

@@ -27,6 +27,7 @@ STUDY = {
 LIVER = (slice(2, 6), slice(4, 12), slice(4, 12))
 SPLEEN = (slice(3, 6), slice(14, 20), slice(4, 10))
 KIDNEY = (slice(1, 3), slice(14, 20), slice(12, 16))
+OTHER = (slice(6, 8), slice(0, 3), slice(0, 3))  # what the protocol does not know
 ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
 LIVER_CODES = Terminology(ANATOMY, Code("10200004", "SCT", "Liver"))
 MODEL = "nnU-Net Dataset003_Liver"
@@ -87,10 +88,10 @@ class Reading:
 
     def start_from_draft(self):
         labels = np.zeros(SIZE, np.uint8)
-        labels[LIVER], labels[SPLEEN] = 1, 2
+        labels[LIVER], labels[SPLEEN], labels[OTHER] = 1, 2, 3
         (self.folder / "draft").mkdir()
         sitk.WriteImage(sitk_image(labels, self.series.geometry), str(self.folder / "draft" / "case.nii.gz"))
-        names = {"labels": {"background": 0, "liver": 1, "spleen": 2}}
+        names = {"labels": {"background": 0, "liver": 1, "spleen": 2, "thing": 3}}
         (self.folder / "draft" / "dataset.json").write_text(json.dumps(names))
         (self.folder / "draft" / "plans.json").write_text(json.dumps({"dataset_name": "Dataset003_Liver"}))
         self.draft.ui.pathEdit.setText(str(self.folder / "draft" / "case.nii.gz"))
@@ -238,6 +239,7 @@ def test_untouched_is_automatic_corrected_is_semiautomatic_and_drawn_by_hand_is_
         for item in group["measurementItems"]
         if item["quantity"]["CodeValue"] == "118565006"
     }
+    assert set(volumes) == {"liver", "spleen", "kidney_left"}
     # 2 slices x 6 x 4 voxels of 5 x 0.8 x 0.7 mm.
     assert float(volumes["kidney_left"]) == pytest.approx(48 * 2.8)
     assert seg.name in reading.ui.headlineLabel.text
@@ -452,8 +454,10 @@ def test_the_database_gets_both_only_if_the_reader_wants_it(reading):
     assert set(slicer.dicomDatabase.allFiles()) == before
     reading.ui.databaseCheckBox.setChecked(True)
     files = reading.write()
+    reading.host.process_events()
     for path in files:
         assert slicer.dicomDatabase.fileForInstance(str(pydicom.dcmread(path).SOPInstanceUID))
+    reading.host.process_events()
     assert "Both are in Slicer's DICOM database." in reading.ui.headlineLabel.text
 
 

@@ -43,8 +43,10 @@ class ctkDICOMDatabase(QObject):
         vars(self).update(_open=False, _files={}, _headers={})
         self.closed.emit()
 
-    def insert(self, path):
+    def insert(self, path, store_file=True, _generate_thumbnail=True):
         """Take a file in as Slicer's does: a copy of its own, found by its instance from then on."""
+        if not (isinstance(path, str) and store_file):
+            raise TypeError("The stand-in takes a path as text, and stores the file.")
         import pydicom
 
         header = pydicom.dcmread(path, stop_before_pixels=True)

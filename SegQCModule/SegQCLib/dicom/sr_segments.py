@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from SegQCLib.case import Segment, Segmentation
 from SegQCLib.findings import Finding
+from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.record import Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict
 
 
@@ -41,8 +42,9 @@ class SegmentStatements:
 def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tuple[SegmentStatements, ...], tuple[Finding, ...]]:
     """Return what a record says of each segment, and the findings that are of no segment or of one of several with a name.
 
-    Segments with voxels come first, in the candidate's order, then empty ones, then those of references only:
-    3D Slicer gives tracking identifiers to the segments of a DICOM SEG in this order, and leaves out empty ones.
+    Left out: what only a draft has and the protocol does not name. Segments with voxels come first, in the candidate's order,
+    then those without, then those of references only: 3D Slicer gives tracking identifiers to the segments of a DICOM SEG in
+    this order, and leaves out empty ones.
 
     Segment labels need not be unique in DICOM. Measurements of equal names are told apart by their order, which is that
     of the candidate's segments; findings of equal names cannot be.
@@ -71,6 +73,9 @@ def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tu
         segments = of_name.get(name, [])
         segment = segments[place] if place < len(segments) else None
         structures = {m.structure for m in measurements}
+        if segment is None and structures == {None} and all(m.reference_role == DRAFT_ROLE for m in measurements):
+            # A whole-body model draws a hundred structures that nobody asked for.
+            continue
         all_statements.append(
             SegmentStatements(
                 name,

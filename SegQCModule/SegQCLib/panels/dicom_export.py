@@ -50,6 +50,7 @@ class DicomExport:
         self._followed = None
         self._work = None
         self._is_writing = self._is_due = False
+        self._uninserted = []  # files that were written and are to be added to Slicer's database
         self._finished = []  # the outcome of the last writing: it cannot be taken back
         self._checked: CheckedExport | None = None
         self._refused = ()  # sentences: what can be said before the images are read
@@ -238,20 +239,28 @@ class DicomExport:
             )
             self.session.write_event("dicom_exported", seg=str(choices.seg_path), sr=str(choices.sr_path))
             if self.ui.databaseCheckBox.checked:
-                self._message += " " + self._addToDatabase(choices)
+                self._uninserted = [choices.seg_path, choices.sr_path]
+                self.session.later(partial(self.onInsertNext, self._message, []))
         self._afterWriting()
 
-    def _addToDatabase(self, choices):
-        for path in (choices.seg_path, choices.sr_path):
-            slicer.dicomDatabase.insert(str(path))
-        missing = [
-            path.name for path in (choices.seg_path, choices.sr_path) if not slicer.dicomDatabase.fileForInstance(_instance(path))
-        ]
+    def onInsertNext(self, message, missing):
+        """Add one file to Slicer's database, and the next in its own turn: the window answers in between."""
+        if self._uninserted:
+            path = self._uninserted.pop(0)
+            # Without thumbnail: that of a segmentation shows nothing.
+            slicer.dicomDatabase.insert(str(path), True, False)
+            if not slicer.dicomDatabase.fileForInstance(_instance(path)):
+                missing.append(path.name)
+            self.session.later(partial(self.onInsertNext, message, missing))
+            return
+        words = _("Both are in Slicer's DICOM database.")
         if missing:
-            return _("Slicer's DICOM database did not take {files}: import them in the DICOM module.").format(
+            words = _("Slicer's DICOM database did not take {files}: import them in the DICOM module.").format(
                 files=", ".join(missing)
             )
-        return _("Both are in Slicer's DICOM database.")
+        if self._message == message:
+            self._message = f"{message} {words}"
+            self.show()
 
     def onCancelled(self):
         if self._finished:

@@ -473,6 +473,10 @@ def test_segments_of_one_name_keep_their_own_numbers(everything, images, tmp_pat
         ({"segmentation": "of another study"}, "is of other images"),
         ({"segmentation": "without liver"}, "has no segment 'liver'"),
         ({"record": float("inf")}, "has inf as dice of liver"),
+        (
+            {"candidate": "other names"},
+            "has measured liver; the candidate's segments are called Läsion 1, hepar",
+        ),
         ({"images": "without UID"}, "has no SeriesInstanceUID (0020,000E)"),
     ],
 )
@@ -481,6 +485,9 @@ def test_what_cannot_become_a_report_is_refused_with_the_reason(everything, chan
     if "record" in changes:
         bad = Measurement("liver", "liver", "dice", changes["record"], "1", "x", "candidate", "reference")
         record = dataclasses.replace(record, measurements=(bad,))
+    if "candidate" in changes:
+        liver, *others = candidate.segments
+        candidate = dataclasses.replace(candidate, segments=(dataclasses.replace(liver, name="hepar"), *others))
     if "segmentation" in changes:
         seg = copy.deepcopy(seg)
         if changes["segmentation"] == "without liver":

@@ -25,6 +25,7 @@ from SegQCLib.dicom.stable_uid import stable_uid
 from SegQCLib.errors import BadDataError
 from SegQCLib.importers.dicom_segment import segment_from_item
 from SegQCLib.record import QCRecord
+from SegQCLib.words import few
 
 if TYPE_CHECKING:
     from highdicom.sr import MeasurementReport, ObservationContext
@@ -78,9 +79,9 @@ def report_object(
     Raises
     ------
     BadDataError
-        If images lack UIDs or are of several series, the segmentation is of other images or lacks a segment, the record has a
-        number that is not finite or is de-identified, the reader's name cannot be a DICOM person name, or highdicom is not
-        installed.
+        If images lack UIDs or are of several series, the segmentation is of other images or lacks a segment, the record has
+        measured a segment that the candidate has not, has a number that is not finite or is de-identified, the reader's name
+        cannot be a DICOM person name, or highdicom is not installed.
 
     References
     ----------
@@ -88,6 +89,7 @@ def report_object(
     """
     require_highdicom()
     require_report_can_be_written(record, reader)
+    _require_same_names(record, candidate)
     require_one_series(images)
     described = _described(candidate, segmentation, images)
     name = None if reader is None else person_name(reader)
@@ -126,6 +128,19 @@ def require_report_can_be_written(record: QCRecord, reader: str | None) -> None:
             person_name(reader)
         except ValueError as error:
             raise BadDataError("The reader", f"cannot be named: {error}.", "Give a name such as 'Dr. Anna Meier'.") from error
+
+
+def _require_same_names(record: QCRecord, candidate: Segmentation) -> None:
+    # Names are all that a record and a label map have in common: without them the report would call every segment a reference's.
+    own = {segment.name for segment in candidate.segments}
+    of_candidate = (m.segment for m in record.measurements if m.metric == "voxel_count" and m.candidate_role == "candidate")
+    missing = [name for name in dict.fromkeys(of_candidate) if name not in own]
+    if missing:
+        raise BadDataError(
+            "The record",
+            f"has measured {few(missing)}; the candidate's segments are called {few(sorted(own)) or 'nothing'}.",
+            "Give the segmentation with the names that it was evaluated with (--labels), or evaluate it again.",
+        )
 
 
 def _described(candidate: Segmentation, segmentation: Dataset | None, images: SourceImages) -> dict[str, Segment]:

@@ -5,6 +5,7 @@ import pytest
 from phantoms import a_segmentation, a_volume
 from SegQCLib.case import Acquisition, Case
 from SegQCLib.checks import segmentation_reference
+from SegQCLib.checks.segmentation_reference import of_case
 from SegQCLib.dicom.series import read_series_headers
 from SegQCLib.findings import Status
 from SegQCLib.importers import read_segmentation
@@ -46,6 +47,14 @@ def test_a_segmentation_of_another_frame_of_reference_fails_and_of_another_serie
 def test_an_image_without_the_uids_is_no_alarm(frame, series):
     (finding,) = findings(frame, series, FRAME, ())
     assert finding.status is Status.NOT_EVALUATED
+
+
+def test_segmentations_of_two_patients_contradict_each_other_where_the_image_has_no_uids():
+    liver = a_segmentation(liver=((1, 4), (2, 9), (3, 8)))
+    own, others = (replace(liver, frame_of_reference_uid=frame) for frame in (FRAME, OTHER_FRAME))
+    (failed,) = (f for f in of_case(Case(a_volume(), own, (own, others), draft=liver)) if f.status is Status.FAIL)
+    assert "Candidate and Reference / Reference 2." in failed.message
+    assert [f.status for f in of_case(Case(a_volume(), own, (own,)))] == [Status.NOT_EVALUATED] * 2
 
 
 def test_a_segmentation_without_uids_has_nothing_to_compare():

@@ -243,6 +243,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from SegQCLib.case import Case, Volume
+    from SegQCLib.checks import segmentation_reference
     from SegQCLib.comparison_report import compare_segmentations, comparison_csv, comparison_table
     from SegQCLib.deidentify import deidentification, deidentified_segmentation
     from SegQCLib.findings import Status
@@ -250,6 +252,7 @@ def _compare(options: argparse.Namespace) -> int:
     from SegQCLib.importers.segmentation_pair import read_segmentation_pair
     from SegQCLib.output import require_writable, write_files
 
+    shown = (Status.WARN, Status.FAIL)
     pseudonyms = cli_deidentify.pseudonyms_for(options)
     outputs = [Path(path) for path in (options.json, options.csv) if path not in (None, "-")]
     for path in outputs:
@@ -258,6 +261,8 @@ def _compare(options: argparse.Namespace) -> int:
     progress("Reading segmentations", 0.0)
     image = None if options.image is None else read_image(options.image)
     pair = read_segmentation_pair(options.reference, options.candidate, labels=options.labels, image=image)
+    of_one_image = Case(Volume(None, pair[0].geometry) if image is None else image, pair[1], (pair[0],))
+    doubts = [finding.message for finding in segmentation_reference.of_case(of_one_image) if finding.status in shown]
     if pseudonyms is not None:
         pair = [deidentified_segmentation(segmentation, None, pseudonyms) for segmentation in pair]
     report = compare_segmentations(*pair, options.definition, progress)
@@ -271,9 +276,11 @@ def _compare(options: argparse.Namespace) -> int:
         print(f"Distances and surface Dice by the definition {report.definition!r}; a dash: undefined, absent on one side or both.")
         if report.resampled:
             print("The candidate was resampled to the reference's grid (nearest neighbour).")
+    for message in doubts:
+        say(message)
     for segmentation in pair:
         for finding in segmentation.findings:
-            if finding.status in (Status.WARN, Status.FAIL):
+            if finding.status in shown:
                 say(f"{segmentation.name}: {finding.message}")
     if options.json and options.json != "-":
         write_files(Path(options.json).parent, {Path(options.json).name: report.to_json()})

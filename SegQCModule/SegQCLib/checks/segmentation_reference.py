@@ -19,11 +19,36 @@ _NO_UID = "the image's header has no Frame of Reference UID (0020,0052) and no S
 
 
 def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:  # noqa: ARG001
-    """Compare Frame of Reference UID (0020,0052) and referenced series of segmentations that have them with the image's."""
+    """Look at every segmentation of the case."""
+    yield from of_case(case)
+
+
+def of_case(case: Case) -> Iterator[Finding]:
+    """Compare Frame of Reference UID (0020,0052) and referenced series of segmentations that have them with the image's.
+
+    Where the image has no frame of reference, as NIfTI, those of the segmentations are compared with one another.
+    """
     acquisition = case.image.acquisition
     for role, segmentation in case.segmentations_by_role():
         if segmentation.frame_of_reference_uid or segmentation.referenced_series_uids:
             yield _finding(role, segmentation, acquisition.frame_of_reference_uid, acquisition.series_instance_uid)
+    if not acquisition.frame_of_reference_uid:
+        yield from _among_themselves(case)
+
+
+def _among_themselves(case: Case) -> Iterator[Finding]:
+    frames: dict[str, list[str]] = {}
+    for role, segmentation in case.segmentations_by_role():
+        if segmentation.frame_of_reference_uid:
+            frames.setdefault(segmentation.frame_of_reference_uid, []).append(role)
+    if len(frames) > 1:
+        sides = " / ".join(" and ".join(roles) for roles in frames.values())
+        message = (
+            f"The segmentations were drawn in different frames of reference (Frame of Reference UID (0020,0052)): {sides}. They are"
+            " of different examinations or patients, and measures between them mean nothing."
+        )
+        measured = f"{len(frames)} frames of reference"
+        yield Finding(ID, Status.FAIL, message, measured, "one frame of reference", source=SOURCE)
 
 
 def _finding(role: str, segmentation: Segmentation, frame: str | None, series: str | None) -> Finding:

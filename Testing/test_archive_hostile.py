@@ -294,6 +294,19 @@ def test_tracebacks_with_the_values_of_all_variables_do_not_show_the_secret(fron
         assert credentials.header().removeprefix("Basic ") not in shown
 
 
+def test_a_host_in_another_alphabet_is_the_archive_and_one_that_cannot_be_is_refused(monkeypatch):
+    def resolved(host, *_):
+        raise socket.gaierror(socket.EAI_NONAME, f"asked for {host}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    # RFC 5891: as the net knows it, this is xn--kse-qla.example.
+    with pytest.raises(ArchiveError, match=r"käse\.example: has a host name that does not exist"):
+        find_series(archive_at("http://käse.example/x"), {})
+    for url in ("http://a b.example/x", "http://*.example/x", f"http://{'a' * 70}ä.example/x"):
+        with pytest.raises(BadDataError, match="is not a URL that can be asked"):
+            archive_at(url)
+
+
 def test_a_variable_that_names_certificates_which_are_not_there_is_explained(monkeypatch, tmp_path):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
     with pytest.raises(BadDataError, match=r"missing\.pem: holds no certificates .* unset REQUESTS_CA_BUNDLE"):

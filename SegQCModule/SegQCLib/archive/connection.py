@@ -107,7 +107,7 @@ def open_archive(
     Raises
     ------
     BadDataError
-        If dicomweb-client is not installed or the certificates cannot be read.
+        If dicomweb-client is not installed, the certificates cannot be read, or the URL has a host that cannot be one.
     """
     try:
         from dicomweb_client.web import DICOMwebClient
@@ -163,9 +163,14 @@ def _session() -> Session:
 
 def _adapter(url: ArchiveUrl, credentials: Credentials | None, ca_bundle: Path | None, limits: Limits) -> HTTPAdapter:
     """Return what every request of the session goes through, redirected ones too."""
+    from requests import Request, RequestException
     from requests.adapters import HTTPAdapter
 
-    home = origin_of(url.base)
+    try:
+        # As requests writes it: names of other alphabets become ASCII.
+        home = origin_of(Request("GET", url.base).prepare().url)
+    except (RequestException, ValueError) as error:
+        raise BadDataError(url.origin, "is not a URL that can be asked.", "Check the host's name and the port.") from error
 
     class OneArchive(HTTPAdapter):
         def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):  # noqa: ARG002

@@ -5,23 +5,20 @@ from __future__ import annotations
 import io
 import itertools
 import struct
-import tempfile
 import zlib
-from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
+
+from SegQCLib.dicom.codestream import codestream_size
+from SegQCLib.dicom.one_frame import OneFrame, decoded_by_gdcm
+from SegQCLib.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, Decoder
 
 ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
 RLE_LOSSLESS = "1.2.840.10008.1.2.5"
 DEFLATED_IMAGE_FRAME = "1.2.840.10008.1.2.8.1"
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
-# JPEG baseline, extended and lossless; JPEG-LS; JPEG 2000.
-_BY_GDCM = (
-    "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70",
-    "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81", *_JPEG_2000,
-)  # fmt: skip
+_BY_GDCM = tuple(syntax.uid for syntax in TRANSFER_SYNTAXES if syntax.decoder is Decoder.GDCM and syntax.uid != RLE_LOSSLESS)
 
 
 def is_known(transfer_syntax: str) -> bool:
@@ -134,32 +131,15 @@ def _by_pillow(encoded: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _by_gdcm(encoded: bytes, transfer_syntax: str, shape: tuple[int, int], bits: int) -> NDArray[np.unsignedinteger]:
-    """Return a frame that GDCM decodes from a file of its own: of the whole file it would need all frames at once."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "frame.dcm"
-        _write_frame(file, encoded, transfer_syntax, shape, bits)
-        try:
-            frame = sitk.GetArrayFromImage(sitk.ReadImage(str(file), imageIO="GDCMImageIO"))
-        except RuntimeError as error:
-            raise ValueError("GDCM cannot decode a frame: it is damaged, or of a kind that GDCM does not know") from error
-    if frame.size != shape[0] * shape[1]:
-        raise ValueError(f"a frame has {frame.size} values, {shape[0]} x {shape[1]} are needed")
-    return frame.reshape(shape).astype(f"<u{bits // 8}", copy=False)
-
-
-def _write_frame(path: Path, encoded: bytes, transfer_syntax: str, shape: tuple[int, int], bits: int) -> None:
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.encaps import encapsulate
-    from pydicom.uid import SecondaryCaptureImageStorage
-
-    dataset = FileDataset(path, {}, b"\0" * 128, FileMetaDataset(), is_implicit_VR=False, is_little_endian=True)
-    dataset.file_meta.FileMetaInformationGroupLength = 0
-    dataset.file_meta.TransferSyntaxUID = transfer_syntax
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "2.25.1"
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.Rows, dataset.Columns = shape
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = bits, bits, bits - 1, 0
-    dataset.PixelData = encapsulate([encoded])
-    dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
-    dataset.save_as(path)
+    size = codestream_size(memoryview(encoded))
+    # A decoder allocates what the codestream says.
+    if size is None or (size.rows, size.columns, size.components) != (*shape, 1):
+        said = "without a JPEG header" if size is None else f"of {size.rows} x {size.columns} x {size.components} values"
+        raise ValueError(f"a frame {said} stands where {shape[0]} x {shape[1]} x 1 are needed")
+    try:
+        frame = decoded_by_gdcm(encoded, OneFrame(*shape, bits, bits), transfer_syntax)
+    except RuntimeError as error:
+        raise ValueError("GDCM cannot decode a frame: it is damaged, or of a kind that GDCM does not know") from error
+    if frame.shape != shape:
+        raise ValueError(f"a frame has {frame.shape[0]} x {frame.shape[1]} values, {shape[0]} x {shape[1]} are needed")
+    return frame.astype(f"<u{bits // 8}", copy=False)

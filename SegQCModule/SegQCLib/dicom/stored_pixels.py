@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from SegQCLib.dicom.codestream import codestream_size, is_complete
 from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomHeader, parser_errors
 from SegQCLib.dicom.encapsulated import encapsulated_frames
 from SegQCLib.dicom.header_values import attribute, value_of, whole_number
+from SegQCLib.dicom.one_frame import OneFrame, decoded_by_gdcm, one_frame_header
 from SegQCLib.dicom.transfer_syntaxes import BY_UID, Decoder, syntax_name
 from SegQCLib.errors import BadDataError
 
@@ -336,34 +332,17 @@ def _undecodable(stored: StoredPixels, frame: int, reason: str) -> BadDataError:
 
 
 def _by_gdcm(stored: StoredPixels, frame: memoryview, number: int) -> NDArray:
-    """Decode one frame as a file of its own: GDCM reads files only, and of a multi-frame one not single frames.
-
-    Without a rescale in its header its values are the stored ones.
-    """
-    start = _one_frame_file(stored.format, stored.syntax)
-    odd = len(frame) % 2
-    handle, name = tempfile.mkstemp(prefix="segqc-frame-", suffix=".dcm")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(start)
-            file.write(struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OB", 0, _UNDEFINED_LENGTH))
-            file.write(struct.pack("<HHLHHL", 0xFFFE, 0xE000, 0, 0xFFFE, 0xE000, len(frame) + odd))
-            file.write(frame)
-            file.write(b"\0" * odd + struct.pack("<HHL", 0xFFFE, 0xE0DD, 0))
-        values = sitk.GetArrayFromImage(sitk.ReadImage(name, imageIO="GDCMImageIO"))
+        return decoded_by_gdcm(frame, _one_frame(stored.format), stored.syntax)
     except RuntimeError as error:
         raise _undecodable(stored, number, "the data does not decode") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108 - a str, ten times a second
-    return values.reshape(values.shape[-2:])
 
 
 def _by_openjpeg(stored: StoredPixels, frame: memoryview, number: int) -> NDArray:
     from pydicom import dcmread
     from pydicom.encaps import encapsulate
 
-    dataset = dcmread(BytesIO(_one_frame_file(stored.format, stored.syntax)))
+    dataset = dcmread(BytesIO(one_frame_header(_one_frame(stored.format), stored.syntax)))
     dataset.PixelData = encapsulate([bytes(frame)])
     dataset["PixelData"].VR = "OB"
     dataset["PixelData"].is_undefined_length = True
@@ -373,23 +352,5 @@ def _by_openjpeg(stored: StoredPixels, frame: memoryview, number: int) -> NDArra
         raise _undecodable(stored, number, "the data does not decode") from error
 
 
-@lru_cache(maxsize=8)
-def _one_frame_file(pixels: PixelFormat, syntax: str) -> bytes:
-    """Return a DICOM file of one frame up to its pixel data."""
-    from pydicom.dataset import FileDataset, FileMetaDataset
-
-    secondary_capture, uid = "1.2.840.10008.5.1.4.1.1.7", "2.25.1"
-    stream = BytesIO()
-    # So that pydicom 2.4 writes it as 3.0 does.
-    dataset = FileDataset(stream, {}, b"\0" * 128, FileMetaDataset(), is_implicit_VR=False, is_little_endian=True)
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = secondary_capture
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = uid
-    dataset.file_meta.TransferSyntaxUID = EXPLICIT_LITTLE
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.Rows, dataset.Columns = pixels.rows, pixels.columns
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = pixels.bits_allocated, pixels.bits_stored, pixels.bits_stored - 1
-    dataset.PixelRepresentation = int(pixels.signed)
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.file_meta.FileMetaInformationGroupLength = 0
-    dataset.save_as(stream)
-    return stream.getvalue()
+def _one_frame(pixels: PixelFormat) -> OneFrame:
+    return OneFrame(pixels.rows, pixels.columns, pixels.bits_allocated, pixels.bits_stored, pixels.signed)

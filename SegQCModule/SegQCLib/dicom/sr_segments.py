@@ -66,16 +66,15 @@ def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tu
         expected[prediction.segment, predicted[prediction.segment]].append(prediction)
         measured.setdefault((prediction.segment, predicted[prediction.segment]), [])
         predicted[prediction.segment] += 1
-    defined = Counter((m.metric, m.reference_role) for m in record.measurements if m.value is not None)
     names_met = Counter(name for name, _ in measured)
+    # A whole-body model draws a hundred structures that nobody asked for.
+    measured = {key: own for key, own in measured.items() if key[0] in of_name or not _is_of_draft_alone(own)}
+    defined = Counter((m.metric, m.reference_role) for own in measured.values() for m in own if m.value is not None)
     all_statements = []
     for (name, place), measurements in measured.items():
         segments = of_name.get(name, [])
         segment = segments[place] if place < len(segments) else None
         structures = {m.structure for m in measurements}
-        if segment is None and structures == {None} and all(m.reference_role == DRAFT_ROLE for m in measurements):
-            # A whole-body model draws a hundred structures that nobody asked for.
-            continue
         all_statements.append(
             SegmentStatements(
                 name,
@@ -89,6 +88,10 @@ def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tu
         )
     rest = tuple(f for f in record.findings if f.segment is None or names_met[f.segment] != 1)
     return tuple(sorted(all_statements, key=_order(candidate.segments))), rest
+
+
+def _is_of_draft_alone(measurements: list[Measurement]) -> bool:
+    return bool(measurements) and all(m.reference_role == DRAFT_ROLE and m.structure is None for m in measurements)
 
 
 def _is_empty(measurements: Iterable[Measurement], candidate: Segmentation, segment: Segment) -> bool:

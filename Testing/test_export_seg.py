@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from dicom_series import write_series
 from dicom_tools import dcentvfy, dciodvfy, segimage2itkimage
+from rt_structure_sets import Roi, around, write_structure_set
 from SegQCLib.alignment import align
 from SegQCLib.case import Code, Segment, Segmentation, Terminology, Volume
 from SegQCLib.cli import main
@@ -869,6 +870,28 @@ def test_a_candidate_of_another_frame_of_reference_is_refused(tmp_path, capsys):
     a_series(tmp_path / "other")
     assert export(tmp_path / "other", path, tmp_path / "again.dcm") == 1
     assert "another frame of reference" in capsys.readouterr().err
+
+
+def test_a_candidate_of_another_series_in_the_same_frame_of_reference_is_told(tmp_path, capsys):
+    image = a_series(tmp_path / "arterial", FrameOfReferenceUID="2.25.7")
+    path = written(a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER)), image, tmp_path)
+    a_series(tmp_path / "venous", FrameOfReferenceUID="2.25.7")
+    assert export(tmp_path / "venous", path, tmp_path / "again.dcm") == 0
+    assert "Note: Candidate was drawn on another series than this image" in capsys.readouterr().err
+    assert export(tmp_path / "arterial", path, tmp_path / "again.dcm") == 0
+    assert "another series" not in capsys.readouterr().err
+
+
+def test_what_reading_the_candidate_showed_is_told(tmp_path, capsys):
+    image = a_series(tmp_path / "ct")
+    liver = Roi("liver", [around(image.geometry, k, (2, 9), (3, 8)) for k in (1, 2, 4)])
+    candidate = write_structure_set(tmp_path / "rt.dcm", liver, frame_uid=image.acquisition.frame_of_reference_uid)
+    more = ("--protocol", "ct-abdomen-portal-venous", "--drawn-by", "manual", "--reader", "Doe^Jane")
+    assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", *more) == 0
+    told = capsys.readouterr().err
+    warnings = [one for one in read_segmentation(candidate, image=image).findings if one.status is Status.WARN]
+    assert "contour_slices" in {one.check for one in warnings}
+    assert all(f"Note: {one.message}" in told for one in warnings)
 
 
 def test_the_image_must_be_dicom_and_the_output_none_of_the_inputs(tmp_path, capsys):

@@ -87,6 +87,9 @@ def _export(options: argparse.Namespace) -> int:
     _refuse_inputs_as_output(options)
     image = _image(options.image)
     candidate = read_segmentation(options.candidate, labels=options.labels, image=image)
+    for finding in candidate.findings:
+        if finding.status is not Status.PASS:
+            say(f"Note: {finding.message}")
     written = segmentation_to_write(image, candidate, options, datetime.now())
     write_dicom_file(written.dataset, options.out)
     _print_written(written.candidate, written.reader, written.representation, options.out)
@@ -130,7 +133,7 @@ def segmentation_to_write(
     faults = [*image_export_faults(image)]
     refuse_faults(faults, candidate)
     images = source_images(image)
-    faults += _other_frame_of_reference(options.candidate, images)
+    faults += _drawn_on_another_image(candidate, image)
     refuse_faults(faults, candidate)
     candidate = _with_codes(on_series(candidate, image), options)
     candidate, drawn_by_faults, unclear = _with_drawn_by(candidate, image, options, log)
@@ -164,16 +167,12 @@ def _image(path: Path) -> Volume:
     return read_series_headers(path) if is_dicom else read_image(path)
 
 
-def _other_frame_of_reference(candidate: Path, images: Any) -> tuple[Finding, ...]:
-    from SegQCLib.dicom.seg_preflight import frame_of_reference_faults
-    from SegQCLib.file_header import FileKind, read_file_header
+def _drawn_on_another_image(candidate: Segmentation, image: Volume) -> list[Finding]:
+    from SegQCLib.case import Case
+    from SegQCLib.checks import segmentation_reference
 
-    if read_file_header(candidate).kind is not FileKind.DICOM:
-        return ()
-    import pydicom
-
-    header = pydicom.dcmread(candidate, specific_tags=["FrameOfReferenceUID"], stop_before_pixels=True, force=True)
-    return frame_of_reference_faults(header, images)
+    found = segmentation_reference.of_case(Case(image=image, candidate=candidate))
+    return [finding for finding in found if finding.status in (Status.WARN, Status.FAIL)]
 
 
 def _with_codes(candidate: Segmentation, options: argparse.Namespace) -> Segmentation:

@@ -23,8 +23,6 @@ from SegQCLib.regular_grid import slice_displacement_mm
 from SegQCLib.words import UNFINISHED, few
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
-
     from SegQCLib.case import Segment, Segmentation, Volume
     from SegQCLib.dicom.source_images import SourceImages
 
@@ -50,20 +48,6 @@ def image_export_faults(image: Volume) -> tuple[Finding, ...]:
             _misleads(
                 f"The series has more than one image at {len(duplicates)} slice positions ({shown} mm along the normal); the"
                 " segmentation refers to the first of each only."
-            ),
-        )
-    return ()
-
-
-def frame_of_reference_faults(candidate: Dataset, images: SourceImages) -> tuple[Finding, ...]:
-    """Return a fault if a DICOM segmentation has another Frame of Reference UID (0020,0052) than the images."""
-    own, theirs = (str(one.get("FrameOfReferenceUID") or "") for one in (candidate, images.headers[0]))
-    if own and theirs and own != theirs:
-        return (
-            _cannot(
-                f"The candidate was drawn in another frame of reference than the image: Frame of Reference UID (0020,0052) is {own}"
-                f" in the candidate and {theirs} in the image. Positions in one say nothing about the other: give the series"
-                " that it was drawn on, or register the two first."
             ),
         )
     return ()

@@ -224,3 +224,12 @@ def test_a_dicom_folder_is_evaluated_by_the_installed_command(tmp_path):
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "out" / "record.json").read_text(encoding="utf-8"))
     assert record["case"]["acquisition"]["convolution_kernel"] == ["Br38f"]
+
+
+def test_output_that_nobody_reads_on_ends_the_command_without_a_traceback():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        command = [sys.executable, "-m", "SegQCLib.cli", "protocol", "list"]
+        done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, text=True, cwd="SegQCModule")
+    assert (done.returncode, done.stderr) == (141, "")

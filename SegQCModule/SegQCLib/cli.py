@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,8 +17,8 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.progress import part
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
 
-# 2 is argparse's own for wrong usage; 130 is what shells expect after Ctrl-C.
-EXIT_DONE, EXIT_BAD_DATA, EXIT_VERDICT, EXIT_STOPPED = 0, 1, 3, 130
+# 2 is argparse's own for wrong usage; 130 is what shells expect after Ctrl-C, 141 where nobody reads on.
+EXIT_DONE, EXIT_BAD_DATA, EXIT_VERDICT, EXIT_STOPPED, EXIT_UNREAD = 0, 1, 3, 130, 141
 
 EPILOG = """\
 exit codes: 0 done, whatever the verdict; 1 the data cannot be used (the message says why); 2 wrong usage;
@@ -30,7 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = command_line_parser().parse_args(arguments)
     try:
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the output has enough of it, as `head` has; Python would complain once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNREAD
     except BadDataError as error:
         message, code = str(error), EXIT_BAD_DATA
     except KeyboardInterrupt:

@@ -1,9 +1,13 @@
+import os
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from SegQCLib.errors import BadDataError
+from SegQCLib.image_file import source_of
 from SegQCLib.images import read_image
+from SegQCLib.importers import read_segmentation
 
 
 def write(path, array, is_vector=False):
@@ -52,4 +56,35 @@ def test_a_truncated_file_is_refused(tmp_path):
     path = write(tmp_path / "image.nii.gz", array)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(BadDataError, match=r"image\.nii\.gz"):
+        read_image(path)
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.nii")
+    for read in (read_image, read_segmentation):
+        with pytest.raises(BadDataError, match=r"pipe\.nii: is a pipe"):
+            read(tmp_path / "pipe.nii")
+
+
+@pytest.mark.parametrize(("sizes", "reason"), [("0 5 4", "no voxels"), ("2000 2000 2000", "cut short")])
+def test_sizes_that_a_file_cannot_have_are_refused_before_memory_is_reserved(tmp_path, sizes, reason):
+    path = tmp_path / "a.mha"
+    write(path, np.zeros((4, 5, 6), np.int16))
+    path.write_bytes(path.read_bytes().replace(b"DimSize = 6 5 4", f"DimSize = {sizes}".encode()))
+    for read in (read_image, read_segmentation):
+        with pytest.raises(BadDataError, match=rf"a\.mha: .*{reason}"):
+            read(path)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.nrrd"
+    write(path, np.zeros((4, 5, 6), np.int16))
+    content = path.read_bytes()
+
+    def copied_on(header):
+        path.write_bytes(content + b" ")
+        return source_of(header)
+
+    monkeypatch.setattr("SegQCLib.images.source_of", copied_on)
+    with pytest.raises(BadDataError, match=r"a\.nrrd: changed while it was read"):
         read_image(path)

@@ -253,3 +253,15 @@ def test_files_of_a_series_are_read_wherever_they_lie(tmp_path):
     assert volume.source.sha256 == read_series(tmp_path).source.sha256
     with pytest.raises(ValueError, match="at least one file"):
         read_series_of_files([])
+
+
+def test_more_items_than_frames_are_refused(tmp_path):
+    path = write_multi_frame(tmp_path / "a.dcm", [at(z) for z in range(5)], np.zeros((5, 2, 2), np.int16), NumberOfFrames=2)
+    with pytest.raises(BadDataError, match=r"a\.dcm: has NumberOfFrames \(0028,0008\) 2 and more items"):
+        read_series(path)
+
+
+def test_more_frames_than_any_series_has_are_refused(tmp_path):
+    path = write_multi_frame(tmp_path / "a.dcm", [at(0), at(1)], np.zeros((2, 2, 2), np.int16), NumberOfFrames=99_999)
+    with pytest.raises(BadDataError, match=r"a\.dcm: has NumberOfFrames \(0028,0008\) 99999; read are up to 10,000"):
+        read_series(path)

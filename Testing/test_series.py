@@ -1,10 +1,12 @@
 import shutil
+import struct
 
 import numpy as np
 import pydicom
 import pytest
 
 from dicom_series import write_series
+from SegQCLib.dicom.acquisition_facts import acquisition_facts
 from SegQCLib.dicom.series import read_series, read_series_headers
 from SegQCLib.errors import BadDataError
 from SegQCLib.images import read_image
@@ -234,3 +236,48 @@ def test_headers_alone_say_the_same_as_the_whole_series(tmp_path):
     assert headers.array is None
     assert (headers.geometry, headers.acquisition) == (whole.geometry, whole.acquisition)
     assert np.array_equal(headers.slice_origins_lps_mm, whole.slice_origins_lps_mm)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ImagePositionPatient", [0, 0, 1e30]),
+        ("PixelSpacing", [1e-30, 1e-30]),
+        ("PixelSpacing", [1e30, 1]),
+        ("RescaleSlope", "1e-40"),
+        ("RescaleIntercept", "1e30"),
+    ],
+)
+def test_numbers_that_no_scanner_writes_are_refused(tmp_path, keyword, value):
+    paths = write_series(tmp_path, [0, 2, 4])
+    for path in paths[1:]:
+        dataset = pydicom.dcmread(path)
+        setattr(dataset, keyword, value)
+        dataset.save_as(path)
+    with pytest.raises(BadDataError, match=rf"slice00\d\.dcm: has .*{keyword}"):
+        read_series(paths[1])
+
+
+def test_a_slice_that_is_overwritten_between_header_and_voxels_is_refused(tmp_path, monkeypatch):
+    paths = write_series(tmp_path, [0, 2, 4])
+    content = paths[1].read_bytes()
+
+    def overwritten(headers):
+        paths[1].write_bytes(content + b"\0\0")
+        return acquisition_facts(headers)
+
+    monkeypatch.setattr("SegQCLib.dicom.series.acquisition_facts", overwritten)
+    with pytest.raises(BadDataError, match=r"slice001\.dcm: changed while it was read"):
+        read_series(tmp_path)
+
+
+def test_sequences_of_a_hundred_thousand_items_are_refused(tmp_path):
+    def with_items(path, items):
+        content, length = path.read_bytes(), struct.pack("<I", len(items))
+        at = content.index(b"\x10\0\x10\0PN")
+        path.write_bytes(content[:at] + b"\x08\0\x40\x11SQ\0\0" + length + items + content[at:])
+
+    paths = write_series(tmp_path, [0, 2, 4])
+    with_items(paths[1], b"\xfe\xff\x00\xe0\0\0\0\0" * 100_000)
+    with pytest.raises(BadDataError, match=r"slice001\.dcm: .*100,000 items"):
+        read_series(tmp_path)

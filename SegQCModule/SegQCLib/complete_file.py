@@ -14,6 +14,8 @@ from SegQCLib.file_header import FileHeader, FileKind
 _BLOCK = 2**20
 _UNPACKED_AT_ONCE = 2**22
 _LONGEST_EXTENSIONS = 2**24
+# What DEFLATE makes of zeros at best.
+_MOST_EXPANDED = 1032
 _AGAIN = "Copy or export it again."
 
 
@@ -60,7 +62,11 @@ def require_complete(header: FileHeader, reader: sitk.ImageFileReader) -> None:
         found = _unpacked_size(voxels, 0, max(most, needed)) if packed else voxels.stat().st_size
         if found < needed:
             raise BadDataError(voxels, f"is cut short: its header promises {needed} bytes, {found} are there.", _AGAIN)
-    elif header.voxels_at is not None and (
+        return
+    if math.prod(reader.GetSize()) > _MOST_EXPANDED * voxels.stat().st_size:
+        # ITK would reserve memory for all of them before it notices that they are not there.
+        raise BadDataError(voxels, f"is cut short: {' x '.join(map(str, reader.GetSize()))} voxels cannot be in it.", _AGAIN)
+    if header.voxels_at is not None and (
         header.fields.get("encoding", "") in ("gzip", "gz") or header.fields.get("compresseddata", "").lower() == "true"
     ):
         _unpacked_size(voxels, header.voxels_at, most)

@@ -82,6 +82,9 @@ def read_file_header(path: Path) -> FileHeader:
             "is a folder.",
             "Give one file with all segments; TotalSegmentator writes one with its option --ml.",
         )
+    if not path.is_file():
+        # Reading a pipe waits for ever, reading a device never ends.
+        raise BadDataError(path, "is a pipe or a device, not a file.", "Give a file.")
     with path.open("rb") as file:
         start = file.read(_FIRST_BYTES)
         if not start:

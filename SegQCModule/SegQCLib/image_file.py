@@ -38,6 +38,8 @@ def open_image(header: FileHeader) -> sitk.ImageFileReader:
                 "Resample image and segmentation to a rectangular grid first.",
             ) from error
         raise BadDataError(path, f"cannot be read: {itk_reason(error)}.", "Copy or export it again.") from error
+    if 0 in reader.GetSize():
+        raise BadDataError(path, "has no voxels: one of its sizes is 0.", "Export it again.")
     if "complex" in sitk.GetPixelIDValueAsString(reader.GetPixelID()):
         raise BadDataError(path, "has complex values.", "An image or a label map has one real number per voxel.")
     return reader

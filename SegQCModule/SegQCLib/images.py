@@ -14,6 +14,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind, read_file_header, refuse_unread_kinds
 from SegQCLib.geometry import geometry_of
 from SegQCLib.image_file import itk_reason, open_image, source_of
+from SegQCLib.steady_file import steady
 
 _GIVE = "Give a DICOM folder or file, NIfTI, NRRD or MetaImage."
 
@@ -30,6 +31,11 @@ def read_image(path: Path) -> Volume:
         raise BadDataError(path, "does not exist.", _GIVE)
     if path.is_dir():
         return read_series(path)
+    with steady(path):
+        return _read_file(path)
+
+
+def _read_file(path: Path) -> Volume:
     header = read_file_header(path)
     if header.kind is FileKind.DICOM:
         return read_series(path)

@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from SegQCLib.dicom.counted_reading import CountedBytes, CountedFile, EndlessHeaderError
+from SegQCLib.dicom.counted_reading import CountedBytes, CountedFile, EndlessHeaderError, require_few_items
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class DicomHeader:
         Where the data set begins in the file, after the meta header.
     pixels_at : int
         Where the pixel data's element begins: in the file, or in the inflated data set of a deflated one.
+    stamp : tuple of int
+        Which state of the file was read, as `steady_file.stamp` tells.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class DicomHeader:
     syntax: str
     dataset_at: int
     pixels_at: int
+    stamp: tuple[int, int]
 
 
 @cache
@@ -109,10 +112,13 @@ def read_dicom_header(path: Path) -> DicomHeader | None:
             with suppress(*parser_errors()):
                 dataset = pydicom.dcmread(beginning, stop_before_pixels=True)
                 if beginning.read(4) in _PIXEL_TAGS:
-                    return DicomHeader(path, dataset, syntax, dataset_at, beginning.tell() - 4)
+                    return DicomHeader(path, dataset, syntax, dataset_at, beginning.tell() - 4, file.stamp)
             file.seek(0)
             dataset = pydicom.dcmread(file, stop_before_pixels=True)
-            return DicomHeader(path, dataset, syntax, dataset_at, file.tell())
+            pixels_at = file.tell()
+            file.seek(0)
+            require_few_items(file.read(pixels_at), _frames(dataset))
+            return DicomHeader(path, dataset, syntax, dataset_at, pixels_at, file.stamp)
     except OSError as error:
         raise BadDataError(path, f"cannot be read ({error.strerror or error}).", "Copy or export the series again.") from error
     except parser_errors() as error:
@@ -121,6 +127,11 @@ def read_dicom_header(path: Path) -> DicomHeader | None:
             f"is a DICOM file whose header cannot be read ({str(error) or type(error).__name__}).",
             "Copy or export the series again.",
         ) from error
+
+
+def _frames(dataset: Dataset) -> int:
+    """Return Number of Frames (0028,0008), 10,000 at most: more are not read."""
+    return min(max(int(dataset.get("NumberOfFrames") or 1), 0), 10_000)
 
 
 def _bare_header(path: Path, file: CountedFile, start: bytes) -> DicomHeader | None:
@@ -133,7 +144,7 @@ def _bare_header(path: Path, file: CountedFile, start: bytes) -> DicomHeader | N
         dataset = pydicom.dcmread(file, stop_before_pixels=True, force=True)
         syntax = str(dataset.file_meta.get("TransferSyntaxUID") or "")
         if "Rows" in dataset:
-            return DicomHeader(path, dataset, syntax, 0, file.tell())
+            return DicomHeader(path, dataset, syntax, 0, file.tell(), file.stamp)
     except parser_errors():
         # Nothing but four bytes says that it is DICOM.
         return None
@@ -173,12 +184,14 @@ def _deflated_header(path: Path, file: CountedFile, dataset_at: int) -> DicomHea
         stream = CountedBytes(inflated)
         try:
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+            if stream.tell() < len(inflated) or inflater.eof:
+                require_few_items(inflated[: stream.tell()], _frames(dataset))
         except EndlessHeaderError:
             raise
         except parser_errors():
             continue
         if stream.read(4) in _PIXEL_TAGS:
-            return DicomHeader(path, dataset, DEFLATED, dataset_at, stream.tell() - 4)
+            return DicomHeader(path, dataset, DEFLATED, dataset_at, stream.tell() - 4, file.stamp)
         if inflater.eof:
-            return DicomHeader(path, dataset, DEFLATED, dataset_at, len(inflated))
+            return DicomHeader(path, dataset, DEFLATED, dataset_at, len(inflated), file.stamp)
     raise ValueError("the deflated data set has no end of its header")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # Decimal text of directions: a tenth of a degree is 0.0017.
 SAME_DIRECTION = 1e-3
+# No scanner's coordinates reach a tenth of this, no pixel of a patient is as small: what lies beyond is damage.
+_FURTHEST_MM = 1e5
+_SMALLEST_MM = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +107,18 @@ def plane_of(one: ImageSlice) -> Plane:
                 " have no place in space).",
             )
         values[keyword] = found
-    spacing, orientation = values["PixelSpacing"], values["ImageOrientationPatient"]
-    if not (spacing > 0).all():
+    position, orientation, spacing = values.values()
+    if not (np.abs(position) < _FURTHEST_MM).all():
         raise BadDataError(
             one.path,
-            f"has {attribute('PixelSpacing')} {spacing[0]:g}, {spacing[1]:g} mm; both are above 0.",
+            f"has {attribute('ImagePositionPatient')} {', '.join(f'{value:g}' for value in position)} mm, which no patient in a"
+            " scanner can have.",
+            "Export the series again.",
+        )
+    if not ((spacing > _SMALLEST_MM) & (spacing < _FURTHEST_MM)).all():
+        raise BadDataError(
+            one.path,
+            f"has {attribute('PixelSpacing')} {spacing[0]:g}, {spacing[1]:g} mm; both are above 0, and what a scanner can have.",
             "Export the series again.",
         )
     row, column = orientation[:3], orientation[3:]
@@ -122,4 +132,4 @@ def plane_of(one: ImageSlice) -> Plane:
             "Export the series again.",
         )
     normal = np.cross(row, column)
-    return Plane(values["ImagePositionPatient"], row / lengths[0], column / lengths[1], normal / np.linalg.norm(normal), spacing)
+    return Plane(position, row / lengths[0], column / lengths[1], normal / np.linalg.norm(normal), spacing)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from SegQCLib.dicom.dicom_header import parser_errors
+from SegQCLib.dicom.encoded_elements import Encoding, items
 from SegQCLib.dicom.header_values import attribute, value_of, whole_number
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+# Dynamic series of a thousand time points are split before they are segmented; each frame takes half a millisecond.
+_MOST_FRAMES = 10_000
 # Their items speak of other objects, numbers or X-ray tubes: on the frame's level they would pass for its own.
 _NOT_MERGED = (
     "ReferencedImageSequence",
@@ -67,6 +71,7 @@ def frame_headers(path: Path, header: Dataset) -> list[Dataset]:
     from pydicom import Dataset
 
     try:
+        _require_as_many_items(path, header)
         per_frame = list(value_of(path, header, "PerFrameFunctionalGroupsSequence") or ())
         shared = list(value_of(path, header, "SharedFunctionalGroupsSequence") or ())
         frames = whole_number(path, header, "NumberOfFrames", 1)
@@ -86,6 +91,25 @@ def frame_headers(path: Path, header: Dataset) -> list[Dataset]:
         return [Dataset({**common, **_merged(groups)}) for groups in per_frame]
     except parser_errors() as error:
         raise BadDataError(path, f"has unreadable functional groups: {error}.", "Export the object again.") from error
+
+
+def _require_as_many_items(path: Path, header: Dataset) -> None:
+    """Raise BadDataError before a sequence of more items than frames, or of absurdly many, is understood."""
+    frames = whole_number(path, header, "NumberOfFrames", 1)
+    if frames > _MOST_FRAMES:
+        raise BadDataError(
+            path, f"has {attribute('NumberOfFrames')} {frames}; read are up to {_MOST_FRAMES:,}.", "Give one time point of it."
+        )
+    sequence = header.get_item("PerFrameFunctionalGroupsSequence")
+    if isinstance(sequence.value, bytes):
+        encoding = Encoding(sequence.is_implicit_VR, "<" if sequence.is_little_endian else ">")
+        found = sum(1 for _ in islice(items(sequence.value, 0, len(sequence.value), encoding), max(frames, 0) + 1))
+        if found > frames:
+            raise BadDataError(
+                path,
+                f"has {attribute('NumberOfFrames')} {frames} and more items in {attribute('PerFrameFunctionalGroupsSequence')}.",
+                "Each frame needs one item: export the object again.",
+            )
 
 
 def _merged(groups: Dataset) -> dict[Any, Any]:

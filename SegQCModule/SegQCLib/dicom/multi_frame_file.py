@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from SegQCLib.dicom.counted_reading import CountedBytes
+from SegQCLib.dicom.counted_reading import CountedBytes, require_few_items
 from SegQCLib.dicom.encoded_elements import Element, Encoding, elements
 from SegQCLib.dicom.object_kind import transfer_syntax
 from SegQCLib.errors import BadDataError
@@ -78,6 +78,7 @@ def open_multi_frame(path: Path) -> MultiFrameFile:
         file = CountedBytes(content)
         header = pydicom.filereader.read_partial(file, _at_functional_groups, force=True)
         start = file.tell()
+    require_few_items(bytes(encoded[:start]))
     encoding = _encoding(encoded, start, syntax)
     found: dict[int, Element] = {}
     for element in elements(encoded, start, len(encoded), encoding):

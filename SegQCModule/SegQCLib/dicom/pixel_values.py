@@ -15,6 +15,7 @@ from SegQCLib.errors import BadDataError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+_SMALLEST_SLOPE = 1e-30
 _INT16 = np.iinfo(np.int16)
 
 
@@ -58,7 +59,9 @@ def value_rule(path: Path, header: Dataset) -> ValueRule:
     if slope is not None and slope[0] == 0:
         raise BadDataError(path, f"has {attribute('RescaleSlope')} 0: all its values are equal.", "Export the series again.")
     largest = abs(1.0 if slope is None else float(slope[0])) * 2.0**32 + abs(0.0 if intercept is None else float(intercept[0]))
-    if not largest < np.finfo(np.float32).max:
+    smallest = max(_SMALLEST_SLOPE, abs(0.0 if intercept is None else float(intercept[0])) * float(np.finfo(np.float32).eps))
+    # Below that, float32 would make neighbouring values one, or all of them 0.
+    if not largest < np.finfo(np.float32).max or abs(1.0 if slope is None else float(slope[0])) < smallest:
         raise BadDataError(
             path,
             f"has {attribute('RescaleSlope')} and {attribute('RescaleIntercept')} that no measured value needs"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.case import FileSource, Volume
 from SegQCLib.dicom.acquisition_facts import acquisition_facts
+from SegQCLib.dicom.counted_reading import CountedFile
 from SegQCLib.dicom.dicom_header import DicomHeader, parser_errors, read_dicom_header
 from SegQCLib.dicom.header_values import attribute, text_of, value_of
 from SegQCLib.dicom.image_sets import (
@@ -37,6 +38,7 @@ from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
 from SegQCLib.hashing import sha256_of_digests
 from SegQCLib.regular_grid import slice_displacement_mm
+from SegQCLib.steady_file import changed, stamp
 
 # Their voxels are no measurements of a patient that somebody segments on: they are read as what they are, elsewhere.
 _OTHER_MODALITIES = ("SEG", "RTDOSE")
@@ -313,7 +315,12 @@ def _read_file(series: _Series, voxels: _Voxels, members: Sequence[int]) -> str:
     slices = series.stack.slices
     file = slices[members[0]].file
     try:
-        content = file.path.read_bytes()
+        with CountedFile(file.path) as opened:
+            if opened.stamp != file.stamp:
+                raise changed(file.path)
+            content = opened.read()
+            if stamp(os.fstat(opened.fileno())) != file.stamp:
+                raise changed(file.path)
         stored = stored_pixels(file, series.formats[file], content)
         for k in members:
             one = slices[k]

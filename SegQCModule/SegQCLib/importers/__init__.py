@@ -6,9 +6,11 @@ from pathlib import Path
 
 from SegQCLib.case import Segmentation, Volume
 from SegQCLib.errors import BadDataError
-from SegQCLib.file_header import read_file_header, refuse_unread_kinds
+from SegQCLib.file_header import FileHeader, read_file_header, refuse_unread_kinds
 from SegQCLib.importers import dicom_seg, label_map, rtstruct, slicer_segmentation
 from SegQCLib.importers.label_names import read_label_names
+from SegQCLib.importers.label_table import LabelTable
+from SegQCLib.steady_file import steady
 
 # The first that recognises a header reads the file: a .seg.nrrd is also a plain NRRD.
 IMPORTERS = (slicer_segmentation, label_map, dicom_seg)
@@ -43,14 +45,19 @@ def read_segmentation(
     """
     header = read_file_header(path)
     table = None if labels is None else read_label_names(labels)
+    with steady(path):
+        return _read(header, table, name or stem(path), image)
+
+
+def _read(header: FileHeader, table: LabelTable | None, name: str, image: Volume | None) -> Segmentation:
     if rtstruct.recognises(header):
-        return rtstruct.read(header, image, name or stem(path))
+        return rtstruct.read(header, image, name)
     for importer in IMPORTERS:
         if importer.recognises(header):
-            return importer.read(header, table, name or stem(path))
+            return importer.read(header, table, name)
     refuse_unread_kinds(header)
     raise BadDataError(
-        path,
+        header.path,
         "is not a segmentation file that SegQC knows.",
         "Give a label map as NIfTI (.nii, .nii.gz), NRRD or MetaImage (.mha, .mhd), a segmentation of 3D Slicer (.seg.nrrd),"
         " a DICOM SEG or a DICOM RT Structure Set (RTSTRUCT).",

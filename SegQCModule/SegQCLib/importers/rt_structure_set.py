@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.case import Code, Segment, Terminology
-from SegQCLib.dicom.counted_reading import CountedBytes
+from SegQCLib.dicom.counted_reading import CountedBytes, require_few_items
 from SegQCLib.dicom.encoded_elements import Element, Encoding, elements
 from SegQCLib.dicom.object_kind import transfer_syntax
 from SegQCLib.errors import BadDataError
@@ -198,6 +198,7 @@ def _read(path: Path) -> tuple[Dataset, list[RoiContours] | None]:
     if sequence is not None:
         contoured = roi_contours(encoded, sequence, encoding)
         encoded = encoded[:at] + encoded[sequence.last + _delimiter(encoded, sequence) :]
+    require_few_items(encoded)
     dataset = pydicom.filereader.read_dataset(CountedBytes(encoded), encoding.implicit_vr, encoding.byte_order == "<")
     return dataset, None if sequence is None else contoured
 

@@ -57,15 +57,15 @@ class Reading:
 
     def load(self, positions_mm=None, stored=lambda series: series, **attributes):
         """Write a series, and choose it as Slicer's DICOM import leaves it: voxels, place, and the UIDs of its images."""
-        from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, SLICE_ORIGINS_ATTRIBUTE, add_volume
+        from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, SERIES_FILES_ATTRIBUTE, SLICE_ORIGINS_ATTRIBUTE, add_volume
 
         positions_mm = [5 * k for k in range(SIZE[0])] if positions_mm is None else positions_mm
         self.files = write_series(self.folder / "ct", positions_mm, rows=SIZE[1], columns=SIZE[2], **STUDY, **attributes)
         self.host.open_dicom(self.folder / "ct")
         self.series = read_series(self.folder / "ct")
         node = add_volume(self.scene, stored(self.series), "CT")
-        node.RemoveAttribute(ACQUISITION_ATTRIBUTE)
-        node.RemoveAttribute(SLICE_ORIGINS_ATTRIBUTE)
+        for attribute in (ACQUISITION_ATTRIBUTE, SERIES_FILES_ATTRIBUTE, SLICE_ORIGINS_ATTRIBUTE):
+            node.RemoveAttribute(attribute)
         uids = [str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in self.files]
         node.SetAttribute("DICOM.instanceUIDs", " ".join(uids))
         self.session.case.volume = self.volume = node
@@ -375,11 +375,29 @@ def test_a_resampled_image_is_refused(reading):
     reading.assert_refused("was resampled", "as Slicer loaded it from DICOM")
 
 
-def test_an_image_that_is_not_from_the_database_is_refused(reading):
+def test_a_series_that_segqc_itself_read_as_of_a_worklist_needs_no_database(reading, tmp_path):
+    import slicer
+
+    from SegQCLib.mrml.volume import add_volume
+
+    reading.load()
+    slicer.dicomDatabase._close()
+    reading.session.case.volume = reading.volume = add_volume(reading.scene, reading.series, "case 1")
+    reading.draw(box=KIDNEY).evaluate().check()
+    seg, _sr = reading.write()
+    assert np.array_equal(masks_of(seg, tmp_path, reading.series.geometry)["liver"], box_mask(KIDNEY))
+    for path in reading.files:
+        path.unlink()
+    reading.ui.checkButton.click()
+    reading.wait()
+    assert not reading.ui.writeButton.enabled
+
+
+def test_an_image_that_is_not_from_dicom_is_refused(reading):
     reading.load().draw()
     reading.volume.RemoveAttribute("DICOM.instanceUIDs")
     reading.evaluate().check()
-    reading.assert_refused("CT: was not loaded from Slicer's DICOM database", "Import the series")
+    reading.assert_refused("CT: was not loaded from DICOM", "Import the series")
 
 
 def test_a_database_that_is_closed_lacks_images_or_names_files_that_are_gone_is_said(reading):
@@ -394,7 +412,7 @@ def test_a_database_that_is_closed_lacks_images_or_names_files_that_are_gone_is_
     slicer.dicomDatabase._files.pop(next(iter(slicer.dicomDatabase._files)))
     reading.ui.checkButton.click()
     reading.wait()
-    reading.assert_refused("consists of 8 images, of which 1 are not in Slicer's DICOM database")
+    reading.assert_refused("consists of 8 images, and Slicer's DICOM database lacks 1 of them")
     slicer.dicomDatabase._close()
     reading.ui.checkButton.click()
     reading.wait()

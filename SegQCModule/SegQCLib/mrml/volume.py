@@ -20,6 +20,8 @@ from SegQCLib.regular_grid import is_regular, slice_displacement_mm
 
 # Node attribute with the header facts as JSON: a scene is opened on machines without its DICOM database.
 ACQUISITION_ATTRIBUTE = "SegQC.Acquisition"
+# The DICOM files that SegQC itself read a volume from, as JSON; Slicer's own import keeps instance UIDs instead.
+SERIES_FILES_ATTRIBUTE = "SegQC.SeriesFiles"
 # Where each slice of an irregular series lies, (left, posterior, superior) in mm: a node has one spacing only.
 SLICE_ORIGINS_ATTRIBUTE = "SegQC.SliceOrigins"
 
@@ -44,6 +46,9 @@ def add_volume(scene: vtkMRMLScene, volume: Volume, name: str) -> vtkMRMLScalarV
     slicer.util.updateVolumeFromArray(node, array)
     node.SetIJKToRASMatrix(ijk_to_ras(volume.geometry))
     keep_acquisition(node, volume)
+    if volume.slice_sources:
+        files = dict.fromkeys(str(source.path) for source in volume.slice_sources)
+        node.SetAttribute(SERIES_FILES_ATTRIBUTE, json.dumps(list(files), ensure_ascii=False))
     if volume.display is not None:
         show_with_window(node, volume.display)
     return node

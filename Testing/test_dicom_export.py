@@ -412,7 +412,7 @@ def test_a_database_that_is_closed_lacks_images_or_names_files_that_are_gone_is_
     slicer.dicomDatabase._files.pop(next(iter(slicer.dicomDatabase._files)))
     reading.ui.checkButton.click()
     reading.wait()
-    reading.assert_refused("consists of 8 images, and Slicer's DICOM database lacks 1 of them")
+    reading.assert_refused("consists of 8 images; Slicer's DICOM database lacks 1 of them")
     slicer.dicomDatabase._close()
     reading.ui.checkButton.click()
     reading.wait()
@@ -485,7 +485,7 @@ def test_what_is_there_already_is_named_before_it_is_replaced_and_equal_work_giv
     contents = [path.read_bytes() for path in files]
     reading.ui.checkButton.click()
     reading.wait()
-    assert f"{files[0].name} and {files[1].name} of an earlier export will be replaced" in reading.reasons
+    assert f"Replaces, of an earlier export: {files[0].name} and {files[1].name}" in reading.ui.contentLabel.text
     assert [path.read_bytes() for path in reading.write()] == contents
 
 

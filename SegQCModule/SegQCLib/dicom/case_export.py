@@ -68,12 +68,15 @@ class CheckedExport:
         FAIL: it cannot be written. WARN: it can, but would say less or something else than people may think.
     unknown : tuple of str
         Names of the segments of which nothing says who drew them.
+    replaced : tuple of Path
+        Files of an earlier export that would be replaced.
     """
 
     candidate: Segmentation
     images: SourceImages
     faults: tuple[Finding, ...]
     unknown: tuple[str, ...]
+    replaced: tuple[Path, ...]
 
     @property
     def can_be_written(self) -> bool:
@@ -133,8 +136,9 @@ def checked_export(
         unclear=origins.unclear,
         remedies=remedies,
     )
-    faults += [*_record_faults(record, images, choices.reader), *_replaced_files(choices)]
-    return CheckedExport(candidate, images, tuple(dict.fromkeys(faults)), origins.unknown)
+    faults += _record_faults(record, images, choices.reader)
+    replaced = tuple(path for path in (choices.seg_path, choices.sr_path) if path.exists())
+    return CheckedExport(candidate, images, tuple(dict.fromkeys(faults)), origins.unknown, replaced)
 
 
 def write_export(export: CheckedExport, record: QCRecord, choices: ExportChoices, progress: Progress = unwatched) -> None:
@@ -188,16 +192,6 @@ def _record_faults(record: QCRecord, images: SourceImages, reader: str | None) -
         require_report_can_be_written(record, reader)
     except BadDataError as error:
         yield _fault(Status.FAIL, str(error))
-
-
-def _replaced_files(choices: ExportChoices) -> Iterator[Finding]:
-    there = [path.name for path in (choices.seg_path, choices.sr_path) if path.exists()]
-    if there:
-        yield _fault(
-            Status.WARN,
-            f"{' and '.join(there)} of an earlier export will be replaced in {choices.seg_path.parent}. To keep them, choose"
-            " another folder.",
-        )
 
 
 def _fault(status: Status, message: str) -> Finding:

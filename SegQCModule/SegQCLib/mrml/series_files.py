@@ -45,7 +45,7 @@ def series_files(node: vtkMRMLScalarVolumeNode, database) -> tuple[Path, ...]:
     if len(files) < len(instance_uids):
         raise BadDataError(
             name,
-            f"consists of {len(instance_uids)} images, and Slicer's DICOM database lacks {len(instance_uids) - len(files)} of them.",
+            f"consists of {len(instance_uids)} images; Slicer's DICOM database lacks {len(instance_uids) - len(files)} of them.",
             "Import the whole series again in Slicer's DICOM module, or open the database that it was loaded from.",
         )
     return tuple(files)

@@ -49,7 +49,7 @@ class DicomExport:
         self._obstacle = _("Evaluate first: the files are made of the record.")
         self._followed = None
         self._work = None
-        self._is_writing = self._is_due = False
+        self._is_writing = self._is_due = self._was_written = False
         self._uninserted = []  # files that were written and are to be added to Slicer's database
         self._finished = []  # the outcome of the last writing: it cannot be taken back
         self._checked: CheckedExport | None = None
@@ -167,7 +167,7 @@ class DicomExport:
     def _start(self, work, on_done, *, is_writing):
         self._timer.stop()
         self._abandon()
-        self._checked, self._refused = None, ()
+        self._checked, self._refused, self._was_written = None, (), False
         if not self._obstacle:
             arguments = self._fromScene()
             if arguments is not None:
@@ -233,6 +233,7 @@ class DicomExport:
         checked, choices, was_written = outcome
         self._work, self._is_writing = None, False
         self._checked = checked
+        self._was_written = was_written
         if was_written:
             self._message = _("Written: {seg} and {sr}, in {folder}.").format(
                 seg=choices.seg_path.name, sr=choices.sr_path.name, folder=choices.seg_path.parent
@@ -355,7 +356,7 @@ class DicomExport:
         if text != box.toPlainText():
             box.setPlainText(text)
         # Wide enough for words that do not fill their line.
-        letters = max(0.9 * box.width / qt.QFontMetrics(box.font).averageCharWidth(), 20)
+        letters = max(0.85 * self.widget.width / qt.QFontMetrics(box.font).averageCharWidth(), 20)
         lines = sum(1 + int(len(line) / letters) for line in text.split("\n"))
         lines = min(max(lines, _FEWEST_LINES), _MOST_LINES)
         box.setFixedHeight((lines + 1) * self._line)
@@ -378,6 +379,9 @@ class DicomExport:
             lines.append(_("Without voxels (described only): {names}").format(names=_listed(empty)))
         lines.append(_("Reader: {name}").format(name=self.session.reader or _("not named")))
         lines.append(_("Images: {count}").format(count=len(self._checked.images.slices)))
+        if self._checked.replaced and not self._was_written:
+            names = " and ".join(path.name for path in self._checked.replaced)
+            lines.append(_("Replaces, of an earlier export: {names}").format(names=names))
         return "\n".join(lines)
 
 

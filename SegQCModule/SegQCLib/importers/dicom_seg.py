@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -18,6 +17,7 @@ from SegQCLib.file_header import FileHeader, FileKind
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM
 from SegQCLib.image_file import source_of
+from SegQCLib.importers.damaged_dicom import named_damage
 from SegQCLib.importers.dicom_seg_frames import Frames, read_frames
 from SegQCLib.importers.dicom_seg_grid import FrameGrid, grid_of
 from SegQCLib.importers.dicom_seg_pixels import FramePixels
@@ -36,11 +36,6 @@ _LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
 _AGAIN = "Export the segmentation again."
 _COPY_AGAIN = "Copy or export it again."
 _NO_PLACE = "A segmentation of a slide or a radiograph cannot be used here; give one of a CT, MR or PET series."
-
-_DAMAGE = (
-    ValueError, TypeError, AttributeError, LookupError, OSError, EOFError, RuntimeError, NotImplementedError, ImportError,
-    StopIteration, ArithmeticError, struct.error,
-)  # fmt: skip
 
 
 def recognises(header: FileHeader) -> bool:
@@ -61,18 +56,8 @@ def read(header: FileHeader, _table: LabelTable | None, name: str) -> Segmentati
         If the file is cut short, another DICOM object, compressed in a way that the installed pydicom
         does not undo, or its frames lie nowhere in the patient (slide microscopy, radiographs).
     """
-    from pydicom.errors import BytesLengthException
-
-    try:
+    with named_damage(header.path):
         return _segmentation(header, name)
-    except MemoryError as error:
-        raise BadDataError(
-            header.path, "needs more memory than this computer gives.", "If it should be small, it is damaged: copy it again."
-        ) from error
-    except (*_DAMAGE, BytesLengthException) as error:
-        # pydicom looks at an element when it is asked for, so damage shows anywhere.
-        reason = str(error) or type(error).__name__
-        raise BadDataError(header.path, f"holds something that cannot be understood ({reason}).", _COPY_AGAIN) from error
 
 
 def _segmentation(header: FileHeader, name: str) -> Segmentation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
 from SegQCLib.image_file import source_of
 from SegQCLib.importers.contour_slices import contour_axis, slice_planes
+from SegQCLib.importers.damaged_dicom import named_damage
 from SegQCLib.importers.drawn_structure import DrawnStructure, draw
 from SegQCLib.importers.layer_stack import LayerStack
 from SegQCLib.importers.rt_findings import structure_set_findings
@@ -23,10 +23,6 @@ from SegQCLib.importers.rt_structure_set import RT_STRUCTURE_SET, StructureSet, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_DAMAGE = (
-    ValueError, TypeError, AttributeError, LookupError, OSError, EOFError, RuntimeError, NotImplementedError, ImportError,
-    StopIteration, ArithmeticError, struct.error,
-)  # fmt: skip
 # A hundred structures in 300 slices with a hundred rows each cross six million times; each million takes a third of a second.
 _MOST_CROSSINGS = 2**24
 
@@ -66,26 +62,14 @@ def read(header: FileHeader, image: Volume | None, name: str) -> Segmentation:
     CLOSEDPLANAR_XOR or, in CLOSED_PLANAR, by the keyhole technique. Contours inside others as separate CLOSED_PLANAR, which
     many planning systems write, mean the same.
     """
-    from pydicom.errors import BytesLengthException
-
     if image is None:
         raise BadDataError(
             header.path,
             "is an RT Structure Set: it has contours, no voxels, and no grid of its own to fill them on.",
             "Give the image that they were drawn on as well.",
         )
-    try:
+    with named_damage(header.path):
         return _segmentation(header, read_structure_set(header.path), image, name)
-    except MemoryError as error:
-        raise BadDataError(
-            header.path, "needs more memory than this computer gives.", "If it should be small, it is damaged: copy it again."
-        ) from error
-    except (*_DAMAGE, BytesLengthException) as error:
-        # pydicom looks at an element when it is asked for, so damage shows anywhere.
-        reason = str(error) or type(error).__name__
-        raise BadDataError(
-            header.path, f"holds something that cannot be understood ({reason}).", "Copy or export it again."
-        ) from error
 
 
 def _segmentation(header: FileHeader, structure_set: StructureSet, image: Volume, name: str) -> Segmentation:

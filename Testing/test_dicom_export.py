@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from dicom_series import write_series
 from dicom_tools import dcentvfy, dciodvfy, segimage2itkimage, tid1500reader
 from SegQCLib.case import Code, Segment, Segmentation, Terminology
-from SegQCLib.dicom.series import read_series
+from SegQCLib.dicom.series import read_series_of_files
 from SegQCLib.geometry import sitk_image
 from slicer_host import a_host, needs_host
 
@@ -56,17 +56,21 @@ class Reading:
         self.ui.databaseCheckBox.setChecked(False)
 
     def load(self, positions_mm=None, stored=lambda series: series, **attributes):
-        """Write a series, and choose it as Slicer's DICOM import leaves it: voxels, place, and the UIDs of its images."""
-        from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, SERIES_FILES_ATTRIBUTE, SLICE_ORIGINS_ATTRIBUTE, add_volume
-
+        """Write a series and choose it, as `choose` does; `stored` says how Slicer stacks it."""
         positions_mm = [5 * k for k in range(SIZE[0])] if positions_mm is None else positions_mm
         self.files = write_series(self.folder / "ct", positions_mm, rows=SIZE[1], columns=SIZE[2], **STUDY, **attributes)
-        self.host.open_dicom(self.folder / "ct")
-        self.series = read_series(self.folder / "ct")
+        return self.choose(self.files, stored)
+
+    def choose(self, files, stored=lambda series: series):
+        """Choose a series as Slicer's DICOM import leaves it: voxels, place, and the UIDs of its images."""
+        from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, SERIES_FILES_ATTRIBUTE, SLICE_ORIGINS_ATTRIBUTE, add_volume
+
+        self.host.open_dicom(files[0].parent)
+        self.series = read_series_of_files(files)
         node = add_volume(self.scene, stored(self.series), "CT")
         for attribute in (ACQUISITION_ATTRIBUTE, SERIES_FILES_ATTRIBUTE, SLICE_ORIGINS_ATTRIBUTE):
             node.RemoveAttribute(attribute)
-        uids = [str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in self.files]
+        uids = [str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in files]
         node.SetAttribute("DICOM.instanceUIDs", " ".join(uids))
         self.session.case.volume = self.volume = node
         self.host.process_events()
@@ -350,6 +354,22 @@ def test_uneven_slices_keep_the_places_that_their_images_have(reading):
         for frame in pydicom.dcmread(seg).PerFrameFunctionalGroupsSequence
     }
     assert places == {5, 10}
+
+
+def test_frames_of_an_enhanced_ct_are_named_by_their_numbers(reading, shared_data):
+    image = shared_data / "dcmqi" / "data" / "segmentations" / "24x38x3" / "multiframe" / "mf.dcm"
+    reading.choose([image]).draw(box=(slice(1, 3), slice(3, 9), slice(4, 7))).evaluate().check()
+    seg, sr = reading.write()
+    header = pydicom.dcmread(image, stop_before_pixels=True)
+    sources = [
+        frame.DerivationImageSequence[0].SourceImageSequence[0] for frame in pydicom.dcmread(seg).PerFrameFunctionalGroupsSequence
+    ]
+    assert {source.ReferencedSOPInstanceUID for source in sources} == {header.SOPInstanceUID}
+    heights = [header.PerFrameFunctionalGroupsSequence[source.ReferencedFrameNumber - 1] for source in sources]
+    places = sorted(frame.PlanePositionSequence[0].ImagePositionPatient[2] for frame in heights)
+    expected = reading.series.geometry.lps_mm(np.array([[1, 0, 0], [2, 0, 0]]))[:, 2]
+    assert places == pytest.approx(sorted(expected))
+    assert dciodvfy(sr).errors == ()
 
 
 def test_a_part_of_the_series_is_written_onto_the_whole_slices(reading, tmp_path):

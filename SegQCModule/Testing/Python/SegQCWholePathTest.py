@@ -3,6 +3,7 @@
 With SEGQC_PICTURES=folder a picture of Slicer's window is saved after each step.
 """
 
+import importlib.util
 import os
 import tempfile
 import time
@@ -144,11 +145,21 @@ class SegQCWholePathTest(unittest.TestCase):
         report.ui.structuresTable.setCurrentCell(1, 0)
         self.assertEqual(report.ui.structuresTable.item(1, 0).text(), "kidney_right")
         self.picture("report", "ReportPanel")
+        self.simulated_image_is_no_dicom(report)
         self.paint("liver", ((22, 23), (78, 80), (90, 97)))
         self.wait(lambda: "outdated" in report.standing().words)
         report.ui.evaluateButton.click()
         self.wait(lambda: read_record(self.session.case.candidate) != record)
         return read_record(self.session.case.candidate)
+
+    def simulated_image_is_no_dicom(self, report):
+        if importlib.util.find_spec("highdicom") is None:
+            # The button would ask whether to install it.
+            return
+        report.ui.exportDicomButton.click()
+        self.wait(lambda: "was not loaded from DICOM" in report._export.ui.faultsText.toPlainText())
+        self.assertFalse(report._export.ui.writeButton.enabled)
+        report.ui.exportDicomButton.click()
 
     def everything_comes_back_from_a_bundle(self, record):
         from SegQCLib.mrml.ratings_node import read_ratings

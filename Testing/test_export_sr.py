@@ -242,10 +242,9 @@ def test_dcmqi_reads_measures_with_unit_reference_and_definition(as_read_by_dcmq
     assert values(liver, "118565006") == {None: (pytest.approx(144 * VOXEL_MM3), "mm3")}
     assert values(liver, "m-voxels") == {None: (144, "{voxels}")}
     # Reference 1 lies one voxel further to the left: 120 of 144 voxels are shared. Reference 2 is the candidate's copy.
-    assert values(liver, "m-dice") == {
-        "ref-1": (pytest.approx(240 / 288), "1"), "ref-2": (1, "1"), "ref-draft": (pytest.approx(216 / 252), "1"),
-    }  # fmt: skip
-    assert values(liver, "m-rvd")["ref-draft"] == (pytest.approx(144 / 108 - 1), "1")
+    assert values(liver, "m-dice") == {"ref-1": (pytest.approx(240 / 288), "1"), "ref-2": (1, "1")}
+    assert values(liver, "d-dice") == {"ref-draft": (pytest.approx(216 / 252), "1")}
+    assert values(liver, "d-rvd")["ref-draft"] == (pytest.approx(144 / 108 - 1), "1")
     assert values(liver, "m-volume-ref")["ref-1"] == (pytest.approx(144 * VOXEL_MM3), "mm3")
     (dice, *_) = (item for item in liver["measurementItems"] if item["quantity"]["CodeValue"] == "m-dice")
     (made_by,) = dice["measurementAlgorithmIdentification"]["AlgorithmParameters"]
@@ -365,7 +364,7 @@ def test_without_a_reference_the_threshold_says_that_it_judges_nobody(everything
 def test_an_undefined_value_is_a_sentence_and_never_a_number(as_read_by_dcmqi, report):
     spleen = as_read_by_dcmqi[1]["spleen"]
     assert values(spleen, "m-dice") == {}
-    assert len(answers(spleen, "m-dice")) == 3
+    assert (len(answers(spleen, "m-dice")), len(answers(spleen, "d-dice"))) == (2, 1)
     assert all(text.startswith("undefined. Absent in both") for text in answers(spleen, "m-dice"))
     assert "Compared with reference (Prof. Łukasz)." in answers(spleen, "m-dice")[0]
     numbers = [item.MeasuredValueSequence[0].NumericValue for item in every_item(report) if item.ValueType == "NUM"]
@@ -684,6 +683,8 @@ def test_codes_that_follow_from_a_rule_collide_with_no_listed_one():
 
 def test_every_metric_and_every_shipped_rating_has_a_code():
     assert {text.id for text in METRIC_TEXTS} - set(private_codes.METRIC_CODES) == {"volume_candidate_mm3"}
+    alone = {"voxel_count", "slice_count", "islands", "holes"}
+    assert set(private_codes.METRIC_CODES) - set(private_codes.DRAFT_METRIC_CODES) == alone
     ratings = {rating.id for name in shipped_protocols() for rating in load_protocol(name).protocol.ratings}
     assert ratings - set(private_codes.RATING_CODES) == {"overall"}
 

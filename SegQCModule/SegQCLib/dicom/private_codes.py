@@ -38,6 +38,22 @@ METRIC_CODES = {
     "islands": _code("m-islands", "Number of islands apart from the largest piece"),
     "holes": _code("m-holes", "Number of enclosed holes"),
 }
+# The same measures of a candidate and the draft that it started from. Many programs show nothing of a number but its name, and
+# how much a reader changed must not pass for how good the result is.
+DRAFT_METRIC_CODES = {
+    "dice": _code("d-dice", "Change from the draft: Dice similarity coefficient"),
+    "jaccard": _code("d-jaccard", "Change from the draft: Jaccard index"),
+    "surface_dice_1mm": _code("d-sdice-1mm", "Change from the draft: Surface Dice at 1 mm"),
+    "surface_dice_2mm": _code("d-sdice-2mm", "Change from the draft: Surface Dice at 2 mm"),
+    "surface_dice_3mm": _code("d-sdice-3mm", "Change from the draft: Surface Dice at 3 mm"),
+    "surface_dice_protocol": _code("d-sdice-protocol", "Change from the draft: Surface Dice at the protocol's tolerance"),
+    "hausdorff_mm": _code("d-hd", "Change from the draft: Hausdorff distance"),
+    "hausdorff_95_mm": _code("d-hd95", "Change from the draft: 95th percentile Hausdorff distance"),
+    "assd_mm": _code("d-assd", "Change from the draft: Average symmetric surface distance"),
+    "added_path_length_mm": _code("d-apl", "Change from the draft: Added path length"),
+    "volume_reference_mm3": _code("d-volume", "Volume of the draft, not of the referenced segment"),
+    "relative_volume_difference": _code("d-rvd", "Change from the draft: Relative volume difference"),
+}
 OTHER_METRIC = _code("m-other", "Measure named in the text")
 
 # By check id.
@@ -188,7 +204,7 @@ DIFFICULTY_MODEL = _code("p-model", "Model of the expected agreement")
 SOFTWARE = _code("p-software", "Software and versions")
 
 LISTED_CODES = (
-    *METRIC_CODES.values(), OTHER_METRIC, *CHECK_CODES.values(), OTHER_CHECK, *STATUS_CODES.values(), MEASURED, ALLOWED, UNIT,
+    *METRIC_CODES.values(), *DRAFT_METRIC_CODES.values(), OTHER_METRIC, *CHECK_CODES.values(), OTHER_CHECK, *STATUS_CODES.values(), MEASURED, ALLOWED, UNIT,
     LIMIT_SOURCE, PLACE, KEPT, VERDICT, VERDICT_REASON, *VERDICT_CODES.values(), COMPARED_WITH, ONLY_IN_REFERENCE,
     ALGORITHM_TYPE, ALGORITHM_NAME, *ALGORITHM_TYPE_CODES.values(), EXPECTED_MEAN, EXPECTED_LOWER, EXPECTED_UPPER,
     EXPECTED_COVERAGE, EXPECTED_THRESHOLD, IN_DOMAIN, EXPECTED_REASON, EXPECTED_RULE, *EXPECTED_RULE_CODES.values(),

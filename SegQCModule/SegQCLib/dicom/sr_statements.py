@@ -90,7 +90,8 @@ def measurement_items(m: Measurement, record: QCRecord) -> Iterator[MeasurementI
     against = "" if m.reference_role is None else f" Compared with {_named(m.reference_role, record)}."
     if m.reference_role == DRAFT_ROLE:
         against += " The draft stands in for a reference here: this says how much was changed, not how good the outline is."
-    name = VOLUME if m.metric == "volume_candidate_mm3" else private_codes.METRIC_CODES.get(m.metric)
+    metric_codes = private_codes.DRAFT_METRIC_CODES if m.reference_role == DRAFT_ROLE else private_codes.METRIC_CODES
+    name = VOLUME if m.metric == "volume_candidate_mm3" else metric_codes.get(m.metric)
     if m.value is None:
         what = "" if name is not None else f"{m.metric}: "
         text = f"{what}undefined. {m.reason or 'The record gives no reason.'} Definition: {m.definition}.{against}"

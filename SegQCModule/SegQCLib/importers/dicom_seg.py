@@ -21,7 +21,7 @@ from SegQCLib.importers.damaged_dicom import named_damage
 from SegQCLib.importers.dicom_seg_frames import Frames, read_frames
 from SegQCLib.importers.dicom_seg_grid import FrameGrid, grid_of
 from SegQCLib.importers.dicom_seg_pixels import FramePixels
-from SegQCLib.importers.dicom_segment import Color, palette_colors, segment_from_item
+from SegQCLib.importers.dicom_segment import Color, palette_colors, segment_from_item, text_of
 from SegQCLib.importers.label_image import MOST_LABELS
 from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.importers.layer_stack import LayerStack, Plane
@@ -81,19 +81,15 @@ def _segmentation(header: FileHeader, name: str) -> Segmentation:
         segments=tuple(_colored(segment_from_item(item, layer), palette) for item, layer in zip(items, numbers, strict=True)),
         source=source_of(header),
         findings=(*_file_findings(dataset, grid, kind), *voxel_findings),
-        frame_of_reference_uid=_uid(dataset, "FrameOfReferenceUID"),
+        frame_of_reference_uid=text_of(dataset, "FrameOfReferenceUID"),
         referenced_series_uids=tuple(
-            uid for item in dataset.get("ReferencedSeriesSequence") or () if (uid := _uid(item, "SeriesInstanceUID"))
+            uid for item in dataset.get("ReferencedSeriesSequence") or () if (uid := text_of(item, "SeriesInstanceUID"))
         ),
     )
 
 
 def _colored(segment: Segment, palette: dict[int, Color]) -> Segment:
     return segment if segment.color is not None else replace(segment, color=palette.get(segment.label_value))
-
-
-def _uid(item: Dataset, keyword: str) -> str | None:
-    return str(item.get(keyword) or "").strip() or None
 
 
 def _require_segmentation(dataset: Dataset, path: Path) -> None:

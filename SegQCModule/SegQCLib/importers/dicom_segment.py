@@ -31,22 +31,22 @@ def segment_from_item(item: Dataset, layer: int) -> Segment:
     ----------
     DICOM PS3.3 C.8.20.4 (Segment Description Macro), 10.16 (Algorithm Identification Macro).
     """
-    number, algorithm_type = int(item.SegmentNumber), _text(item, "SegmentAlgorithmType")
-    algorithm = _first(item, "SegmentationAlgorithmIdentificationSequence")
+    number, algorithm_type = int(item.SegmentNumber), text_of(item, "SegmentAlgorithmType")
+    algorithm = first_item(item, "SegmentationAlgorithmIdentificationSequence")
     return Segment(
         id=f"segment_{number}",
-        name=_text(item, "SegmentLabel") or f"segment_{number}",
+        name=text_of(item, "SegmentLabel") or f"segment_{number}",
         label_value=number,
         layer=layer,
         terminology=_terminology(item),
         color=_color(item),
         algorithm_type=algorithm_type if algorithm_type in _ALGORITHM_TYPES else None,
-        algorithm_name=_text(item, "SegmentAlgorithmName") or _text(algorithm, "AlgorithmName"),
-        algorithm_version=_text(algorithm, "AlgorithmVersion"),
-        algorithm_parameters=_text(algorithm, "AlgorithmParameters"),
-        algorithm_family=_code(algorithm, "AlgorithmFamilyCodeSequence"),
-        tracking_id=_text(item, "TrackingID"),
-        tracking_uid=_text(item, "TrackingUID"),
+        algorithm_name=text_of(item, "SegmentAlgorithmName") or text_of(algorithm, "AlgorithmName"),
+        algorithm_version=text_of(algorithm, "AlgorithmVersion"),
+        algorithm_parameters=text_of(algorithm, "AlgorithmParameters"),
+        algorithm_family=code_of(algorithm, "AlgorithmFamilyCodeSequence"),
+        tracking_id=text_of(item, "TrackingID"),
+        tracking_uid=text_of(item, "TrackingUID"),
     )
 
 
@@ -100,33 +100,34 @@ def _color(item: Dataset) -> Color | None:
 
 
 def _terminology(item: Dataset) -> Terminology | None:
-    kind = _first(item, "SegmentedPropertyTypeCodeSequence")
-    category_code, type_code = _code(item, "SegmentedPropertyCategoryCodeSequence"), code_from_item(kind)
+    kind = first_item(item, "SegmentedPropertyTypeCodeSequence")
+    category_code, type_code = code_of(item, "SegmentedPropertyCategoryCodeSequence"), code_from_item(kind)
     if category_code is None or type_code is None:
         return None
-    region = _first(item, "AnatomicRegionSequence")
+    region = first_item(item, "AnatomicRegionSequence")
     return Terminology(
         category=category_code,
         type=type_code,
-        modifier=_code(kind, "SegmentedPropertyTypeModifierCodeSequence"),
+        modifier=code_of(kind, "SegmentedPropertyTypeModifierCodeSequence"),
         region=code_from_item(region),
-        region_modifier=_code(region, "AnatomicRegionModifierSequence"),
+        region_modifier=code_of(region, "AnatomicRegionModifierSequence"),
     )
 
 
-def _code(item: Dataset | None, keyword: str) -> Code | None:
-    return code_from_item(_first(item, keyword))
+def code_of(item: Dataset | None, keyword: str) -> Code | None:
+    """Return the first code of a code sequence; None where there is none."""
+    return code_from_item(first_item(item, keyword))
 
 
 def code_from_item(item: Dataset | None) -> Code | None:
     """Return a code sequence item; SNOMED-RT codes of older files as the SNOMED CT codes that DICOM replaced them with."""
     from pydicom.sr import _snomed_dict
 
-    value = _text(item, "CodeValue") or _text(item, "LongCodeValue") or _text(item, "URNCodeValue")
-    scheme = _text(item, "CodingSchemeDesignator") or ("URN" if value and _text(item, "URNCodeValue") else None)
+    value = text_of(item, "CodeValue") or text_of(item, "LongCodeValue") or text_of(item, "URNCodeValue")
+    scheme = text_of(item, "CodingSchemeDesignator") or ("URN" if value and text_of(item, "URNCodeValue") else None)
     if value is None or scheme is None:
         return None
-    meaning = _text(item, "CodeMeaning") or value
+    meaning = text_of(item, "CodeMeaning") or value
     if scheme in ("SRT", "SNM3", "99SDM"):
         # PS3.16 annex O lists the pairs; pydicom carries them for its own comparison of codes.
         newer = _snomed_dict.mapping["SRT"].get(value)
@@ -134,11 +135,13 @@ def code_from_item(item: Dataset | None) -> Code | None:
     return Code(value, scheme, meaning)
 
 
-def _first(item: Dataset | None, keyword: str) -> Dataset | None:
+def first_item(item: Dataset | None, keyword: str) -> Dataset | None:
+    """Return the first item of a sequence; None where it is missing or empty."""
     sequence = None if item is None else item.get(keyword)
     return sequence[0] if sequence else None
 
 
-def _text(item: Dataset | None, keyword: str) -> str | None:
+def text_of(item: Dataset | None, keyword: str) -> str | None:
+    """Return a value as text; None where it is missing or empty."""
     value = None if item is None else item.get(keyword)
     return str(value).strip() or None if value is not None else None

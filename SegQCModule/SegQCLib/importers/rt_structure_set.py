@@ -17,7 +17,7 @@ from SegQCLib.dicom.counted_reading import CountedBytes, require_few_items
 from SegQCLib.dicom.encoded_elements import Element, Encoding, elements
 from SegQCLib.dicom.object_kind import transfer_syntax
 from SegQCLib.errors import BadDataError
-from SegQCLib.importers.dicom_segment import code_from_item
+from SegQCLib.importers.dicom_segment import code_from_item, code_of, first_item, text_of
 from SegQCLib.importers.label_image import MOST_LABELS
 from SegQCLib.importers.roi_contours import ROI_CONTOURS, EncodedContour, RoiContours, roi_contours
 
@@ -257,8 +257,8 @@ def _structure(item: Dataset, order: int, observation: Dataset | None, color: by
     return Structure(
         segment=_segment(item, order, observation, color),
         number=number,
-        interpreted_type=_text(observation, "RTROIInterpretedType"),
-        frame_of_reference_uid=_text(item, "ReferencedFrameOfReferenceUID"),
+        interpreted_type=text_of(observation, "RTROIInterpretedType"),
+        frame_of_reference_uid=text_of(item, "ReferencedFrameOfReferenceUID"),
         others=others,
         **read,
     )
@@ -302,37 +302,34 @@ def _first_of_its_kind(texts: Iterable[bytes]) -> NDArray[np.bool_]:
 
 
 def _segment(item: Dataset, order: int, observation: Dataset | None, color: bytes) -> Segment:
-    number, algorithm_type = int(item.ROINumber), _text(item, "ROIGenerationAlgorithm")
-    algorithm = _first(item, "ROIDerivationAlgorithmIdentificationSequence")
-    family = _first(algorithm, "AlgorithmFamilyCodeSequence")
+    number, algorithm_type = int(item.ROINumber), text_of(item, "ROIGenerationAlgorithm")
+    algorithm = first_item(item, "ROIDerivationAlgorithmIdentificationSequence")
     return Segment(
         id=f"roi_{number}",
-        name=_text(item, "ROIName") or f"ROI {number}",
+        name=text_of(item, "ROIName") or f"ROI {number}",
         label_value=order,
         terminology=_terminology(observation),
         color=_color(color),
         algorithm_type=algorithm_type if algorithm_type in _ALGORITHM_TYPES else None,
-        algorithm_name=_text(algorithm, "AlgorithmName") or _text(item, "ROIGenerationDescription"),
-        algorithm_version=_text(algorithm, "AlgorithmVersion"),
-        algorithm_parameters=_text(algorithm, "AlgorithmParameters"),
-        algorithm_family=None if family is None else code_from_item(family),
+        algorithm_name=text_of(algorithm, "AlgorithmName") or text_of(item, "ROIGenerationDescription"),
+        algorithm_version=text_of(algorithm, "AlgorithmVersion"),
+        algorithm_parameters=text_of(algorithm, "AlgorithmParameters"),
+        algorithm_family=code_of(algorithm, "AlgorithmFamilyCodeSequence"),
     )
 
 
 def _terminology(observation: Dataset | None) -> Terminology | None:
     """Return the codes of an observation; without a category only an organ's is known: an anatomical structure."""
-    kind = _first(observation, "RTROIIdentificationCodeSequence")
-    code = None if kind is None else code_from_item(kind)
+    kind = first_item(observation, "RTROIIdentificationCodeSequence")
+    code = code_from_item(kind)
     if code is None:
         return None
-    category_item = _first(observation, "SegmentedPropertyCategoryCodeSequence")
-    category = None if category_item is None else code_from_item(category_item)
-    if category is None and _text(observation, "RTROIInterpretedType") == "ORGAN":
+    category = code_of(observation, "SegmentedPropertyCategoryCodeSequence")
+    if category is None and text_of(observation, "RTROIInterpretedType") == "ORGAN":
         category = Code("123037004", "SCT", "Anatomical Structure")
     if category is None:
         return None
-    modifier = _first(kind, "SegmentedPropertyTypeModifierCodeSequence")
-    return Terminology(category, code, None if modifier is None else code_from_item(modifier))
+    return Terminology(category, code, code_of(kind, "SegmentedPropertyTypeModifierCodeSequence"))
 
 
 def _color(text: bytes) -> tuple[float, float, float] | None:
@@ -344,7 +341,7 @@ def _series_uids(dataset: Dataset) -> Iterable[str]:
     for frame in dataset.get("ReferencedFrameOfReferenceSequence") or []:
         for study in frame.get("RTReferencedStudySequence") or []:
             for series in study.get("RTReferencedSeriesSequence") or []:
-                uid = _text(series, "SeriesInstanceUID")
+                uid = text_of(series, "SeriesInstanceUID")
                 if uid is not None:
                     yield uid
 
@@ -358,13 +355,3 @@ def _integer_text(text: bytes) -> int | None:
 
 def _integer(value: object) -> int | None:
     return None if value is None or value == "" else int(value)
-
-
-def _first(item: Dataset | None, keyword: str) -> Dataset | None:
-    sequence = None if item is None else item.get(keyword)
-    return sequence[0] if sequence else None
-
-
-def _text(item: Dataset | None, keyword: str) -> str | None:
-    value = None if item is None else item.get(keyword)
-    return str(value).strip() or None if value is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -215,6 +215,15 @@ class Segmentation:
     def box(self, segment: Segment) -> Box | None:
         """Return the bounding box of a segment as slices (k, j, i), or None if it has no voxels."""
         return self._boxes.get((segment.layer, segment.label_value))
+
+    def with_segments(self, segments: tuple[Segment, ...]) -> Segmentation:
+        """Return the same voxels described by other segments; where they are is not searched for again."""
+        other = replace(self, segments=segments)
+        known = {(segment.layer, segment.label_value) for segment in self.segments}
+        if all((segment.layer, segment.label_value) in known for segment in segments):
+            # Where a cached property keeps its value: a frozen dataclass takes none otherwise.
+            vars(other)["_boxes"] = self._boxes
+        return other
 
     def mask(self, segment: Segment, box: Box | None = None) -> NDArray[np.bool_]:
         """Return the voxels of a segment inside `box` (default: the whole grid), made anew at each call.

@@ -26,7 +26,7 @@ def with_tracking(candidate: Segmentation, series_instance_uid: str) -> Segmenta
         kept = segment.tracking_uid if is_uid(segment.tracking_uid) else None
         uid = kept or stable_uid("tracked segment", series_instance_uid, tracking_id)
         segments.append(replace(segment, tracking_id=tracking_id, tracking_uid=uid))
-    return replace(candidate, segments=tuple(segments))
+    return candidate.with_segments(tuple(segments))
 
 
 def is_uid(text: str | None) -> bool:
@@ -71,7 +71,9 @@ def segment_description(segment: Segment, number: int) -> Dataset:
         tracking_id=segment.tracking_id,
         tracking_uid=segment.tracking_uid,
         anatomic_regions=None if meaning.region is None else [_concept(meaning.region)],
-        display_color=None if segment.color is None else CIELabColor.from_rgb(*(255 * channel for channel in segment.color)),
+        display_color=None
+        if segment.color is None
+        else CIELabColor.from_rgb(*(255 * min(max(channel, 0), 1) for channel in segment.color)),
     )
     if meaning.modifier is not None:
         item.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [_concept(meaning.modifier)]
@@ -88,7 +90,8 @@ def segment_description(segment: Segment, number: int) -> Dataset:
 
 def is_identified(segment: Segment) -> bool:
     """Return whether family, name and version of the algorithm are known: Algorithm Identification asks for all three."""
-    return None not in (segment.algorithm_family, segment.algorithm_name, segment.algorithm_version)
+    texts = (segment.algorithm_name, segment.algorithm_version)
+    return segment.algorithm_family is not None and all(text is not None and text.strip() for text in texts)
 
 
 def _identification(segment: Segment) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -77,7 +77,7 @@ def segmentation_object(
     refuse_faults(seg_export_faults(candidate, images, reader=reader, representation=representation), candidate)
     # 3D Slicer gives names and codes to voxels by their order, and counts only segments that have voxels.
     ordered = tuple(sorted(candidate.segments, key=lambda segment: candidate.box(segment) is None))
-    candidate = replace(candidate, segments=ordered)
+    candidate = candidate.with_segments(ordered)
     slices = source_slices(images)
     dataset = _without_frames(candidate, slices, reader, created, representation)
     _add_frames(dataset, candidate, slices, representation)
@@ -146,7 +146,7 @@ def _without_frames(
     described = with_tracking(candidate, str(first.SeriesInstanceUID)).segments
     dataset.SegmentSequence = [*background, *(segment_description(one, n) for n, one in enumerate(described, start=1))]
     shared = dataset.SharedFunctionalGroupsSequence[0]
-    if all(one == measures[0] for one in measures):
+    if all(one is measures[0] for one in measures):
         shared.PixelMeasuresSequence = measures[0]
     else:
         del shared.PixelMeasuresSequence
@@ -238,14 +238,16 @@ def _pixel_measures(slices: tuple[SourceSlice, ...]) -> list[object]:
     regular = slice_displacement_mm(grid, positions_lps_mm(slices)) <= SAME_GRID_TOLERANCE_MM
     # Readers (highdicom, dciodvfy) insist on a thickness; where the image has none, a frame stands for one step, as in dcmqi.
     step = float(round(grid.spacing_mm[0], 6))
-    return [
-        highdicom.PixelMeasuresSequence(
+    thicknesses = [step if one.thickness in (None, "") else float(one.thickness) for one in slices]
+    measures = {
+        thickness: highdicom.PixelMeasuresSequence(
             pixel_spacing=[float(value) for value in slices[0].spacing],
-            slice_thickness=step if one.thickness in (None, "") else float(one.thickness),
+            slice_thickness=thickness,
             spacing_between_slices=step if regular and len(slices) > 1 else None,
         )
-        for one in slices
-    ]
+        for thickness in set(thicknesses)
+    }
+    return [measures[thickness] for thickness in thicknesses]
 
 
 def _set_organization_uid(dataset: Dataset, uid: str) -> None:

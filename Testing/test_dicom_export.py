@@ -543,11 +543,19 @@ def test_the_scene_may_close_while_it_is_checked_or_written(reading):
     assert not reading.ui.writeButton.enabled
 
 
+def test_where_slicer_has_loaded_its_own_pydicom_2_it_says_to_start_again(reading, monkeypatch):
+    reading.load().draw().evaluate()
+    monkeypatch.setattr(pydicom, "__version__", "2.4.4")
+    reading.report.ui.exportDicomButton.click()
+    assert "start Slicer again" in reading.report.ui.messageLabel.text
+    assert reading.export.widget.isHidden()
+
+
 def test_where_highdicom_is_missing_the_button_asks_and_a_no_closes_it(reading, monkeypatch):
     from SegQCLib.panels import report_panel
 
     reading.load().draw().evaluate()
-    monkeypatch.setattr(report_panel, "ensure_package", lambda _module, _requirement: False)
+    monkeypatch.setattr(report_panel, "ensure_package", lambda *_words: False)
     reading.report.ui.exportDicomButton.click()
     assert "DICOM files need the Python package highdicom" in reading.report.ui.messageLabel.text
     assert not reading.report.ui.exportDicomButton.checked

@@ -556,8 +556,9 @@ class ReportPanel(Panel):
 
     def _missingForDicom(self):
         """Return why DICOM objects cannot be written in this Slicer, in a sentence, or an empty text."""
+        consequence = _("With it comes pydicom 3, in the place of the pydicom 2.4 of Slicer 5.10: start Slicer again afterwards.")
         try:
-            if not ensure_package("highdicom", "highdicom>=0.27"):
+            if not ensure_package("highdicom", "highdicom>=0.27", consequence):
                 return _("DICOM files need the Python package highdicom, which is not installed. Slicer 5.12 and later bring it.")
         except CalledProcessError as error:
             return _("highdicom could not be installed: {error}").format(error=error)

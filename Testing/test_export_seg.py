@@ -420,6 +420,8 @@ def messages(candidate, image, status=Status.FAIL, **options):
         ({"algorithm_type": None}, "Nobody knows who or what drew liver"),
         ({"algorithm_type": "AUTOMATIC"}, "The algorithm that drew liver has no name"),
         ({"name": "x" * 65}, "has 65 characters; DICOM allows 64"),
+        ({"name": "  "}, "1 of the segments have no name, and Segment Label (0062,0005) is required"),
+        ({"algorithm_type": "AUTOMATIC", "algorithm_name": " "}, "The algorithm that drew liver has no name"),
         ({"name": "a\\b"}, "which DICOM does not allow there"),
         ({"algorithm_type": "AUTOMATIC", "algorithm_name": "n" * 65}, r"Segment Algorithm Name (0062,0009)"),
         ({"terminology": Terminology(ANATOMY, Code("1", SCT, ""))}, "is not complete or too long"),
@@ -498,6 +500,14 @@ def test_what_nobody_finished_is_told_before_it_passes_for_absent_or_finished(tm
     assert flagged.startswith("Flagged for review: liver.")
     finished = replace(candidate, segments=(replace(liver, status="inprogress"), replace(kidney, status="completed")))
     assert messages(finished, image, Status.WARN) == []
+
+
+@pytest.mark.parametrize("change", [{"color": (2.0, -1.0, 0.5)}, {**MADE_BY_AI, "algorithm_version": ""}])
+def test_odd_values_of_a_file_make_no_invalid_object(tmp_path, change):
+    image = a_series(tmp_path / "ct")
+    path = written(a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER), **change), image, tmp_path)
+    require_valid(path)
+    assert "SegmentationAlgorithmIdentificationSequence" not in pydicom.dcmread(path).SegmentSequence[0]
 
 
 def test_a_tracking_text_that_is_no_uid_is_told_and_replaced(tmp_path):

@@ -242,6 +242,9 @@ def _segment_faults(candidate: Segmentation, images: SourceImages, remedies: Rem
             f"{_named(uncoded)} no codes. DICOM wants to know what a segment is: Segmented Property Category Code Sequence"
             f" (0062,0003) and Type (0062,000F), and a name is no code. {remedies.codes}"
         )
+    nameless = sum(not segment.name.strip() for segment in segments)
+    if nameless:
+        yield _cannot(f"{nameless} of the segments have no name, and Segment Label (0062,0005) is required. Name them.")
     for segment in segments:
         yield from _text_faults(segment)
     yield from _unfinished_faults(candidate)
@@ -324,7 +327,7 @@ def _algorithm_faults(segments: tuple[Segment, ...], remedies: Remedies) -> Iter
             f"Nobody knows who or what drew {few(unknown)}: Segment Algorithm Type (0062,0008) would be a guess. {remedies.origin}"
         )
     by_program = [segment for segment in segments if segment.algorithm_type in ("AUTOMATIC", "SEMIAUTOMATIC")]
-    nameless = [segment.name for segment in by_program if not segment.algorithm_name]
+    nameless = [segment.name for segment in by_program if not (segment.algorithm_name or "").strip()]
     if nameless:
         yield _cannot(
             f"The algorithm that drew {few(nameless)} has no name, and Segment Algorithm Name (0062,0009) is required"

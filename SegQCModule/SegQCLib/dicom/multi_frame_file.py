@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SegQCLib.dicom.counted_reading import CountedBytes, require_few_items
+from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG
 from SegQCLib.dicom.encoded_elements import Element, Encoding, elements
 from SegQCLib.dicom.object_kind import transfer_syntax
 from SegQCLib.errors import BadDataError
@@ -19,8 +20,6 @@ _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _EXTENDED_OFFSETS, _PIXEL_DATA = 0x7FE00001, 0x7FE00010
 _UNDEFINED = 0xFFFFFFFF
 _FIRST_TAG = 0x00080000
-_DEFLATED = "1.2.840.10008.1.2.1.99"
-_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 # What stands before the functional groups: codes, references to each slice and palettes.
 _LONGEST_HEADER = 2**23
 # Functional groups of one frame; what highdicom writes has 1,500 bytes.
@@ -72,7 +71,7 @@ def open_multi_frame(path: Path) -> MultiFrameFile:
     content = path.read_bytes()
     encoded = memoryview(content)
     syntax, begin = transfer_syntax(encoded)
-    if syntax == _DEFLATED:
+    if syntax == DEFLATED:
         header, encoded, start = _inflated(path, encoded[begin:])
     else:
         file = CountedBytes(content)
@@ -107,7 +106,7 @@ def _at_functional_groups(tag: int, _vr: str | None, length: int) -> bool:
 def _encoding(encoded: memoryview, start: int, transfer_syntax: str | None) -> Encoding:
     """Return how the element at `start` is written; some files are written in another way than they say."""
     group = bytes(encoded[start : start + 2])
-    order = ">" if group in (b"\x52\x00", b"\x7f\xe0") else "<" if group else "<>"[transfer_syntax == _BIG_ENDIAN]
+    order = ">" if group in (b"\x52\x00", b"\x7f\xe0") else "<" if group else "<>"[transfer_syntax == EXPLICIT_BIG]
     # As the lower half of a length, each of these would be odd, and lengths are even.
     return Encoding(bytes(encoded[start + 4 : start + 6]) not in (b"SQ", b"UN", b"OB", b"OW", b"OV"), order)
 

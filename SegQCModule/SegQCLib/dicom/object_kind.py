@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
+from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG
 from SegQCLib.dicom.encoded_elements import Encoding, elements
 
-_DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 _TRANSFER_SYNTAX, _SOP_CLASS, _MODALITY = 0x00020010, 0x00080016, 0x00080060
 # Before Modality stand file meta information and a dozen short elements.
 _LONGEST = 2**18
@@ -41,11 +41,11 @@ def sop_class_and_modality(path: Path) -> tuple[str, str]:
     found = {_SOP_CLASS: "", _MODALITY: ""}
     try:
         syntax, begin = transfer_syntax(content)
-        if syntax == _DEFLATED:
+        if syntax == DEFLATED:
             content, begin = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content[begin:], _LONGEST), 0
         # No length of an element of implicit VR looks like two capital letters here: it would be above 16,000.
         explicit = content[begin + 4 : begin + 6].isalpha() and content[begin + 4 : begin + 6].isupper()
-        for element in elements(content, begin, len(content), Encoding(not explicit, ">" if syntax == _BIG_ENDIAN else "<")):
+        for element in elements(content, begin, len(content), Encoding(not explicit, ">" if syntax == EXPLICIT_BIG else "<")):
             if element.tag > _MODALITY:
                 break
             if element.tag in found:

@@ -18,13 +18,12 @@ from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE,
 from SegQCLib.dicom.encapsulated import encapsulated_frames
 from SegQCLib.dicom.header_values import attribute, value_of, whole_number
 from SegQCLib.dicom.one_frame import OneFrame, decoded_by_gdcm, one_frame_header
-from SegQCLib.dicom.transfer_syntaxes import BY_UID, Decoder, syntax_name
+from SegQCLib.dicom.transfer_syntaxes import BY_UID, RLE_LOSSLESS, Decoder, syntax_name
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_RLE = "1.2.840.10008.1.2.5"
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 # No scanner makes slices of more than 2,048 x 2,048; a header that says 65,535 x 65,535 is damaged.
 _MOST_PIXELS = 8192 * 8192
@@ -302,7 +301,7 @@ def _in_used_bits(values: NDArray[np.unsignedinteger], pixels: PixelFormat) -> N
 
 def _require_frame_of(stored: StoredPixels, frame: memoryview, number: int) -> None:
     pixels = stored.format
-    if stored.syntax == _RLE:
+    if stored.syntax == RLE_LOSSLESS:
         segments = struct.unpack("<L", frame[:4])[0] if len(frame) >= 64 else 0
         # PackBits makes at most 128 bytes out of two.
         if segments != pixels.bits_allocated // 8 or (len(frame) - 64) * 64 < pixels.frame_bytes:

@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from SegQCLib.dicom.encoded_elements import Element, items
 from SegQCLib.dicom.frame_codecs import decoded_frame, is_known
 from SegQCLib.dicom.multi_frame_file import MultiFrameFile
 from SegQCLib.errors import BadDataError
 
 _COPY_AGAIN = "Copy or export it again."
-# Implicit and explicit little endian, explicit big endian, deflated; without file meta information.
-_NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", None)
+# None: without file meta information.
+_NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED, None)
 
 
 class Rows(NamedTuple):

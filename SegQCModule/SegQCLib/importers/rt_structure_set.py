@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.case import Code, Segment, Terminology
 from SegQCLib.dicom.counted_reading import CountedBytes, require_few_items
+from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG
 from SegQCLib.dicom.encoded_elements import Element, Encoding, elements
 from SegQCLib.dicom.object_kind import transfer_syntax
 from SegQCLib.errors import BadDataError
@@ -33,7 +34,6 @@ _ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 _FARTHEST_MM = 1e4
 _LEAST_POINTS = 3
 
-_DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 _LONGEST_META = 2**18
 # Coordinates as text deflate to a tenth, contours that repeat from slice to slice to a thirtieth.
 _MOST_EXPANDED = 100
@@ -212,10 +212,10 @@ def _data_set(path: Path) -> tuple[bytes, Encoding]:
     """Return the encoded data set, inflated where it is deflated."""
     content = path.read_bytes()
     syntax, begin = transfer_syntax(content)
-    encoded = _inflated(path, content[begin:]) if syntax == _DEFLATED else content[begin:]
+    encoded = _inflated(path, content[begin:]) if syntax == DEFLATED else content[begin:]
     # Some files are written in another way than they say. No length of an element of implicit VR looks like two letters here.
     explicit = encoded[4:6].isalpha() and encoded[4:6].isupper()
-    return encoded, Encoding(not explicit, ">" if syntax == _BIG_ENDIAN else "<")
+    return encoded, Encoding(not explicit, ">" if syntax == EXPLICIT_BIG else "<")
 
 
 def _inflated(path: Path, deflated: bytes) -> bytes:

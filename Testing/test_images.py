@@ -88,3 +88,15 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("SegQCLib.images.source_of", copied_on)
     with pytest.raises(BadDataError, match=r"a\.nrrd: changed while it was read"):
         read_image(path)
+
+
+@pytest.mark.parametrize("field", ["space directions", "type", "kinds", "anything"])
+def test_a_header_on_which_itk_would_crash_is_refused(tmp_path, field):
+    path = tmp_path / "a.nrrd"
+    write(path, np.zeros((4, 5, 6), np.int16))
+    header, voxels = path.read_bytes().split(b"\n\n", 1)
+    lines = [line for line in header.split(b"\n") if not line.startswith(field.encode())]
+    path.write_bytes(b"\n".join([*lines, field.encode() + b": (1,0,0) (0," + b"{" * 3000]) + b"\n\n" + voxels)
+    for read in (read_image, read_segmentation):
+        with pytest.raises(BadDataError, match=r"a\.nrrd: is damaged: a line of its NRRD header has 3,0"):
+            read(path)

@@ -14,6 +14,8 @@ from SegQCLib.errors import BadDataError
 _FIRST_BYTES = 2**16
 # Slicer writes names, codes and tags of every segment into the NRRD header; 4 MB is ten times what a thousand segments take.
 _LONGEST_TEXT_HEADER = 4 * 2**20
+# ITK's NRRD parser crashes on faulty fields of 1,000 characters, and Slicer with it. Key/value pairs may be longer.
+_LONGEST_NRRD_FIELD = 512
 _BLANK_LINE = rb"\r?\n\r?\n"
 
 
@@ -148,6 +150,12 @@ def _nrrd_header(path: Path, content: bytes) -> FileHeader:
         key, assigned, value = line.partition(":=")
         if assigned:
             keys[key] = re.sub(r"\\(n|\\)", lambda match: "\n" if match[1] == "n" else "\\", value)
+        elif len(line) > _LONGEST_NRRD_FIELD and not line.startswith("#"):
+            raise BadDataError(
+                path,
+                f"is damaged: a line of its NRRD header has {len(line):,} characters ({line[:30]} ...).",
+                "Copy or export it again.",
+            )
         elif not line.startswith("#") and ": " in line:
             key, _, value = line.partition(": ")
             fields[key.strip().lower()] = value.strip()

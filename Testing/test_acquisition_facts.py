@@ -385,6 +385,12 @@ def test_the_contrast_phase_that_an_enhanced_object_names(coded, status):
     assert f"Contrast/Bolus Agent Phase (0018,9344) is {coded}" in finding.message
 
 
+@pytest.mark.parametrize(("field_t", "status"), [(1.494, Status.PASS), (2.89362, Status.PASS), (1.0, Status.FAIL)])
+def test_the_measured_field_of_a_scanner_of_1_5_t_is_enough_for_the_shipped_brain_protocol(field_t, status):
+    (finding,) = checks.field_strength.run(a_case(magnetic_field_strength_t=field_t), load_protocol("mr-brain-lesion").protocol)
+    assert finding.status is status
+
+
 def test_uniformity_is_judged_only_where_there_was_a_header():
     assert judged(checks.uniform_acquisition, a_case(kvp=120.0)).status is Status.PASS
     assert list(checks.uniform_acquisition.run(Case(a_volume(), a_segmentation(a_geometry())), LUNG)) == []

@@ -668,15 +668,20 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["seg.dcm"]
 
 
-def test_an_image_and_a_file_that_is_not_dicom_are_never_overwritten(tmp_path):
+def test_an_image_another_programs_work_and_a_file_that_is_not_dicom_are_never_overwritten(tmp_path):
     image = a_series(tmp_path / "ct")
     dataset = segmentation_object(
         a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER)), source_images(image), reader="A", created=CREATED
     )
     (tmp_path / "notes.txt").write_text("mine")
+    foreign = pydicom.Dataset()
+    foreign.update(dataset)
+    foreign.file_meta, foreign.Manufacturer = dataset.file_meta, "3D Slicer Community"
+    write_dicom_file(foreign, tmp_path / "corrected.dcm")
     for path, reason in (
         (image.slice_sources[0].path, "another kind of DICOM object \\(CT Image Storage\\)"),
         (tmp_path / "notes.txt", "is not a DICOM file"),
+        (tmp_path / "corrected.dcm", "is the work of another program \\(3D Slicer Community\\)"),
         (tmp_path / "ct", "is a folder"),
     ):
         with pytest.raises(BadDataError, match=reason):

@@ -1,4 +1,4 @@
-"""Write a DICOM object to a file: complete or not at all, and never over an image."""
+"""Write a DICOM object to a file: complete or not at all, and never over an image or another program's work."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def write_dicom_file(dataset: Dataset, path: Path) -> None:
     """Write a DICOM object in the format of DICOM PS3.10; folders are made where they are missing.
 
-    A file of that name is replaced only if it is an object of the same kind (Modality (0008,0060)), and only after
-    the new one is complete on the disk.
+    A file of that name is replaced only if it is an object of the same kind (Modality (0008,0060)) that the same program
+    wrote (Manufacturer (0008,0070)), and only after the new one is complete on the disk.
 
     Raises
     ------
     BadDataError
-        If the file that is there is of another kind (an image, a file that is not DICOM), the disk is full or the
-        folder cannot be written to. What was there before is unchanged.
+        If the file that is there is of another kind (an image, a file that is not DICOM) or another program's, the disk is
+        full or the folder cannot be written to. What was there before is unchanged.
     """
     write_dicom_files({path: dataset})
 
@@ -75,10 +75,12 @@ def _require_replaceable(dataset: Dataset, path: Path) -> None:
     if not path.exists():
         return
     try:
-        there = pydicom.dcmread(path, specific_tags=["SOPClassUID", "Modality"], stop_before_pixels=True)
-        kind, modality = there.get("SOPClassUID"), there.get("Modality")
+        there = pydicom.dcmread(path, specific_tags=["SOPClassUID", "Modality", "Manufacturer"], stop_before_pixels=True)
+        kind, modality, program = there.get("SOPClassUID"), there.get("Modality"), there.get("Manufacturer")
     except (InvalidDicomError, OSError, ValueError, EOFError) as error:
         raise BadDataError(path, "exists and is not a DICOM file.", remedy) from error
     if modality != dataset.Modality:
         shown = pydicom.uid.UID(str(kind)).name if kind else "without SOP Class UID (0008,0016)"
         raise BadDataError(path, f"exists and is another kind of DICOM object ({shown}).", remedy)
+    if program != dataset.Manufacturer:
+        raise BadDataError(path, f"exists and is the work of another program ({program or 'which does not say its name'}).", remedy)

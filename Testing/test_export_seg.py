@@ -1,5 +1,6 @@
 """Segmentations as DICOM SEG: read back by programs and libraries that nobody here wrote."""
 
+import copy
 import errno
 import os
 from dataclasses import replace
@@ -674,9 +675,8 @@ def test_an_image_another_programs_work_and_a_file_that_is_not_dicom_are_never_o
         a_candidate(image, ("liver", box((1, 4), (2, 9), (3, 8)), LIVER)), source_images(image), reader="A", created=CREATED
     )
     (tmp_path / "notes.txt").write_text("mine")
-    foreign = pydicom.Dataset()
-    foreign.update(dataset)
-    foreign.file_meta, foreign.Manufacturer = dataset.file_meta, "3D Slicer Community"
+    foreign = copy.deepcopy(dataset)
+    foreign.Manufacturer = "3D Slicer Community"
     write_dicom_file(foreign, tmp_path / "corrected.dcm")
     for path, reason in (
         (image.slice_sources[0].path, "another kind of DICOM object \\(CT Image Storage\\)"),

@@ -28,6 +28,15 @@ def test_segments_may_overlap_on_different_layers():
     assert np.count_nonzero(segmentation.mask(liver) & segmentation.mask(tumour)) == segmentation.voxel_count(tumour) == 4
 
 
+def test_other_segments_of_the_same_voxels_have_their_boxes_and_new_ones_are_found():
+    segmentation = sparse((1, 2, 3), np.uint8)
+    one, two, three = segmentation.segments
+    fewer = segmentation.with_segments((three, one))
+    assert [fewer.box(segment) for segment in fewer.segments] == [segmentation.box(three), segmentation.box(one)]
+    again = fewer.with_segments((two, one))
+    assert again.box(two) == segmentation.box(two)
+
+
 def test_an_empty_segment_has_no_box_and_no_voxels():
     segmentation = a_segmentation(liver=None)
     assert segmentation.box(segmentation.segments[0]) is None

@@ -505,7 +505,7 @@ def test_what_is_there_already_is_named_before_it_is_replaced_and_equal_work_giv
     contents = [path.read_bytes() for path in files]
     reading.ui.checkButton.click()
     reading.wait()
-    assert f"Replaces, of an earlier export: {files[0].name} and {files[1].name}" in reading.ui.contentLabel.text
+    assert f"Replaces, of an earlier export: {files[0].name}, {files[1].name}" in reading.ui.contentLabel.text
     assert [path.read_bytes() for path in reading.write()] == contents
 
 

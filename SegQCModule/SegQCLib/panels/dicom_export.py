@@ -88,6 +88,8 @@ class DicomExport:
             self._checkLater()
         else:
             self._timer.stop()
+            # The copy of the segmentation is as large as the image.
+            self._checked = None
             if not self._is_writing:
                 self._abandon()
 
@@ -380,7 +382,7 @@ class DicomExport:
         lines.append(_("Reader: {name}").format(name=self.session.reader or _("not named")))
         lines.append(_("Images: {count}").format(count=len(self._checked.images.slices)))
         if self._checked.replaced and not self._was_written:
-            names = " and ".join(path.name for path in self._checked.replaced)
+            names = ", ".join(path.name for path in self._checked.replaced)
             lines.append(_("Replaces, of an earlier export: {names}").format(names=names))
         return "\n".join(lines)
 

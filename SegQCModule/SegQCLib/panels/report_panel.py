@@ -415,7 +415,7 @@ class ReportPanel(Panel):
         """Show the record's verdict and rows, the case's reasons first."""
         record, table = self._record, self.ui.structuresTable
         self._rows = () if record is None else structure_rows(record)
-        for widget in (table, self.ui.reasonsText, self.ui.saveFrame):
+        for widget in (table, self.ui.reasonsText, self.ui.saveFrame, self.ui.exportFrame):
             widget.setVisible(record is not None)
         table.blockSignals(True)
         table.setUpdatesEnabled(False)

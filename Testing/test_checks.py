@@ -235,6 +235,14 @@ def test_a_constant_image_fails_and_a_missing_one_is_not_evaluated():
     assert status_of(checks.image_values, case, a_protocol()) is Status.NOT_EVALUATED
 
 
+def test_the_range_of_voxel_values_has_its_unit():
+    volume = a_volume(acquisition=Acquisition(value_unit="HU"))
+    array = volume.array.copy()
+    array[0, 0, 0] = -1000
+    (finding,) = run(checks.image_values, replace(a_case(), image=replace(volume, array=array)), a_protocol())
+    assert finding.message == f"Voxel values run from -1000 to {array.max():g} HU."
+
+
 def shifted(by_mm, spacing_mm=(2.0, 1.0, 1.0)) -> Segmentation:
     geometry = a_geometry(origin_lps_mm=(by_mm, 0.0, 0.0), spacing_mm=spacing_mm)
     return a_segmentation(geometry, liver=((1, 4), (2, 9), (0, 8)))

@@ -326,6 +326,14 @@ def test_grams_per_millilitre_are_suv_by_body_weight_unless_another_type_is_name
     scale, finding = scale_of(a_header(Units="GML", SUVType=suv_type))
     assert scale.is_identity()
     assert (scale.unit, finding.status) == (SUVBW, Status.PASS)
+    assert "uptake" not in finding.message
+
+
+@pytest.mark.parametrize("changes", [{"Units": "GML"}, {"DecayCorrection": "ADMIN"}])
+def test_a_doubtful_uptake_time_is_told_where_the_values_do_not_depend_on_it(changes):
+    _, finding = scale_of(a_header(an_isotope(RadiopharmaceuticalStartDateTime="20250102100000"), **changes))
+    assert finding.status is Status.PASS
+    assert "About the uptake time only: The date in Radiopharmaceutical Start DateTime" in finding.message
 
 
 def test_uptake_time_is_from_the_injection_to_the_start_of_the_scan():

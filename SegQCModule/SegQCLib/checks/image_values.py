@@ -36,4 +36,6 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:  # noqa: ARG001
     if low == high:
         yield Finding(ID, Status.FAIL, f"Every voxel has the value {low:g}: the image is empty.", f"{low:g}", "more than one value")
     else:
-        yield Finding(ID, Status.PASS, f"Voxel values run from {low:g} to {high:g}.", f"{low:g} to {high:g}")
+        unit = case.image.acquisition.value_unit
+        run_of_values = f"{low:g} to {high:g}{f' {unit}' if unit else ''}"
+        yield Finding(ID, Status.PASS, f"Voxel values run from {run_of_values}.", run_of_values)

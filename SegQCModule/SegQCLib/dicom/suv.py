@@ -77,7 +77,8 @@ def pet_scale(headers: Sequence[Dataset]) -> PETScale:
         return _from_counts(headers)
     suv_type = only_text(headers, "SUVType") or "BW"
     if units == "GML" and suv_type == "BW":
-        return PETScale(np.ones(len(headers)), SUVBW, (_passed("PET values are SUVbw as stored: Units (0054,1001) is GML."),))
+        message = f"PET values are SUVbw as stored: Units (0054,1001) is GML.{_about_uptake(headers)}"
+        return PETScale(np.ones(len(headers)), SUVBW, (_passed(message),))
     if units in ("GML", "CM2ML"):
         unit = f"{'g/mL' if units == 'GML' else 'cm²/mL'} (SUV, type {suv_type})"
         reason = f"the stored values are SUV of SUV Type (0054,1006) {suv_type}, not by body weight"
@@ -130,6 +131,12 @@ def uptake_time_min(headers: Sequence[Dataset]) -> float | None:
     """Return the minutes from injection to the start of the scan, None where the headers do not tell them."""
     uptake = uptake_to_start(headers, _half_life_s(headers))
     return None if uptake.seconds is None else float(round(min(uptake.seconds) / 60, 2))
+
+
+def _about_uptake(headers: Sequence[Dataset]) -> str:
+    """Return what is doubtful about the uptake time, for values that do not depend on it."""
+    doubts = uptake_to_start(headers, _half_life_s(headers)).doubts
+    return f" About the uptake time only: {' '.join(doubts)}" if doubts else ""
 
 
 def _passed(message: str) -> Finding:
@@ -187,7 +194,7 @@ def _from_activity(headers: Sequence[Dataset], to_activity: NDArray[np.float64],
     doubts = (*doubts, *uptake.doubts)
     message = f"PET values are SUVbw: {said_by}, body weight {weight_kg:g} kg, injected dose {dose_bq / 1e6:.4g} MBq"
     if correction == "ADMIN":
-        message += ", decay corrected to the injection."
+        message += f", decay corrected to the injection.{_about_uptake(headers)}"
     else:
         minutes = [seconds / 60 for seconds in (min(uptake.seconds), max(uptake.seconds))]
         span = f"{minutes[0]:.1f}" + (f" to {minutes[1]:.1f}" if minutes[1] - minutes[0] >= 0.1 else "")

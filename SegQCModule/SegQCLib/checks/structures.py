@@ -34,10 +34,13 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:
             yield Finding(ID, Status.FAIL, message, f"{len(segments)} segments", "1 segment", source=_source(protocol))
     present = [segment.name for segment in coded if case.candidate.box(segment) is not None]
     if present:
-        message = (
-            f"{len(present)} segments are not structures of this protocol; they were measured but not judged: {_listed(present)}."
+        count, are, were = (
+            ("1 segment", "is not a structure", "it was")
+            if len(present) == 1
+            else (f"{len(present)} segments", "are not structures", "they were")
         )
-        yield Finding(ID, Status.PASS, message, f"{len(present)} segments", source=_source(protocol))
+        message = f"{count} {are} of this protocol; {were} measured but not judged: {_listed(present)}."
+        yield Finding(ID, Status.PASS, message, count, source=_source(protocol))
     if unknown:
         names = [segment.name for segment in unknown]
         message = (

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 Representation = Literal["BINARY", "LABELMAP"]
 
 DEVICE = "SegQC"
-# Far from the numbers that scanners give to their series.
-SERIES_NUMBER = 300
+# Far from the numbers that scanners give to their series (some count 301, 401, 501), and before that of the report.
+SERIES_NUMBER = 9001
 # Patient and study attributes of type 2, which may be empty but not missing (PS3.3 C.7.1.1, C.7.2.1).
 _TYPE_2 = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex",

@@ -49,7 +49,8 @@ NUMBERS_AS_TEXT = (
 VALUES = (
     *NUMBERS_AS_TEXT, b"1\\1", b"0\\0\\0\\0\\0\\0", b"nan\\nan\\nan",
     b"1e308\\0\\0", b"-0.5\\0.5", b"1.5,2.5", b"\0",
-    b"\0\0", b"\xff\xff", b"../../../../tmp/x", b"a/b\\c:d", b"\x1b[31mred\x07\r\n", b"\xe4\xf6\xfc", b"ISO_IR 192", b"ISO 2022 IR 87", b"nonsense",
+    b"\0\0", b"\xff\xff", b"../../../../tmp/x", b"a/b\\c:d", b"\x1b[31mred\x07\r\n", b"\xe4\xf6\xfc", b"ISO_IR 192",
+    b"ISO 2022 IR 87", b"nonsense",
     b"\x1b$B;3ED", "山田".encode(), "\N{RIGHT-TO-LEFT OVERRIDE}".encode(), b"A" * 70_000, b"1\\" * 30_000,
     b"=cmd()", b"1.2..3", b"1" * 64,
 )  # fmt: skip
@@ -321,7 +322,7 @@ OTHER_KINDS = (flip_other, flip_header, flip_header, cut_other, set_number, set_
 
 @dataclass(frozen=True)
 class Reading:
-    """What is read: by which reader ("image", "segmentation" or "record"), of how many decoded bytes, for which image (RTSTRUCT)."""
+    """What is read: by which reader ("image", "segmentation" or "record"), of how many bytes, for which image (RTSTRUCT)."""
 
     reader: str
     path: Path
@@ -473,11 +474,14 @@ if __name__ == "__main__":
     else:
         import tempfile
 
-        from conftest import SHARED
-        from test_fuzz_dicom import input_of
+        from test_fuzz_dicom import a_damaged, originals_in
 
-        for number in map(int, sys.argv[1:]):
-            with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            (folder / "originals").mkdir()
+            known = originals_in(folder / "originals")
+            for number in map(int, sys.argv[1:]):
                 one = Survival()
-                print(number, *input_of(SHARED, number)[:2], one.fault(input_of(SHARED, number, Path(folder))[2]) or "survives")
+                original = known[number % len(known)]
+                print(number, original.path, one.outcome(a_damaged(original, number, folder / str(number))))
                 one.end()

@@ -90,6 +90,16 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
         read_image(path)
 
 
+@pytest.mark.parametrize("dimensions", [b"2147483648", b"99999999999", b"-3", b"x"])
+def test_a_number_of_dimensions_on_which_itk_would_crash_is_refused(tmp_path, dimensions):
+    path = tmp_path / "a.mha"
+    write(path, np.zeros((4, 5, 6), np.int16))
+    path.write_bytes(path.read_bytes().replace(b"NDims = 3", b"NDims = " + dimensions))
+    for read in (read_image, read_segmentation):
+        with pytest.raises(BadDataError, match=r"a\.mha: is damaged: NDims is"):
+            read(path)
+
+
 @pytest.mark.parametrize("field", ["space directions", "type", "kinds", "anything"])
 def test_a_header_on_which_itk_would_crash_is_refused(tmp_path, field):
     path = tmp_path / "a.nrrd"

@@ -28,6 +28,10 @@ share voxels, images with irregular slices and cases that cannot be read are lef
 Files are called after the worklist's cases: call cases so that they do not tell who the patient is, or --number-cases.
 The pixels are the patient's own; provenance.json names the readers."""
 
+_EPILOG = """\
+exit codes: 0 written, with every case that could be taken; 1 it cannot be written (the message says why, nothing was
+written); 2 wrong usage."""
+
 
 def add_action(actions: Any) -> None:
     """Add `nnunet` to the actions of segqc export."""
@@ -35,6 +39,7 @@ def add_action(actions: Any) -> None:
         "nnunet",
         help="corrected cases as an nnU-Net raw data set",
         description=DESCRIPTION,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     source = action.add_mutually_exclusive_group(required=True)

@@ -15,6 +15,8 @@ and other programs read: measures with unit and definition, verdicts, findings, 
 Nothing is measured again: the record says it all, and is refused if it is of another image or another candidate.
 With --segmentation the report refers to the segments of that DICOM SEG; segqc export seg writes one."""
 
+_EPILOG = "exit codes: 0 written; 1 it cannot be written (the message says why, nothing was written); 2 wrong usage."
+
 
 def add_action(actions: Any) -> None:
     """Add `sr` to the actions of segqc export."""
@@ -22,6 +24,7 @@ def add_action(actions: Any) -> None:
         "sr",
         help="a record as DICOM SR (TID 1500)",
         description=DESCRIPTION,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     export.add_argument("--record", type=Path, required=True, metavar="F", help="record.json of segqc evaluate")

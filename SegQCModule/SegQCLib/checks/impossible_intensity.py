@@ -119,7 +119,7 @@ def _finding(case: Case, protocol: QCProtocol, segment: Segment) -> Finding | No
     place = place_of(impossible, box, case.candidate.geometry)
     median = float(np.median(values[impossible]))
     message = (
-        f"{share:.2g} % of {segment.name} ({float(f'{place.size_mm3 / 1000:.2g}'):g} ml) has a density that it cannot have: median"
+        f"{share:.2g} % of {segment.name} ({float(f'{place.size_mm3 / 1000:.2g}'):g} mL) has a density that it cannot have: median"
         f" {median:.0f} HU, possible is {limit}. Does the segment cover something else?"
     )
     return Finding(ID, Status.FAIL, message, f"{share:.2g} %", str(share_limit), "%", limit.source, segment.name, **vars(place))

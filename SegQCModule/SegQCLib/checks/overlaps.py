@@ -80,7 +80,7 @@ def of_pair(candidate: Segmentation, protocol: QCProtocol, a: Segment, b: Segmen
         return
     place = place_of(thick, box, candidate.geometry)
     message = (
-        f"{a.name} and {b.name} overlap: {count:,} voxels ({float(f'{place.size_mm3 / 1000:.2g}'):g} ml) belong to both,"
+        f"{a.name} and {b.name} overlap: {count:,} voxels ({float(f'{place.size_mm3 / 1000:.2g}'):g} mL) belong to both,"
         " not counting a seam one voxel wide. A voxel can be only one of them; correct the border."
     )
     limit = limits[0]

@@ -66,5 +66,5 @@ def _shown(volume_ml: float, limit: Range) -> str:
     for digits in (3, 4, 5):
         text = f"{volume_ml:.{digits}g}"
         if float(text) not in limit:
-            return f"{float(text):g} ml"
-    return f"{volume_ml:.8g} ml"
+            return f"{float(text):g} mL"
+    return f"{volume_ml:.8g} mL"

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -6,9 +7,11 @@ import pytest
 import SimpleITK as sitk
 
 from dicom_series import write_series
+from SegQCLib.alignment import align
 from SegQCLib.case import Code
 from SegQCLib.dicom.series import read_series
 from SegQCLib.errors import BadDataError
+from SegQCLib.findings import Status
 from SegQCLib.geometry import same_grid
 from SegQCLib.importers import read_segmentation
 from SegQCLib.importers.dicom_segment import color_from_cielab
@@ -67,6 +70,38 @@ def test_a_binary_seg_comes_back_voxel_for_voxel_on_the_grid_of_its_series(tmp_p
     assert same_grid(segmentation.geometry, ct.geometry)
     assert np.array_equal(segmentation.layers[0], kidney)
     assert segmentation.findings == ()
+
+
+def without_step(seg):
+    measures = seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    measures.pop("SpacingBetweenSlices", None)
+    measures.SliceThickness = 7.5
+
+
+@pytest.mark.parametrize("slices", [(3,), (0, 5), (1, 3), (1, 3, 4)])
+def test_frames_of_a_known_series_lie_in_its_slices_where_nothing_else_says_how_far_apart_they_are(tmp_path, slices):
+    # Slices are 7.5 mm thick and 2.5 mm apart, so that neither thickness nor gaps between frames give the step.
+    drawn = sum(box((k, k + 1), (2, 9), (3, 8)) for k in slices)
+    path, ct = a_seg(tmp_path, drawn, [description(1, "kidney")], change=without_step)
+    on_ct = align(read_segmentation(path, image=ct), ct.geometry)
+    assert np.array_equal(on_ct.layers[0], drawn)
+    assert on_ct.findings == ()
+
+
+def test_a_step_that_nothing_says_is_told(tmp_path):
+    path, _ = a_seg(tmp_path, box((3, 4), (2, 9), (3, 8)), [description(1, "kidney")], change=without_step)
+    segmentation = read_segmentation(path)
+    (finding,) = segmentation.findings
+    assert (finding.check, finding.status, finding.measured) == ("segment_positions", Status.WARN, "7.5")
+    assert "Spacing Between Slices (0018,0088) is missing" in finding.message
+
+
+def test_the_slices_of_another_series_say_nothing_about_the_frames(tmp_path):
+    path, ct = a_seg(tmp_path, box((3, 4), (2, 9), (3, 8)), [description(1, "kidney")], change=without_step)
+    other = replace(ct, acquisition=replace(ct.acquisition, series_instance_uid="2.25.404"))
+    assert read_segmentation(path, image=other).geometry.spacing_mm[0] == 7.5
+    nameless = replace(ct, acquisition=replace(ct.acquisition, series_instance_uid=None))
+    assert read_segmentation(path, image=nameless).geometry.spacing_mm[0] == 2.5
 
 
 def test_frames_that_were_left_out_are_empty_slices(tmp_path):

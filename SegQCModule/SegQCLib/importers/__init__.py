@@ -13,7 +13,7 @@ from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.steady_file import steady
 
 # The first that recognises a header reads the file: a .seg.nrrd is also a plain NRRD.
-IMPORTERS = (slicer_segmentation, label_map, dicom_seg)
+IMPORTERS = (slicer_segmentation, label_map)
 
 
 def read_segmentation(
@@ -36,7 +36,8 @@ def read_segmentation(
         How the segmentation is called where people read it; default: the file's name without ending.
     image : Volume, optional
         The image that it is used with. An RT Structure Set needs it, because contours are filled on its grid and checked
-        against its frame of reference; everything else comes on the grid of its own file.
+        against its frame of reference; a DICOM SEG that does not say how far its slices are apart takes that from it.
+        Everything else comes on the grid of its own file.
 
     Raises
     ------
@@ -52,6 +53,8 @@ def read_segmentation(
 def _read(header: FileHeader, table: LabelTable | None, name: str, image: Volume | None) -> Segmentation:
     if rtstruct.recognises(header):
         return rtstruct.read(header, image, name)
+    if dicom_seg.recognises(header):
+        return dicom_seg.read(header, name, image)
     for importer in IMPORTERS:
         if importer.recognises(header):
             return importer.read(header, table, name)

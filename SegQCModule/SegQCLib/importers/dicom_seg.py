@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.case import Segment, Segmentation
+from SegQCLib.case import Segment, Segmentation, Volume
 from SegQCLib.dicom.multi_frame_file import open_multi_frame
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
@@ -19,11 +19,10 @@ from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM
 from SegQCLib.image_file import source_of
 from SegQCLib.importers.damaged_dicom import named_damage
 from SegQCLib.importers.dicom_seg_frames import Frames, read_frames
-from SegQCLib.importers.dicom_seg_grid import FrameGrid, grid_of
+from SegQCLib.importers.dicom_seg_grid import FrameGrid, grid_of, step_of_image_mm
 from SegQCLib.importers.dicom_seg_pixels import FramePixels
 from SegQCLib.importers.dicom_segment import Color, palette_colors, segment_from_item, text_of
 from SegQCLib.importers.label_image import MOST_LABELS
-from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.importers.layer_stack import LayerStack, Plane
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def recognises(header: FileHeader) -> bool:
     return header.kind is FileKind.DICOM
 
 
-def read(header: FileHeader, _table: LabelTable | None, name: str) -> Segmentation:
+def read(header: FileHeader, name: str, image: Volume | None = None) -> Segmentation:
     """Return a DICOM SEG with its own names, codes, colours and algorithms; see `read_segmentation`.
 
     The grid holds the slices from the first to the last frame; slices without a frame are empty. Segments
@@ -57,17 +56,19 @@ def read(header: FileHeader, _table: LabelTable | None, name: str) -> Segmentati
         does not undo, or its frames lie nowhere in the patient (slide microscopy, radiographs).
     """
     with named_damage(header.path):
-        return _segmentation(header, name)
+        return _segmentation(header, name, image)
 
 
-def _segmentation(header: FileHeader, name: str) -> Segmentation:
+def _segmentation(header: FileHeader, name: str, image: Volume | None) -> Segmentation:
     file = open_multi_frame(header.path)
     dataset = file.header
     _require_segmentation(dataset, header.path)
     kind = str(dataset.get("SegmentationType", ""))
     items = [item for item in dataset.SegmentSequence if not _is_background(item, dataset)]
     frames = read_frames(file, header.path, of_label_map=kind == "LABELMAP")
-    grid = grid_of(frames, (int(dataset.Rows), int(dataset.Columns)), header.path)
+    series = tuple(uid for item in dataset.get("ReferencedSeriesSequence") or () if (uid := text_of(item, "SeriesInstanceUID")))
+    image_step_mm = None if image is None else step_of_image_mm(image, frames, series)
+    grid = grid_of(frames, (int(dataset.Rows), int(dataset.Columns)), header.path, image_step_mm)
     pixels = FramePixels(file, header.path)
     if kind == "LABELMAP":
         layers, numbers, voxel_findings = _label_map(items, grid, pixels, dataset.get("PixelPaddingValue"))
@@ -82,9 +83,7 @@ def _segmentation(header: FileHeader, name: str) -> Segmentation:
         source=source_of(header),
         findings=(*_file_findings(dataset, grid, kind), *voxel_findings),
         frame_of_reference_uid=text_of(dataset, "FrameOfReferenceUID"),
-        referenced_series_uids=tuple(
-            uid for item in dataset.get("ReferencedSeriesSequence") or () if (uid := text_of(item, "SeriesInstanceUID"))
-        ),
+        referenced_series_uids=series,
     )
 
 
@@ -202,6 +201,16 @@ def _file_findings(dataset: Dataset, grid: FrameGrid, kind: str) -> Iterator[Fin
             "segmentation_reference",
             Status.WARN,
             "The file does not say which series it was drawn on: Referenced Series Sequence (0008,1115) is missing.",
+        )
+    if grid.is_step_guessed:
+        step = f"{grid.geometry.spacing_mm[0]:g}"
+        yield Finding(
+            "segment_positions",
+            Status.WARN,
+            "The file does not say how far its slices are apart (Spacing Between Slices (0018,0088) is missing), and its frames do"
+            f" not tell: {step} mm was taken, and volumes depend on it.",
+            measured=step,
+            unit="mm",
         )
     if grid.displacement_mm > SAME_GRID_TOLERANCE_MM:
         yield Finding(

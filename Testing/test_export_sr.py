@@ -24,6 +24,7 @@ from SegQCLib.cli import main
 from SegQCLib.demo import DEMO_NODULE_ANNOTATIONS
 from SegQCLib.dicom import private_codes
 from SegQCLib.dicom.source_images import SourceImages, source_images
+from SegQCLib.dicom.sr_inputs import read_same_segmentation
 from SegQCLib.dicom.write_file import write_dicom_file
 from SegQCLib.dicom.write_seg import segmentation_object
 from SegQCLib.dicom.write_sr import report_object
@@ -463,6 +464,19 @@ def test_segments_of_one_name_keep_their_own_numbers(everything, images, tmp_pat
     found = tid1500reader(tmp_path / "sr.dcm", tmp_path / "out")["Measurements"][:-1]
     assert [values(group, "m-voxels")[None][0] for group in found] == [144, 48]
     assert [group["TrackingUniqueIdentifier"] for group in found] == ["2.25.1001", "2.25.1002"]
+
+
+def test_a_segmentation_with_segments_of_one_name_is_known_again(everything, images, tmp_path):
+    image = read_image(images)
+    drawn = segmentation(image.geometry, "Reader 7", liver=((1, 5), (3, 9), (2, 8)), spleen=((2, 6), (10, 14), (2, 5)))
+    candidate = dataclasses.replace(
+        drawn, segments=tuple(dataclasses.replace(segment, name="lesion") for segment in drawn.segments)
+    )
+    write_dicom_file(segmentation_object(candidate, everything[2], reader=READER, created=CREATED), tmp_path / "seg.dcm")
+    assert len(read_same_segmentation(tmp_path / "seg.dcm", candidate, image).SegmentSequence) == 2
+    swapped = dataclasses.replace(candidate, segments=candidate.segments[::-1])
+    with pytest.raises(BadDataError, match="has other voxels"):
+        read_same_segmentation(tmp_path / "seg.dcm", swapped, image)
 
 
 @pytest.mark.parametrize(

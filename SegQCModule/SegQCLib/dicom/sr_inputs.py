@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from SegQCLib.alignment import align
-from SegQCLib.case import Segmentation, Volume
+from SegQCLib.case import Segment, Segmentation, Volume
 from SegQCLib.dataclass_json import FaultyJSONError
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileKind, read_file_header
@@ -98,12 +99,16 @@ def read_same_segmentation(path: Path, candidate: Segmentation, image: Volume) -
     import pydicom
 
     written = align(read_segmentation(path, image=image), image.geometry)
-    by_name = {segment.name.strip(): segment for segment in written.segments}
+    by_name: dict[str, list[Segment]] = defaultdict(list)
+    for segment in written.segments:
+        by_name[segment.name.strip()].append(segment)
     for segment in candidate.segments:
         box = candidate.box(segment)
         if box is None:
             continue
-        same = by_name.get(segment.name.strip()[:64].strip())
+        # Of equal names those with voxels come first in what SegQC writes, in their order.
+        of_this_name = by_name[segment.name.strip()[:64].strip()]
+        same = of_this_name.pop(0) if of_this_name else None
         if same is None:
             raise BadDataError(path, f"has no segment {segment.name!r}.", "Give the DICOM SEG that was made of this candidate.")
         if written.box(same) != box or not np.array_equal(written.mask(same, box), candidate.mask(segment, box)):

@@ -173,8 +173,12 @@ def _meta_image_header(path: Path, start: bytes) -> FileHeader:
         key, _, value = line.decode("utf-8", errors="replace").partition("=")
         fields[key.strip().lower()] = value.strip()
         if key.strip() == "ElementDataFile":
-            if not re.fullmatch(r"\d", fields.get("ndims", "")):
+            if not re.fullmatch(r"[1-9]", fields.get("ndims", "")):
                 # ITK's parser writes beyond its arrays, and Slicer ends with it.
                 raise BadDataError(path, f"is damaged: NDims is {fields.get('ndims', 'missing'):.20}.", "Copy or export it again.")
+            for name in ("offset", "position", "origin", "transformmatrix", "rotation", "orientation", "elementspacing"):
+                # ITK reads as 0 what is no number.
+                if not re.fullmatch(r"[-+.\deE\s]*", fields.get(name, "")):
+                    raise BadDataError(path, f"is damaged: {name} is {fields[name]:.60}.", "Copy or export it again.")
             return FileHeader(path, FileKind.META_IMAGE, fields, voxels_at=at if value.strip() == "LOCAL" else None)
     raise BadDataError(path, "is cut short: the MetaImage header has no ElementDataFile.", "Copy or export it again.")

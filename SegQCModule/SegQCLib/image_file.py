@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import SimpleITK as sitk
 
 from SegQCLib.case import FileSource
@@ -10,6 +13,8 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
 from SegQCLib.hashing import sha256_of, sha256_of_files
 
+_FURTHEST_MM = 1e6
+_SAME_DIRECTION = 1e-2
 _IMAGE_IO = {FileKind.NIFTI: "NiftiImageIO", FileKind.NRRD: "NrrdImageIO", FileKind.META_IMAGE: "MetaImageIO"}
 
 
@@ -40,9 +45,23 @@ def open_image(header: FileHeader) -> sitk.ImageFileReader:
         raise BadDataError(path, f"cannot be read: {itk_reason(error)}.", "Copy or export it again.") from error
     if 0 in reader.GetSize():
         raise BadDataError(path, "has no voxels: one of its sizes is 0.", "Export it again.")
+    _require_place(path, reader)
     if "complex" in sitk.GetPixelIDValueAsString(reader.GetPixelID()):
         raise BadDataError(path, "has complex values.", "An image or a label map has one real number per voxel.")
     return reader
+
+
+def _require_place(path: Path, reader: sitk.ImageFileReader) -> None:
+    """Raise BadDataError if origin, spacing or axes are damaged; ITK takes axes of any length as they are."""
+    numbers = np.array([*reader.GetOrigin(), *reader.GetSpacing()])
+    axes = np.reshape(reader.GetDirection(), (reader.GetDimension(),) * 2)
+    if not (np.abs(numbers) < _FURTHEST_MM).all() or not np.allclose(axes.T @ axes, np.eye(len(axes)), atol=_SAME_DIRECTION):
+        raise BadDataError(
+            path,
+            f"lies nowhere: its origin is {reader.GetOrigin()} mm, its spacing {reader.GetSpacing()} mm, and its axes are"
+            f" {reader.GetDirection()}.",
+            "Axes are unit vectors at right angles. Export it again.",
+        )
 
 
 def _require_nifti_name(header: FileHeader) -> None:

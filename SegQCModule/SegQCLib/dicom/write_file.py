@@ -57,7 +57,7 @@ def write_dicom_files(datasets: Mapping[Path, Dataset]) -> None:
     except OSError as error:
         raise BadDataError(
             path,
-            f"could not be written ({error.strerror}).",
+            f"could not be written ({error.strerror or error}).",
             "Free space or choose another folder; an older file of that name is unchanged.",
         ) from error
     finally:

@@ -46,6 +46,8 @@ bench: $(VENV)/.test
 	$(BIN)/python Benchmarks/descriptors.py --paper
 	$(BIN)/python Benchmarks/difficulty_models.py --quick
 	$(BIN)/python Benchmarks/difficulty_gating.py
+	$(BIN)/python Benchmarks/read_series.py
+	$(BIN)/python Benchmarks/dicom_seg.py --read --write
 
 clean:
 	rm -rf $(VENV) segqc-demo dist build

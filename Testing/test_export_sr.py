@@ -687,6 +687,12 @@ def test_private_codes_fit_into_dicom_and_none_is_used_twice():
     assert named == set(listed)
 
 
+def test_the_page_lists_every_private_code_with_its_meaning():
+    page = (Path(__file__).parents[1] / "Documentation" / "dicom-report.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `([^`]+)` \| (.+) \|$", page, re.MULTILINE)
+    assert table == [(code.value, code.meaning) for code in private_codes.LISTED_CODES]
+
+
 def test_codes_that_follow_from_a_rule_collide_with_no_listed_one():
     ruled = [private_codes.role_code(role) for role in ("reference", "reference 2", "reference 17", "draft")]
     ruled += [private_codes.grade_code(2, 1, 5, best) for best in ("highest", "lowest")]

@@ -503,7 +503,11 @@ def test_contours_are_found_however_sequences_are_written(tmp_path, syntax, unde
             item.is_undefined_length_sequence_item = undefined
     for item in dataset.ROIContourSequence:
         item["ContourSequence"].is_undefined_length = undefined
-    pydicom.dcmwrite(path, dataset, implicit_vr=syntax.is_implicit_VR, little_endian=syntax.is_little_endian)
+    if pydicom.__version__ < "3":  # in Slicer 5.10
+        dataset.is_implicit_VR, dataset.is_little_endian = syntax.is_implicit_VR, syntax.is_little_endian
+        pydicom.dcmwrite(path, dataset)
+    else:
+        pydicom.dcmwrite(path, dataset, implicit_vr=syntax.is_implicit_VR, little_endian=syntax.is_little_endian)
     segmentation = read_segmentation(path, image=IMAGE)
     assert [np.count_nonzero(voxels(segmentation, n)) for n in (0, 1)] == [9, 9]
     assert segmentation.segments[0].color == (1, 0, 0.2)

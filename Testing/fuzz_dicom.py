@@ -85,7 +85,7 @@ def mutations(path: Path, seed: int) -> bytes:
             chance.choice(KINDS)(content, places, explicit, chance)
         else:
             chance.choice(OTHER_KINDS)(content, chance)
-        if len(content) > 64 * 2**20 or not content:
+        if len(content) > 64 * 2**20 or len(content) < 4:
             break
     return bytes(content)
 
@@ -128,7 +128,7 @@ def collect(content, first, last, encoding, found):
 
 def flip_bytes(content, places, explicit, chance):
     pixels = next((place.begin for place in places if place.tag == 0x7FE00010), len(content))
-    last = chance.choice((pixels, len(content)))
+    last = chance.choice((pixels, len(content))) or len(content)
     for _ in range(chance.choice((1, 2, 8, 64))):
         content[chance.randrange(last)] ^= 1 << chance.randrange(8)
 
@@ -312,7 +312,8 @@ def change_packed(content, chance):
         packed = packer.compress(bytes(plain)) + packer.flush(zlib.Z_FULL_FLUSH) + nothing_deflated()
         content[:] = packed
         return None
-    chance.choice((flip_header, set_number, flip_other, cut_other))(plain, chance)
+    if len(plain) >= 4:
+        chance.choice((flip_header, set_number, flip_other, cut_other))(plain, chance)
     content[:] = gzip.compress(bytes(plain), mtime=0)
     return None
 

@@ -120,6 +120,27 @@ def test_an_image_that_lies_nowhere_is_refused(tmp_path, right, wrong):
             read(path)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("(1,0,0)", "(1e308,0,0)"),
+        ("(1,0,0)", "(1e200,0,0)"),
+        ("(1,0,0)", "(1e-308,0,0)"),
+        ("(1,0,0)", "(x,0,0)"),
+        ("origin: (0,", "origin: (1e9,"),
+    ],
+)
+def test_an_nrrd_file_that_lies_nowhere_is_refused(tmp_path, right, wrong):
+    path = tmp_path / "a.nrrd"
+    write(path, np.zeros((4, 5, 6), np.int16))
+    content = path.read_bytes().replace(right.encode(), wrong.encode())
+    assert wrong.encode() in content
+    path.write_bytes(content)
+    for read in (read_image, read_segmentation):
+        with pytest.raises(BadDataError, match=r"a\.nrrd: (lies nowhere|is damaged: space (directions|origin) is)"):
+            read(path)
+
+
 @pytest.mark.parametrize("field", ["space directions", "type", "kinds", "anything"])
 def test_a_header_on_which_itk_would_crash_is_refused(tmp_path, field):
     path = tmp_path / "a.nrrd"

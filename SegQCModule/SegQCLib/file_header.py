@@ -161,6 +161,11 @@ def _nrrd_header(path: Path, content: bytes) -> FileHeader:
         elif not line.startswith("#") and ": " in line:
             key, _, value = line.partition(": ")
             fields[key.strip().lower()] = value.strip()
+    for name in ("space directions", "space origin", "spacings"):
+        # ITK takes the length of an enormous vector for 1 mm. Axes without a place in space say none or nan.
+        numbers = [text for text in re.split(r"[\s(),]+", fields.get(name, "")) if text.lower() not in ("", "none", "nan")]
+        if not all(_is_place(text) for text in numbers):
+            raise BadDataError(path, f"is damaged: {name} is {fields[name]:.60}.", "Copy or export it again.")
     detached = "data file" in fields or "datafile" in fields
     if end is None and not detached:
         raise BadDataError(path, "is cut short: the NRRD header does not end.", "Copy or export it again.")

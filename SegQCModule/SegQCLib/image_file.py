@@ -55,7 +55,9 @@ def _require_place(path: Path, reader: sitk.ImageFileReader) -> None:
     """Raise BadDataError if origin, spacing or axes are damaged; ITK takes axes of any length as they are."""
     numbers = np.array([*reader.GetOrigin(), *reader.GetSpacing()])
     axes = np.reshape(reader.GetDirection(), (reader.GetDimension(),) * 2)
-    if not (np.abs(numbers) < _FURTHEST_MM).all() or not np.allclose(axes.T @ axes, np.eye(len(axes)), atol=_SAME_DIRECTION):
+    if not (np.isfinite(axes).all() and (np.abs(numbers) < _FURTHEST_MM).all()) or not np.allclose(
+        axes.T @ axes, np.eye(len(axes)), atol=_SAME_DIRECTION
+    ):
         raise BadDataError(
             path,
             f"lies nowhere: its origin is {reader.GetOrigin()} mm, its spacing {reader.GetSpacing()} mm, and its axes are"

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = command_line_parser().parse_args(arguments)
     try:
-        code = options.run(options)
+        with warnings.catch_warnings():
+            # Findings and errors say in plain words what is wrong with a header; pydicom quotes its bytes.
+            warnings.filterwarnings("ignore", module=r"pydicom\b")
+            code = options.run(options)
         sys.stdout.flush()
         return code
     except BrokenPipeError:

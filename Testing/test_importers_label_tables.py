@@ -105,6 +105,29 @@ def test_sides_in_names_and_codes_agree(labels):
             assert side is None, label.name
 
 
+MASS = {
+    "category": {"value": "49755003", "scheme": "SCT", "meaning": "Morphologically Abnormal Structure"},
+    "type": {"value": "4147007", "scheme": "SCT", "meaning": "Mass"},
+}
+
+
+def test_a_table_of_one_s_own_gives_codes_and_colours(label_map, tmp_path):
+    label = {"number": 2, "name": "GTV", "color_rgb": [255, 0, 51], "terminology": MASS}
+    table = names_file(tmp_path, {"title": "Our lesions", "source": "study plan, section 4", "labels": [label]})
+    segment = next(one for one in read_segmentation(label_map, labels=table).segments if one.name == "GTV")
+    assert (segment.label_value, segment.color) == (2, (1.0, 0.0, 0.2))
+    assert (segment.terminology.category.value, segment.terminology.type.value) == ("49755003", "4147007")
+
+
+def test_every_fault_of_a_table_with_codes_is_named(tmp_path):
+    labels = [{"number": 0, "name": "GTV"}, {"number": 2, "name": "CTV", "terminology": {"category": MASS["category"]}}]
+    table = names_file(tmp_path, {"title": "Our lesions", "source": "study plan", "labels": labels})
+    with pytest.raises(BadDataError, match=r"names\.json: is not a usable label table") as caught:
+        read_label_names(table)
+    assert "labels[0]" in str(caught.value)
+    assert "labels[1]" in str(caught.value)
+
+
 def test_totalsegmentator_ct_has_the_codes_of_its_organs(totalsegmentator):
     segmentation = read_segmentation(totalsegmentator / "example_seg_dicom.nii.gz", labels="totalsegmentator")
     assert len(segmentation.segments) == 117

@@ -7,7 +7,10 @@ import sys
 
 from SegQCLib.progress import Progress, unwatched
 
-LABELS_HELP = "what label values mean: totalsegmentator, totalsegmentator_mr, an nnU-Net dataset.json or a names JSON"
+LABELS_HELP = (
+    "what label values mean: totalsegmentator, totalsegmentator_mr, an nnU-Net dataset.json, a names JSON, or a table with codes"
+    " (Documentation/dicom.md)"
+)
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Find and read a label table: one that SegQC brings, an nnU-Net dataset.json, or a JSON of names."""
+"""Find and read a label table: one that SegQC brings or another of its form, an nnU-Net dataset.json, or a JSON of names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from SegQCLib.dataclass_json import from_json
+from SegQCLib.dataclass_json import FaultyJSONError, from_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.importers.label_table import LabelName, LabelTable
 from SegQCLib.resources import resource
@@ -23,7 +23,8 @@ def read_label_names(labels: str) -> LabelTable:
     ----------
     labels : str
         `totalsegmentator`, `totalsegmentator_mr`, or the path of a JSON file: an nnU-Net dataset.json
-        (version 1 or 2), or names as {"liver": 5} or {"5": "liver"}. Background (0) is left out.
+        (version 1 or 2), names as {"liver": 5} or {"5": "liver"}, or a `LabelTable` as JSON, which can give codes and
+        colours to names. Background (0) is left out.
 
     Raises
     ------
@@ -36,6 +37,8 @@ def read_label_names(labels: str) -> LabelTable:
     if not path.is_file():
         raise BadDataError(labels, "is not a label table.", f"Give {', '.join(SHIPPED)} or the path of a JSON file with names.")
     content = _json_object(path)
+    if isinstance(content.get("labels"), list):
+        return _table_with_codes(path, content)
     is_dataset = isinstance(content.get("labels"), dict)
     entries = content["labels"] if is_dataset else content
     faults: list[str] = []
@@ -55,6 +58,14 @@ def read_label_names(labels: str) -> LabelTable:
     if faults:
         raise BadDataError(path, "is not a usable label table: " + "; ".join(faults) + ".", _FORMS)
     return table
+
+
+def _table_with_codes(path: Path, content: dict) -> LabelTable:
+    try:
+        return from_json(LabelTable, json.dumps(content))
+    except FaultyJSONError as error:
+        listed = "".join(f"\n  {fault}" for fault in error.faults)
+        raise BadDataError(path, "is not a usable label table.", f"Correct:{listed}") from error
 
 
 def _json_object(path: Path) -> dict:

@@ -674,9 +674,6 @@ def test_export_sr_refuses_a_file_that_is_no_record(evaluated, images, tmp_path,
     assert "is not a record" in capsys.readouterr().err
 
 
-# Private codes
-
-
 def test_private_codes_fit_into_dicom_and_none_is_used_twice():
     listed = private_codes.LISTED_CODES
     assert len({code.value for code in listed}) == len({code.meaning for code in listed}) == len(listed)

@@ -17,7 +17,6 @@ from SegQCLib.image_file import itk_reason
 
 # The finest brain atlases have a few hundred labels, spleen-to-toe models about 150; an image has thousands of values.
 MOST_LABELS = 5000
-_HIGHEST_COUNTED = 2**16
 HIGHEST_LABEL = 2**32 - 1
 
 

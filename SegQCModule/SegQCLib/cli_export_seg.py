@@ -190,6 +190,7 @@ def _with_drawn_by(
     candidate: Segmentation, image: Volume, options: argparse.Namespace, log: StoredLog | None
 ) -> tuple[Segmentation, tuple[Finding, ...], frozenset[str]]:
     """Return the candidate with algorithms, what speaks against them, and the names of segments whose sources contradict."""
+    from SegQCLib.algorithm_type import AlgorithmType
     from SegQCLib.drawn_by import (
         ARTIFICIAL_INTELLIGENCE,
         claims_of_draft,
@@ -201,7 +202,6 @@ def _with_drawn_by(
     )
     from SegQCLib.export_remedies import COMMAND_LINE
     from SegQCLib.importers.draft_algorithm import DraftAlgorithm
-    from SegQCLib.readers.provenance import AlgorithmType
 
     stated_algorithm = DraftAlgorithm(options.model, options.model_version, options.model_parameters)
     family = ARTIFICIAL_INTELLIGENCE if options.model else None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from SegQCLib.algorithm_type import AlgorithmType
 from SegQCLib.case import Code, Segment, Segmentation
 from SegQCLib.export_remedies import COMMAND_LINE, Remedies
 from SegQCLib.findings import Finding, Status
@@ -18,7 +19,7 @@ from SegQCLib.importers.draft_algorithm import DraftAlgorithm
 from SegQCLib.pairing import pair_segments
 from SegQCLib.readers.edit_log import StoredLog
 from SegQCLib.readers.log_events import EventKind
-from SegQCLib.readers.provenance import AlgorithmType, provenance_of
+from SegQCLib.readers.provenance import provenance_of
 from SegQCLib.words import few
 
 CHECK_ID = "drawn_by"

@@ -9,11 +9,11 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.algorithm_type import AlgorithmType
 from SegQCLib.case import Segment, Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.pairing import pair_segments
 from SegQCLib.protocol import QCProtocol
-from SegQCLib.readers.provenance import AlgorithmType
 from SegQCLib.words import UNFINISHED
 
 

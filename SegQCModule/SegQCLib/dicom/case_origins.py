@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from SegQCLib.algorithm_type import AlgorithmType
 from SegQCLib.alignment import was_resampled
 from SegQCLib.case import Case, Segmentation
 from SegQCLib.drawn_by import (
@@ -21,7 +22,6 @@ from SegQCLib.drawn_by import (
 from SegQCLib.export_remedies import Remedies
 from SegQCLib.findings import Finding, Status
 from SegQCLib.importers.draft_algorithm import DraftAlgorithm
-from SegQCLib.readers.provenance import AlgorithmType
 from SegQCLib.voxel_hash import voxels_sha256
 
 _AUTOMATIC, _SEMIAUTOMATIC, _MANUAL = AlgorithmType.AUTOMATIC, AlgorithmType.SEMIAUTOMATIC, AlgorithmType.MANUAL

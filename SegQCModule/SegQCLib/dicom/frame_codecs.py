@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from SegQCLib.dicom.codestream import codestream_size
 from SegQCLib.dicom.one_frame import OneFrame, decoded_by_gdcm
-from SegQCLib.dicom.transfer_syntaxes import RLE_LOSSLESS, TRANSFER_SYNTAXES, Decoder
+from SegQCLib.dicom.transfer_syntaxes import DEFLATED_IMAGE_FRAME, RLE_LOSSLESS, TRANSFER_SYNTAXES, Decoder
 
 ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
-DEFLATED_IMAGE_FRAME = "1.2.840.10008.1.2.8.1"
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _BY_GDCM = tuple(syntax.uid for syntax in TRANSFER_SYNTAXES if syntax.decoder is Decoder.GDCM and syntax.uid != RLE_LOSSLESS)
 

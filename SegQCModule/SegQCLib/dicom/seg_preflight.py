@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.algorithm_type import ALGORITHM_TYPES
 from SegQCLib.alignment import was_resampled
 from SegQCLib.dicom.person_name import person_name
 from SegQCLib.dicom.seg_description import is_identified, is_uid
@@ -33,7 +34,6 @@ MOST_SEGMENTS = 65535
 MOST_BYTES = 2**32 - 2
 _LONGEST_LO = 64
 _LONGEST_LT = 10240
-_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 
 
 def image_export_faults(image: Volume) -> tuple[Finding, ...]:
@@ -321,7 +321,7 @@ def _text_faults(segment: Segment) -> Iterator[Finding]:
 
 
 def _algorithm_faults(segments: tuple[Segment, ...], remedies: Remedies) -> Iterator[Finding]:
-    unknown = [segment.name for segment in segments if segment.algorithm_type not in _TYPES]
+    unknown = [segment.name for segment in segments if segment.algorithm_type not in ALGORITHM_TYPES]
     if unknown:
         yield _cannot(
             f"Nobody knows who or what drew {few(unknown)}: Segment Algorithm Type (0062,0008) would be a guess. {remedies.origin}"

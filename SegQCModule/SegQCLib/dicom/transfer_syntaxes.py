@@ -8,6 +8,7 @@ from enum import StrEnum
 from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 
 RLE_LOSSLESS = "1.2.840.10008.1.2.5"
+DEFLATED_IMAGE_FRAME = "1.2.840.10008.1.2.8.1"
 
 
 class Decoder(StrEnum):
@@ -48,7 +49,7 @@ TRANSFER_SYNTAXES = (
     TransferSyntax(EXPLICIT_LITTLE, "Explicit VR Little Endian", Decoder.NONE),
     TransferSyntax(DEFLATED, "Deflated Explicit VR Little Endian", Decoder.ZLIB),
     TransferSyntax(EXPLICIT_BIG, "Explicit VR Big Endian", Decoder.NONE),
-    TransferSyntax("1.2.840.10008.1.2.8.1", "Deflated Image Frame Compression", Decoder.ZLIB),
+    TransferSyntax(DEFLATED_IMAGE_FRAME, "Deflated Image Frame Compression", Decoder.ZLIB),
     TransferSyntax(RLE_LOSSLESS, "RLE Lossless", Decoder.GDCM),
     TransferSyntax("1.2.840.10008.1.2.4.50", "JPEG Baseline (Process 1)", Decoder.GDCM, lossy=True),
     TransferSyntax("1.2.840.10008.1.2.4.51", "JPEG Extended (Process 2 and 4)", Decoder.GDCM, lossy=True),

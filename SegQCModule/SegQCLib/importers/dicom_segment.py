@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from SegQCLib.algorithm_type import ALGORITHM_TYPES
 from SegQCLib.case import Code, Segment, Terminology
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 
 # DICOM points to ICC's white, D50, but what writes SEG files (dcmtk for dcmqi and Slicer, highdicom) takes sRGB's own, D65:
 # only with that does a colour come back as it was chosen.
@@ -40,7 +40,7 @@ def segment_from_item(item: Dataset, layer: int) -> Segment:
         layer=layer,
         terminology=_terminology(item),
         color=_color(item),
-        algorithm_type=algorithm_type if algorithm_type in _ALGORITHM_TYPES else None,
+        algorithm_type=algorithm_type if algorithm_type in ALGORITHM_TYPES else None,
         algorithm_name=text_of(item, "SegmentAlgorithmName") or text_of(algorithm, "AlgorithmName"),
         algorithm_version=text_of(algorithm, "AlgorithmVersion"),
         algorithm_parameters=text_of(algorithm, "AlgorithmParameters"),

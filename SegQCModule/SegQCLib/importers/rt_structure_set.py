@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.algorithm_type import ALGORITHM_TYPES
 from SegQCLib.case import Code, Segment, Terminology
 from SegQCLib.dicom.counted_reading import CountedBytes, require_few_items
 from SegQCLib.dicom.dicom_header import DEFLATED, EXPLICIT_BIG
@@ -29,7 +30,6 @@ RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 _AGAIN = "Export the structure set again."
 # PS3.3 C.8.8.6.1 has CLOSEDPLANAR_XOR; the third spelling is met in files and means the same.
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR")
-_ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 # Nobody is 10 m away from the origin of a scanner's coordinates.
 _FARTHEST_MM = 1e4
 _LEAST_POINTS = 3
@@ -310,7 +310,7 @@ def _segment(item: Dataset, order: int, observation: Dataset | None, color: byte
         label_value=order,
         terminology=_terminology(observation),
         color=_color(color),
-        algorithm_type=algorithm_type if algorithm_type in _ALGORITHM_TYPES else None,
+        algorithm_type=algorithm_type if algorithm_type in ALGORITHM_TYPES else None,
         algorithm_name=text_of(algorithm, "AlgorithmName") or text_of(item, "ROIGenerationDescription"),
         algorithm_version=text_of(algorithm, "AlgorithmVersion"),
         algorithm_parameters=text_of(algorithm, "AlgorithmParameters"),

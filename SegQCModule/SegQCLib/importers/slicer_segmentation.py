@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import SimpleITK as sitk
 
+from SegQCLib.algorithm_type import ALGORITHM_TYPES
 from SegQCLib.case import Segment, Segmentation
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileHeader, FileKind
@@ -21,7 +22,6 @@ from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.importers.terminology_entry import code_from_text, is_damaged_entry, terminology_from_entry
 
 _SEGMENT_KEY = re.compile(r"Segment(\d+)_(ID|Name)")
-_ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 _SAVE_AGAIN = "Load it in 3D Slicer and save it again."
 
 
@@ -115,7 +115,7 @@ def _segment(header: FileHeader, number: int, layers: int, one_segment_a_layer: 
         terminology=terminology_from_entry(tags.get("TerminologyEntry", "")),
         color=_color(value("Color") or value("DefaultColor")),
         status=tags.get("Segmentation.Status"),
-        algorithm_type=algorithm_type if algorithm_type in _ALGORITHM_TYPES else None,
+        algorithm_type=algorithm_type if algorithm_type in ALGORITHM_TYPES else None,
         algorithm_name=tags.get("DICOM.SegmentAlgorithmName"),
         algorithm_version=tags.get("DICOM.AlgorithmVersion"),
         algorithm_parameters=tags.get("DICOM.AlgorithmParameters"),

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
+from SegQCLib.algorithm_type import AlgorithmType
 from SegQCLib.readers.edit_log import LogEvent
 from SegQCLib.readers.log_events import EventKind
 from SegQCLib.readers.voxel_change import VoxelChange
@@ -35,14 +35,6 @@ SCRIPT = "Script"
 # DICOM value representation LO.
 _LONGEST_NAME = 64
 _SEPARATOR = "; "
-
-
-class AlgorithmType(StrEnum):
-    """DICOM Segment Algorithm Type (0062,0008)."""
-
-    AUTOMATIC = "AUTOMATIC"
-    SEMIAUTOMATIC = "SEMIAUTOMATIC"
-    MANUAL = "MANUAL"
 
 
 @dataclass(frozen=True)

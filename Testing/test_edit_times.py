@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SegQCLib.readers.edit_log import EditLog, new_header, read_log
 from SegQCLib.readers.edit_times import Context, EditTimes, ReaderState, Seconds
 from SegQCLib.readers.log_times import times_of
+from SegQCLib.readers.session_log import SessionLog, new_header, read_log
 
 PAINT_LIVER, ERASE_LIVER = Context("liver", "Paint"), Context("liver", "Erase")
 
@@ -230,7 +230,7 @@ def test_time_never_goes_back_from_idle_waiting_or_paused(steps):
 
 def test_times_are_counted_again_from_the_log(tmp_path):
     """40 s of a session that is written with its times, as they would come from the clock."""
-    log = EditLog(tmp_path, new_header("case", "reader", None, {}), pytest.fail)
+    log = SessionLog(tmp_path, new_header("case", "reader", None, {}), pytest.fail)
     events = [
         (0.0, "logging_started", {}),
         (0.0, "idle_limit", {"seconds": 10.0}),

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from phantoms import a_segmentation, a_volume
-from SegQCLib.readers.edit_log import read_log
 from SegQCLib.readers.log_times import times_of
 from SegQCLib.readers.provenance import provenance_of
+from SegQCLib.readers.session_log import read_log
 from slicer_host import a_host, needs_host
 
 pytestmark = needs_host
@@ -357,7 +357,7 @@ def test_the_folder_button_opens_the_folder_of_the_logs(host, tmp_path):
     opened = Opened(host, tmp_path)
     opened.log()
     host.click(opened.ui.folderButton)
-    assert [str(tmp_path / "records" / "Edit logs") in text for _kind, text in host.displays] == [True]
+    assert [str(tmp_path / "records" / "Session logs") in text for _kind, text in host.displays] == [True]
 
 
 def test_the_idle_limit_is_logged_and_kept(host, tmp_path):

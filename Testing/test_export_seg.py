@@ -27,7 +27,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Status
 from SegQCLib.geometry import sitk_image
 from SegQCLib.importers import read_segmentation
-from SegQCLib.readers.edit_log import EditLog, new_header
+from SegQCLib.readers.session_log import SessionLog, new_header
 
 highdicom = pytest.importorskip("highdicom", reason="SEG files are written by highdicom")
 from SegQCLib.dicom.write_seg import segmentation_object  # noqa: E402
@@ -713,7 +713,7 @@ def slicer_file(path: Path, mask: np.ndarray, image: Volume, **tags) -> Path:
 
 def edit_log(folder: Path, algorithm: tuple[str | None, str | None], voxels: dict[str, int], effect: str = "Paint") -> Path:
     """Write the log of a reader who met one segment and edited it once."""
-    log = EditLog(folder, new_header("case", "Dr. M. Müller-Lüdenscheidt", None, {}), lambda _: None)
+    log = SessionLog(folder, new_header("case", "Dr. M. Müller-Lüdenscheidt", None, {}), lambda _: None)
     one = {"id": "Segment_1", "name": "liver"}
     log.append("segments", {"segments": [{**one, "algorithm_type": algorithm[0], "algorithm_name": algorithm[1]}]})
     log.append("edit", {"segments": [one], "effect": effect, "looking_away": False})

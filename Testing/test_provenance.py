@@ -2,7 +2,6 @@
 
 import pytest
 
-from SegQCLib.readers.edit_log import LogEvent
 from SegQCLib.readers.log_events import EventKind
 from SegQCLib.readers.provenance import (
     AlgorithmType,
@@ -12,6 +11,7 @@ from SegQCLib.readers.provenance import (
     provenance_from_tags,
     provenance_of,
 )
+from SegQCLib.readers.session_log import LogEvent
 from SegQCLib.readers.voxel_change import VoxelChange
 
 MODEL = "TotalSegmentator 2.18.0: total"

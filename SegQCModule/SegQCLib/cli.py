@@ -13,7 +13,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from SegQCLib import __version__, cli_archive, cli_deidentify, cli_difficulty, cli_evaluate_dicom, cli_export
+from SegQCLib import (
+    __version__,
+    cli_agreement,
+    cli_archive,
+    cli_deidentify,
+    cli_difficulty,
+    cli_evaluate_dicom,
+    cli_export,
+    cli_models,
+    cli_records,
+    cli_training,
+)
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import part
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
@@ -143,6 +154,10 @@ def command_line_parser() -> argparse.ArgumentParser:
     cli_difficulty.add_commands(commands)
     cli_export.add_commands(commands)
     cli_archive.add_commands(commands)
+    cli_agreement.add_commands(commands)
+    cli_models.add_commands(commands)
+    cli_records.add_commands(commands)
+    cli_training.add_commands(commands)
     return parser
 
 

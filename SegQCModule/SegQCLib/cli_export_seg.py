@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from SegQCLib.case import Segmentation, Volume
-    from SegQCLib.readers.edit_log import StoredLog
+    from SegQCLib.readers.session_log import StoredLog
 
 _KINDS = ("automatic", "semiautomatic", "manual")
 
@@ -53,7 +53,7 @@ def add_action(actions: Any) -> None:
 
 def add_origin_options(command: Any) -> None:
     """Add what says who drew the segments, who answers for them, and how they are stored, to a command or a group of options."""
-    command.add_argument("--log", type=Path, metavar="F", help="the reader's edit log (.edit-log.jsonl) of the candidate")
+    command.add_argument("--log", type=Path, metavar="F", help="the reader's edit log (.session-log.jsonl) of the candidate")
     command.add_argument(
         "--drawn-by",
         type=_drawn_by,
@@ -127,7 +127,7 @@ def segmentation_to_write(
     from SegQCLib.dicom.seg_preflight import image_export_faults, refuse_faults, seg_export_faults
     from SegQCLib.dicom.source_images import source_images
     from SegQCLib.dicom.write_seg import segmentation_object
-    from SegQCLib.readers.edit_log import read_log
+    from SegQCLib.readers.session_log import read_log
 
     log = read_log(options.log) if options.log else None
     faults = [*image_export_faults(image)]

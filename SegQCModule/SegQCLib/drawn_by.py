@@ -17,9 +17,9 @@ from SegQCLib.export_remedies import COMMAND_LINE, Remedies
 from SegQCLib.findings import Finding, Status
 from SegQCLib.importers.draft_algorithm import DraftAlgorithm
 from SegQCLib.pairing import pair_segments
-from SegQCLib.readers.edit_log import StoredLog
 from SegQCLib.readers.log_events import EventKind
 from SegQCLib.readers.provenance import provenance_of
+from SegQCLib.readers.session_log import StoredLog
 from SegQCLib.words import few
 
 CHECK_ID = "drawn_by"

@@ -40,7 +40,7 @@ class Remedies:
 COMMAND_LINE = Remedies(
     codes="Give a label table with codes (--labels totalsegmentator, totalsegmentator_mr or your own, by name), a protocol whose"
     " structures have these names (--protocol), or choose the terminology in 3D Slicer's Segment Editor and save again.",
-    origin="Give the AI result that it started from (--draft), the reader's edit log (--log), or say it: --drawn-by automatic,"
+    origin="Give the AI result that it started from (--draft), the reader's session log (--log), or say it: --drawn-by automatic,"
     " semiautomatic or manual.",
     contradiction="Leave out what is wrong (--disregard-tags for what the file says: some programs write MANUAL or AUTOMATIC"
     " whatever was done).",

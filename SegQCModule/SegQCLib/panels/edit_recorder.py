@@ -10,9 +10,9 @@ import slicer
 from SegQCLib.evaluate import software_versions
 from SegQCLib.mrml.edit_watch import ChangeKind
 from SegQCLib.panels.reader_events import ReaderEvents
-from SegQCLib.readers.edit_log import EditLog, new_header
 from SegQCLib.readers.edit_times import Context, EditTimes
 from SegQCLib.readers.log_events import EventKind
+from SegQCLib.readers.session_log import SessionLog, new_header
 from SegQCLib.record import ProtocolIdentity
 
 _TICK_MS = 1000
@@ -46,7 +46,7 @@ class EditRecorder:
             protocol = session.protocol.protocol
             identity = ProtocolIdentity(protocol.id, protocol.version, protocol.title, session.protocol.sha256)
         header = new_header(session.case_name, session.reader, identity, software_versions() | {"3D Slicer": _slicer_version()})
-        self.log = EditLog(session.records_folder / "Edit logs", header, self.onLogStopped)
+        self.log = SessionLog(session.records_folder / "Session logs", header, self.onLogStopped)
         self.log.append(EventKind.STARTED)
         self.log.append(EventKind.IDLE_LIMIT, {"seconds": float(idle_after_s)})
         self._in_front = True

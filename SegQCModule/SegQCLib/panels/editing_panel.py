@@ -189,7 +189,7 @@ class EditingPanel(Panel):
         self._showToolbar()
 
     def _folder(self):
-        return self.session.records_folder / "Edit logs"
+        return self.session.records_folder / "Session logs"
 
     def _followLog(self):
         """Begin, end or change the log with the switch, the case, the reader and the protocol."""

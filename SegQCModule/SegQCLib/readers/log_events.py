@@ -1,4 +1,4 @@
-"""The kinds of events in an edit log that times and provenance follow from, and their facts."""
+"""The kinds of events in a session log that times, provenance and reads follow from, and their facts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """Kinds that the Editing panel writes; other panels add kinds of their own. Stored: never rename one.
+    """Kinds of events; panels add kinds of their own that nothing is computed from. Stored: never rename one.
 
     A segment in the facts is an object with `id` and `name`: ids are random, and names can change.
+
+    Of the session:
 
     - logging_started: nothing. logging_stopped: nothing.
     - idle_limit: `seconds`, when the log begins and when the reader changes it.
@@ -17,13 +19,49 @@ class EventKind(StrEnum):
     - focus: `in_front`, whether the program is the one in front.
     - paused: `reason`. resumed: nothing.
     - waited: `seconds` until now in which the program did not answer.
+
+    Of the case:
+
+    - case_opened: `case`, `candidate` (where its candidate came from: a `case_files.Origin`).
+    - case_finished: `case`: the reader is done with it. case_saved: `case`.
+    - gate_confirmed: `volume`, `checks` (not passed), `reason`.
+    - window_deviation, look_away: `rule`, `started`, `duration_s`, `count`, `window`, `level`, `unit`.
+    - rating: `rating`, `grade`, `scale`, `not_assessable`, `comment`, `proposes_exclusion`.
+    - slices_seen: `volume`, `slices` (count of the volume's slices along k), `seen`, a list of [first, last] index k,
+      each slice that was shown whole in a view since the last such event, at most once a second; and `scrolled`,
+      whether the reader changed a view's slice.
+
+    Of the segmentation:
+
+    - draft_imported: `algorithm`, `version`, `parameters`, `segments`, `known`, `source`, `sha256`, `source_kind`.
+    - draft_shown: `algorithm`, `version` (or null), `segments`: the draft became visible to the reader, or the candidate
+      began as it. From now on what the reader draws is AI-anchored.
     - candidate: `name` of the segmentation that is edited from now on (or null).
+    - candidate_started: `draft`, `segments`.
     - segments: `segments`, each with `algorithm_type` and `algorithm_name` (or null): how the candidate's stood when
       they were first met.
     - edit: `segments` (null: it can be any), `effect` (null: none was chosen), `looking_away` (true: the reader looked
       outside of the protocol's window).
     - undo_or_structure: `segments` (null: it can be any), `looking_away`. Undo, redo, segments added or removed.
     - voxels: `segments`, each with `voxels`, `draft_voxels`, `added`, `removed`, counted after an edit has ended.
+    - segments_measured: `voxel_volume_mm3`, and `segments`, each with `voxels`, `draft_voxels`, `added`, `removed`,
+      `added_path_length_mm` (null without a draft), `slices` [first, last] index k (null: empty), `accuracy` (Dice against the
+      reference, null without one), `expected_dice` and `threshold` (of the expected expert agreement, null where there is none).
+      Written after each evaluation and when a case is finished.
+    - technical_look: `errors`, `failures`. finding_viewed: `check`, `segment_ids`. finding_repaired: `check`, `repair`,
+      `segment_id` and numbers. repair_undone: `segment_id`. finding_kept: `check`, `segment`, `message`, `reason`.
+      finding_kept_no_longer: `check`, `segment`, `message`.
+    - evaluated: `verdict`, `protocol`, `outdated`, and `findings`, a list of {`check`, `segment`, `status`} of all that
+      are WARN or FAIL.
+
+    Of training:
+
+    - planted_error: one error that was planted into the draft of a training case, told when the case is finished and never
+      before: `error` (a `planted_errors.PlantedErrorKind`), `segment`, `corrected` (0 to 1, of the planted voxels), `detected`,
+      `seconds` (active time from the draft's first sight to the first edit that corrected it, null: not detected).
+    - training_attempt: `course`, `case`, `mode` (practice, exam), `passed` (or null), `scores` (of str to number).
+    - disagreement_decided: one decision in adjudication: `structure`, `component`, `order`, `decision` (accept, reject),
+      `comment`.
     """
 
     STARTED = "logging_started"
@@ -35,8 +73,30 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     WAITED = "waited"
+    CASE_OPENED = "case_opened"
+    CASE_FINISHED = "case_finished"
+    CASE_SAVED = "case_saved"
+    GATE_CONFIRMED = "gate_confirmed"
+    WINDOW_DEVIATION = "window_deviation"
+    LOOK_AWAY = "look_away"
+    RATING = "rating"
+    SLICES_SEEN = "slices_seen"
+    DRAFT_IMPORTED = "draft_imported"
+    DRAFT_SHOWN = "draft_shown"
     CANDIDATE = "candidate"
+    CANDIDATE_STARTED = "candidate_started"
     SEGMENTS = "segments"
     EDIT = "edit"
     UNDO_OR_STRUCTURE = "undo_or_structure"
     VOXELS = "voxels"
+    SEGMENTS_MEASURED = "segments_measured"
+    TECHNICAL_LOOK = "technical_look"
+    FINDING_VIEWED = "finding_viewed"
+    FINDING_REPAIRED = "finding_repaired"
+    REPAIR_UNDONE = "repair_undone"
+    FINDING_KEPT = "finding_kept"
+    FINDING_KEPT_NO_LONGER = "finding_kept_no_longer"
+    EVALUATED = "evaluated"
+    PLANTED_ERROR = "planted_error"
+    TRAINING_ATTEMPT = "training_attempt"
+    DISAGREEMENT_DECIDED = "disagreement_decided"

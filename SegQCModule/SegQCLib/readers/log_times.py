@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from SegQCLib.readers.edit_log import LogEvent, StoredLog
 from SegQCLib.readers.edit_times import LONGEST_SILENCE_S, Context, EditTimes
 from SegQCLib.readers.log_events import EventKind
+from SegQCLib.readers.session_log import LogEvent, StoredLog
 
 _TICK_S = 1.0
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from SegQCLib.algorithm_type import AlgorithmType
-from SegQCLib.readers.edit_log import LogEvent
 from SegQCLib.readers.log_events import EventKind
+from SegQCLib.readers.session_log import LogEvent
 from SegQCLib.readers.voxel_change import VoxelChange
 
 # Slicer's own names of the effects that follow the hand, or the shape that the hand drew, and not the image.

@@ -96,7 +96,7 @@ class SegQCWholePathTest(unittest.TestCase):
         self.picture("draft", "DraftPanel")
 
     def edits_are_followed_and_logged(self):
-        from SegQCLib.readers.edit_log import read_log
+        from SegQCLib.readers.session_log import read_log
 
         editing = self.panel("EditingPanel")
         editing.ui.logCheckBox.setChecked(True)

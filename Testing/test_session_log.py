@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from SegQCLib.errors import BadDataError
-from SegQCLib.readers.edit_log import EditLog, log_name, new_header, read_log
+from SegQCLib.readers.session_log import SessionLog, log_name, new_header, read_log
 from SegQCLib.record import ProtocolIdentity
 
 MODULE = Path(__file__).parents[1] / "SegQCModule"
@@ -24,7 +24,7 @@ def a_header(case="case 1", reader="Dr. Éva Szabó"):
 
 def a_log(folder, events=3):
     """Return the path of a closed log with events 'edit' of stroke 1, 2, 3 ..."""
-    log = EditLog(folder, a_header(), pytest.fail)
+    log = SessionLog(folder, a_header(), pytest.fail)
     for stroke in range(1, events + 1):
         log.append("edit", {"segment": "Leber ä", "stroke": stroke})
     log.close()
@@ -40,7 +40,7 @@ def run_child(code, *arguments, **options):
 
 def test_what_was_logged_is_read_with_its_header_in_order(tmp_path):
     header = a_header()
-    log = EditLog(tmp_path / "logs", header, pytest.fail)
+    log = SessionLog(tmp_path / "logs", header, pytest.fail)
     log.append("logging_started")
     log.append("edit", {"segments": ["liver"], "added": 12, "flagged": True, "effect": None})
     log.close()
@@ -56,12 +56,12 @@ def test_what_was_logged_is_read_with_its_header_in_order(tmp_path):
 
 def test_every_line_is_json_and_the_first_is_the_header(tmp_path):
     lines = a_log(tmp_path).read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line).get("schema") for line in lines] == ["segqc-edit-log", None, None, None]
+    assert [json.loads(line).get("schema") for line in lines] == ["segqc-session-log", None, None, None]
     assert json.loads(lines[0])["protocol"]["sha256"] == "ab" * 32
 
 
 def test_an_event_is_in_the_file_as_soon_as_it_was_appended(tmp_path):
-    log = EditLog(tmp_path, a_header(), pytest.fail)
+    log = SessionLog(tmp_path, a_header(), pytest.fail)
     log.append("edit")
     assert len(read_log(log.path).events) == 1
     log.close()
@@ -71,8 +71,8 @@ def test_a_killed_program_loses_nothing_that_was_appended(tmp_path):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from SegQCLib.readers.edit_log import EditLog, new_header
-        log = EditLog(Path(sys.argv[1]), new_header("case", "reader", None, {}), print)
+        from SegQCLib.readers.session_log import SessionLog, new_header
+        log = SessionLog(Path(sys.argv[1]), new_header("case", "reader", None, {}), print)
         for stroke in range(500):
             log.append("edit", {"stroke": stroke})
         os.kill(os.getpid(), signal.SIGKILL)
@@ -134,8 +134,8 @@ def test_a_full_disk_stops_logging_says_so_once_and_leaves_whole_lines(tmp_path)
     code = """
         import sys
         from pathlib import Path
-        from SegQCLib.readers.edit_log import EditLog, new_header
-        log = EditLog(Path(sys.argv[1]), new_header("case", "reader", None, {}), print)
+        from SegQCLib.readers.session_log import SessionLog, new_header
+        log = SessionLog(Path(sys.argv[1]), new_header("case", "reader", None, {}), print)
         for stroke in range(100):
             log.append("edit", {"stroke": stroke})
         log.close()
@@ -155,7 +155,7 @@ def test_a_full_disk_stops_logging_says_so_once_and_leaves_whole_lines(tmp_path)
 
 def test_a_lost_folder_stops_logging_and_says_so_once(tmp_path):
     said = []
-    log = EditLog(tmp_path, a_header(), said.append)
+    log = SessionLog(tmp_path, a_header(), said.append)
     log.append("edit")
     log.path.unlink()
     log.append("edit")
@@ -169,20 +169,20 @@ def test_a_lost_folder_stops_logging_and_says_so_once(tmp_path):
 def test_a_folder_that_cannot_be_made_is_refused_with_the_reason(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(BadDataError, match=r"nothing is logged.*Choose another folder"):
-        EditLog(tmp_path / "file" / "logs", a_header(), pytest.fail)
+        SessionLog(tmp_path / "file" / "logs", a_header(), pytest.fail)
 
 
 def test_a_session_has_one_log_and_nothing_else_in_the_folder(tmp_path):
     header = a_header()
-    EditLog(tmp_path, header, pytest.fail).close()
+    SessionLog(tmp_path, header, pytest.fail).close()
     assert [path.name for path in tmp_path.iterdir()] == [log_name(header)]
     with pytest.raises(ValueError, match="a session writes one log"):
-        EditLog(tmp_path, header, pytest.fail)
+        SessionLog(tmp_path, header, pytest.fail)
 
 
 def test_a_name_says_case_reader_and_start_and_suits_every_file_system():
     name = log_name(a_header('LIDC/0003: "left"', "Dr. Éva Szabó"))
-    case, reader, start, session = name.removesuffix(".edit-log.jsonl").split("_")
+    case, reader, start, session = name.removesuffix(".session-log.jsonl").split("_")
     assert (case, reader) == ("LIDC-0003-left", "Dr-Éva-Szabó")
     assert len(start) == len("20261121T214500Z")
     assert len(session) == 8
@@ -191,7 +191,7 @@ def test_a_name_says_case_reader_and_start_and_suits_every_file_system():
 
 
 def test_facts_that_are_no_json_are_refused_and_leave_no_gap(tmp_path):
-    log = EditLog(tmp_path, a_header(), pytest.fail)
+    log = SessionLog(tmp_path, a_header(), pytest.fail)
     with pytest.raises(ValueError, match="not JSON compliant"):
         log.append("edit", {"seconds": float("nan")})
     with pytest.raises(TypeError):

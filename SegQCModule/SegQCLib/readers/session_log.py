@@ -22,7 +22,7 @@ from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_plain
 from SegQCLib.errors import BadDataError
 from SegQCLib.record import ProtocolIdentity
 
-SUFFIX = ".edit-log.jsonl"
+SUFFIX = ".session-log.jsonl"
 # A power failure loses at most this much; after a crash of the program nothing that was appended is lost.
 SYNC_INTERVAL_S = 1.0
 # Two names, start and session must fit in the 255 bytes that file systems allow.
@@ -34,7 +34,7 @@ _EVENT_KEYS = {"sequence": int, "time": str, "monotonic_s": float, "kind": str, 
 class LogHeader:
     """The first line of a log: whose it is, of what, and how its clocks stood when it began."""
 
-    schema: Literal["segqc-edit-log"] = field(metadata={"doc": "Always segqc-edit-log."})
+    schema: Literal["segqc-session-log"] = field(metadata={"doc": "Always segqc-session-log."})
     schema_version: Literal["1.0"] = field(metadata={"doc": "Version of this format."})
     case: str = field(metadata={"doc": "Name of the case, as the worklist or the image has it."})
     reader: str = field(metadata={"doc": "Name that the reader gave."})
@@ -87,7 +87,7 @@ class StoredLog:
 def new_header(case: str, reader: str, protocol: ProtocolIdentity | None, software: Mapping[str, str]) -> LogHeader:
     """Return the header of a session that begins now."""
     return LogHeader(
-        "segqc-edit-log", "1.0", case, reader, uuid.uuid4().hex, _wall_clock(), time.monotonic(), protocol, dict(software)
+        "segqc-session-log", "1.0", case, reader, uuid.uuid4().hex, _wall_clock(), time.monotonic(), protocol, dict(software)
     )
 
 
@@ -97,7 +97,7 @@ def log_name(header: LogHeader) -> str:
     return "_".join([_in_a_file_name(header.case), _in_a_file_name(header.reader), start, header.session[:8]]) + SUFFIX
 
 
-class EditLog:
+class SessionLog:
     """A log that is being written.
 
     Every event is with the operating system when `append` returns: a crash or kill of the program loses nothing.

@@ -29,8 +29,8 @@ from SegQCLib.mrml.record_node import is_outdated, mark_outdated, read_record, w
 from SegQCLib.mrml.results_table import MEASUREMENT_TITLES, write_findings, write_measurements  # noqa: E402
 from SegQCLib.mrml.scene import load_scene, new_scene, save_scene  # noqa: E402
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node  # noqa: E402
-from SegQCLib.mrml.terminology import CONTEXT, REGION_CONTEXT, terminology_text  # noqa: E402
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE, SLICE_ORIGINS_ATTRIBUTE, add_volume, volume_from_node  # noqa: E402
+from SegQCLib.terminology_text import CONTEXT, REGION_CONTEXT, terminology_text  # noqa: E402
 
 COS, SIN = math.cos(math.radians(20)), math.sin(math.radians(20))
 OBLIQUE = ((0.0, -SIN, COS), (0.0, COS, SIN), (1.0, 0.0, 0.0))

@@ -15,6 +15,7 @@ from scipy import ndimage
 from SegQCLib.acquisition import Acquisition, WindowLevel
 from SegQCLib.findings import Finding
 from SegQCLib.geometry import Geometry
+from SegQCLib.training_mark import refuse_outside_training
 
 if TYPE_CHECKING:  # they are made of protocol and findings, which know what a segment is
     from SegQCLib.readers.kept_findings import KeptFinding
@@ -67,6 +68,8 @@ class Volume:
         Image Position (Patient) of each slice, where slices were read one by one.
     slice_sources : tuple of SliceSource
         The DICOM file (and frame) of each slice, in the order of k; () for an image that is not DICOM.
+    training_set : str or None
+        Id of the training set whose practice case this is the image of; drafts of that set may be used with it.
     """
 
     array: NDArray | None
@@ -77,6 +80,7 @@ class Volume:
     display: WindowLevel | None = None
     slice_origins_lps_mm: NDArray[np.float64] | None = None
     slice_sources: tuple[SliceSource, ...] = ()
+    training_set: str | None = None
 
     def __post_init__(self) -> None:
         if self.array is not None and self.array.shape != self.geometry.size:
@@ -141,6 +145,8 @@ class Segment:
         DICOM Algorithm Family Code (0066,002F).
     tracking_id, tracking_uid : str or None
         DICOM Tracking ID (0062,0020) and Tracking UID (0062,0021): the same lesion in other segmentations.
+    training_set : str or None
+        Id of the training set that it was made for: never for a patient; see `training_mark`.
     """
 
     id: str
@@ -157,6 +163,7 @@ class Segment:
     algorithm_family: Code | None = None
     tracking_id: str | None = None
     tracking_uid: str | None = None
+    training_set: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,6 +285,11 @@ class Case:
         Findings about the candidate that a reader keeps as they are.
     uncertainty : Volume or None
         A segmentation model's uncertainty, 0 or more, for difficulty models that use it.
+
+    Raises
+    ------
+    BadDataError
+        If a segmentation was made for a training set and the image is of no case of that set.
     """
 
     image: Volume
@@ -287,6 +299,11 @@ class Case:
     ratings: tuple[RatingGiven, ...] = ()
     kept_findings: tuple[KeptFinding, ...] = ()
     uncertainty: Volume | None = None
+
+    def __post_init__(self) -> None:
+        # Whatever is checked, measured, reported or exported is a case first.
+        for segmentation in (self.candidate, *self.references, *(() if self.draft is None else (self.draft,))):
+            refuse_outside_training(segmentation, self.image)
 
     def reference_roles(self) -> tuple[str, ...]:
         return tuple("reference" if n == 1 else f"reference {n}" for n in range(1, len(self.references) + 1))

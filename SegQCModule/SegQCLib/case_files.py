@@ -162,7 +162,7 @@ def open_case(
     if entry.protocol is not None:
         protocol = load_protocol(entry.protocol)
     report("image", 0.0)
-    image = read_image(entry.image)
+    image = replace(read_image(entry.image), training_set=entry.training_set)
     report("segmentations", 0.6)
     reference = _segmentation(entry.reference, entry.labels, image)
     draft = _draft(folder / DRAFT if (folder / DRAFT).is_file() else entry.draft, entry.labels, image)
@@ -219,7 +219,7 @@ def _own_work(folder: Path, image: Volume, reader: str) -> tuple[Segmentation | 
     for _, path, origin in sorted(found, key=lambda item: item[0], reverse=True):
         try:
             drawn_on = read_file_header(path).keys.get(IMAGE_KEY)
-            own = align(read_segmentation(path, name=reader), image.geometry)
+            own = align(read_segmentation(path, name=reader, image=image), image.geometry)
         except BadDataError as error:
             unread.append(str(error))
             continue

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import FileKind, read_file_header
 from SegQCLib.importers.label_names import SHIPPED as SHIPPED_LABELS
 from SegQCLib.protocol import load_protocol, shipped_protocols
+from SegQCLib.training_set import training_set_in
 
 COLUMNS = ("case", "image", "candidate", "reference", "draft", "protocol", "labels")
 RECORDS_FOLDER_NAME = "segqc-records"
@@ -50,6 +51,8 @@ class WorklistCase:
         What the numbers of label maps mean; see `importers.read_segmentation`.
     other : tuple of (column, value)
         Columns that SegQC does not know, as they are.
+    training_set : str or None
+        Id of the training set that the worklist is in: a case to practise on, of no patient in care.
     """
 
     case: str
@@ -60,6 +63,7 @@ class WorklistCase:
     protocol: str | None = None
     labels: str | None = None
     other: tuple[tuple[str, str], ...] = ()
+    training_set: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,9 @@ def read_worklist(path: Path) -> Worklist:
         raise BadDataError(path.name, "is not a usable worklist.", f"{rule} Correct:\n{listed}")
     if not cases:
         raise BadDataError(path.name, "names no case.", rule)
+    training_set = training_set_in(path if path.is_dir() else path.parent)
+    if training_set is not None:
+        cases = tuple(replace(entry, training_set=training_set.id) for entry in cases)
     return Worklist(path, cases)
 
 

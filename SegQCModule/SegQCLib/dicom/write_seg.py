@@ -18,6 +18,7 @@ from SegQCLib.dicom.seg_slices import SourceSlice, positions_lps_mm, source_slic
 from SegQCLib.dicom.stable_uid import stable_uid
 from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM
 from SegQCLib.regular_grid import slice_displacement_mm
+from SegQCLib.training_mark import refuse_in_dicom
 from SegQCLib.voxel_hash import voxels_sha256
 
 if TYPE_CHECKING:
@@ -68,12 +69,13 @@ def segmentation_object(
     Raises
     ------
     BadDataError
-        With every reason why it cannot be written; see `seg_preflight.seg_export_faults`.
+        With every reason why it cannot be written; see `seg_preflight.seg_export_faults`. Or it was made for a training set.
 
     References
     ----------
     DICOM PS3.3 A.51 (Segmentation IOD), C.8.20.2 (Segmentation Image), C.8.20.3 (functional groups); label maps: A.93.
     """
+    refuse_in_dicom(candidate)
     refuse_faults(seg_export_faults(candidate, images, reader=reader, representation=representation), candidate)
     # 3D Slicer gives names and codes to voxels by their order, and counts only segments that have voxels.
     ordered = tuple(sorted(candidate.segments, key=lambda segment: candidate.box(segment) is None))

@@ -25,6 +25,7 @@ from SegQCLib.dicom.stable_uid import stable_uid
 from SegQCLib.errors import BadDataError
 from SegQCLib.importers.dicom_segment import segment_from_item
 from SegQCLib.record import QCRecord
+from SegQCLib.training_mark import refuse_in_dicom
 from SegQCLib.words import few
 
 if TYPE_CHECKING:
@@ -81,12 +82,13 @@ def report_object(
     BadDataError
         If images lack UIDs or are of several series, the segmentation is of other images or lacks a segment, the record has
         measured a segment that the candidate has not, has a number that is not finite or is de-identified, the reader's name
-        cannot be a DICOM person name, or highdicom is not installed.
+        cannot be a DICOM person name, highdicom is not installed, or the candidate was made for a training set.
 
     References
     ----------
     DICOM PS3.16 TID 1500, 1411, 1501, 300, 1003, 1004, 1204, 1600, 4019; PS3.3 A.35.2 (Enhanced SR).
     """
+    refuse_in_dicom(candidate)
     require_highdicom()
     require_report_can_be_written(record, reader)
     _require_same_names(record, candidate)

@@ -11,6 +11,7 @@ from SegQCLib.importers import dicom_seg, label_map, rtstruct, slicer_segmentati
 from SegQCLib.importers.label_names import read_label_names
 from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.steady_file import steady
+from SegQCLib.training_mark import refuse_outside_training
 
 # The first that recognises a header reads the file: a .seg.nrrd is also a plain NRRD.
 IMPORTERS = (slicer_segmentation, label_map)
@@ -37,17 +38,21 @@ def read_segmentation(
     image : Volume, optional
         The image that it is used with. An RT Structure Set needs it, because contours are filled on its grid and checked
         against its frame of reference; a DICOM SEG that does not say how far its slices are apart takes that from it.
-        Everything else comes on the grid of its own file.
+        Everything else comes on the grid of its own file. A segmentation made for a training set needs it to be the image
+        of one of that set's cases.
 
     Raises
     ------
     BadDataError
-        If the file or the table is missing, damaged, or not what it has to be, or contours come without an image.
+        If the file or the table is missing, damaged, or not what it has to be, contours come without an image, or it was made
+        for a training set.
     """
     header = read_file_header(path)
     table = None if labels is None else read_label_names(labels)
     with steady(path):
-        return _read(header, table, name or stem(path), image)
+        segmentation = _read(header, table, name or stem(path), image)
+    refuse_outside_training(segmentation, image)
+    return segmentation
 
 
 def _read(header: FileHeader, table: LabelTable | None, name: str, image: Volume | None) -> Segmentation:

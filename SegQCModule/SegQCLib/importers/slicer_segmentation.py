@@ -20,6 +20,7 @@ from SegQCLib.image_file import open_image, source_of
 from SegQCLib.importers.label_image import LabelLayer, read_layers, type_findings
 from SegQCLib.importers.label_table import LabelTable
 from SegQCLib.importers.terminology_entry import code_from_text, is_damaged_entry, terminology_from_entry
+from SegQCLib.training_mark import TRAINING_KEY, TRAINING_TAG
 
 _SEGMENT_KEY = re.compile(r"Segment(\d+)_(ID|Name)")
 _SAVE_AGAIN = "Load it in 3D Slicer and save it again."
@@ -122,6 +123,8 @@ def _segment(header: FileHeader, number: int, layers: int, one_segment_a_layer: 
         algorithm_family=code_from_text(tags.get("DICOM.AlgorithmFamilyCode", "")),
         tracking_id=tags.get("DICOM.TrackingID"),
         tracking_uid=tags.get("DICOM.TrackingUID"),
+        # Of the file: also what a reader added on a training case is training.
+        training_set=tags.get(TRAINING_TAG) or header.keys.get(TRAINING_KEY),
     )
 
 

@@ -42,9 +42,10 @@ from SegQCLib.mrml.segmentation import (
     add_segmentation,
     segmentation_from_node,
 )
-from SegQCLib.mrml.volume import add_volume, show_with_window, volume_geometry
+from SegQCLib.mrml.volume import TRAINING_ATTRIBUTE, add_volume, show_with_window, volume_geometry
 from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.seg_nrrd import LabelPiece, NrrdSegment, NrrdSegmentation
+from SegQCLib.training_mark import TRAINING_KEY
 
 _LABELMAP = vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
 _SEGMENT_KEY = re.compile(r"Segment(\d+)_(.+)")
@@ -73,6 +74,7 @@ def add_case(scene: vtkMRMLScene, opened: OpenedCase) -> CaseNodes:
         If the image has no voxel values.
     """
     name = opened.entry.case
+    training = "" if opened.image.training_set is None else " TRAINING"
     volume_node = add_volume(scene, opened.image, name)
     window_level = _first_window(opened)
     if window_level is None:
@@ -81,9 +83,9 @@ def add_case(scene: vtkMRMLScene, opened: OpenedCase) -> CaseNodes:
         show_with_window(volume_node, window_level)
     nodes = CaseNodes(
         volume=volume_node,
-        candidate=_add(scene, opened, opened.candidate, volume_node, f"{name} candidate"),
+        candidate=_add(scene, opened, opened.candidate, volume_node, f"{name} candidate{training}"),
         reference=_add_hidden(scene, opened, opened.reference, volume_node, f"{name} reference"),
-        draft=_add_draft(scene, opened, volume_node, f"{name} draft"),
+        draft=_add_draft(scene, opened, volume_node, f"{name} draft{training}"),
     )
     for text_name, text in opened.texts.items():
         owner, role = _text_place(nodes, text_name)
@@ -230,17 +232,23 @@ def copy_for_saving(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLScalarVol
     grid = volume_geometry(volume_node)
     segmentation = node.GetSegmentation()
     if segmentation.GetNumberOfSegments() == 0:
-        return NrrdSegmentation(grid, (), ())
+        return NrrdSegmentation(grid, (), (), _file_keys(volume_node))
     on_grid = _pieces_on_grid(node, grid) if segmentation.GetSourceRepresentationName() == _LABELMAP else None
     if on_grid is None:
-        return _aligned_copy(segmentation_from_node(node, volume_node), keys)
+        return _aligned_copy(segmentation_from_node(node, volume_node), keys, _file_keys(volume_node))
     pieces, layer_pieces = on_grid
     segments = []
     for segment_id in segmentation.GetSegmentIDs():
         segment = segmentation.GetSegment(segment_id)
         piece = layer_pieces.get(segmentation.GetLayerIndex(segment_id, _LABELMAP))
         segments.append(NrrdSegment(piece, int(segment.GetLabelValue()), keys[segment_id]))
-    return NrrdSegmentation(grid, pieces, tuple(segments))
+    return NrrdSegmentation(grid, pieces, tuple(segments), _file_keys(volume_node))
+
+
+def _file_keys(volume_node: vtkMRMLScalarVolumeNode) -> dict[str, str]:
+    # Whatever a reader draws on a practice case is training, segments without a tag included.
+    training_set = volume_node.GetAttribute(TRAINING_ATTRIBUTE)
+    return {} if training_set is None else {TRAINING_KEY: training_set}
 
 
 def _pieces_on_grid(node: vtkMRMLSegmentationNode, grid: Geometry) -> tuple[tuple[LabelPiece, ...], dict[int, int]] | None:
@@ -270,11 +278,12 @@ def _pieces_on_grid(node: vtkMRMLSegmentationNode, grid: Geometry) -> tuple[tupl
     return tuple(pieces), layer_pieces
 
 
-def _aligned_copy(aligned: Segmentation, keys: dict[str, dict[str, str]]) -> NrrdSegmentation:
+def _aligned_copy(aligned: Segmentation, keys: dict[str, dict[str, str]], file_keys: dict[str, str]) -> NrrdSegmentation:
     return NrrdSegmentation(
         aligned.geometry,
         tuple(LabelPiece((0, 0, 0), layer) for layer in aligned.layers),
         tuple(NrrdSegment(segment.layer, segment.label_value, keys[segment.id]) for segment in aligned.segments),
+        file_keys,
     )
 
 

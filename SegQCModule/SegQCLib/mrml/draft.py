@@ -12,8 +12,8 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry
 from SegQCLib.importers.uncertainty_map import UncertaintyMap
 from SegQCLib.mrml.segmentation import CroppedLayer, add_segmentation, write_algorithm
-from SegQCLib.mrml.terminology import terminology_text
 from SegQCLib.mrml.volume import add_volume, show_with_window
+from SegQCLib.terminology_text import terminology_text
 
 # Node attributes. They say what a node is for after the scene was saved and opened again.
 ROLE_ATTRIBUTE = "SegQC.Role"

@@ -20,15 +20,16 @@ from slicer import (
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from SegQCLib.alignment import align
-from SegQCLib.case import Box, Segment, Segmentation
+from SegQCLib.case import Box, Segment, Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry, axis_order, part_of, reorder_axes, start_in
 from SegQCLib.importers.terminology_entry import code_from_text, terminology_from_entry
 from SegQCLib.metrics.label_planes import foreground_box
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
-from SegQCLib.mrml.terminology import code_text, terminology_text
-from SegQCLib.mrml.volume import volume_geometry
+from SegQCLib.mrml.volume import TRAINING_ATTRIBUTE, volume_geometry
+from SegQCLib.terminology_text import code_text, terminology_text
+from SegQCLib.training_mark import TRAINING_TAG, refuse_outside_training
 
 STATUS_TAG = "Segmentation.Status"
 # The tags that Slicer's DICOM SEG export reads.
@@ -143,6 +144,7 @@ def write_algorithm(node_segment: vtkSegment, segment: Segment) -> None:
         ALGORITHM_FAMILY_TAG: None if segment.algorithm_family is None else code_text(segment.algorithm_family),
         TRACKING_ID_TAG: segment.tracking_id,
         TRACKING_UID_TAG: segment.tracking_uid,
+        TRAINING_TAG: segment.training_set,
     }
     for key, value in tags.items():
         if value is not None:
@@ -165,7 +167,8 @@ def segmentation_from_node(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLSc
     ------
     BadDataError
         If the node stands under another transform than the volume, its segments lie on several grids or
-        outside the image, or they are neither voxels nor surfaces that Slicer can fill.
+        outside the image, they are neither voxels nor surfaces that Slicer can fill, or they were made for a training set
+        and the volume is of none of its cases.
     """
     return segmentation_reader(node, volume_node)()
 
@@ -182,6 +185,7 @@ def segmentation_reader(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLScala
             "Harden the transforms (Transforms module), or put both under the same one.",
         )
     grid = volume_geometry(volume_node)
+    of_image = Volume(None, grid, training_set=volume_node.GetAttribute(TRAINING_ATTRIBUTE))
     findings: tuple[Finding, ...] = ()
     segmentation = node.GetSegmentation()
     if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != _LABELMAP:
@@ -206,7 +210,9 @@ def segmentation_reader(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLScala
                 places[segment.id] = (0, _free_value(segment.label_value, taken))
             layer, label_value = places[segment.id]
             segments.append(replace(segment, layer=layer, label_value=label_value))
-        return align(Segmentation(name, stored_grid, layers, tuple(segments), findings=findings), grid)
+        read = Segmentation(name, stored_grid, layers, tuple(segments), findings=findings)
+        refuse_outside_training(read, of_image)
+        return align(read, grid)
 
     return make
 
@@ -340,6 +346,7 @@ def segment_of(segment_id: str, segment: vtkSegment) -> Segment:
         algorithm_family=code_from_text(_tag(segment, ALGORITHM_FAMILY_TAG) or ""),
         tracking_id=_tag(segment, TRACKING_ID_TAG),
         tracking_uid=_tag(segment, TRACKING_UID_TAG),
+        training_set=_tag(segment, TRAINING_TAG),
     )
 
 

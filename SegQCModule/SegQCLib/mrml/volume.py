@@ -24,6 +24,8 @@ ACQUISITION_ATTRIBUTE = "SegQC.Acquisition"
 SERIES_FILES_ATTRIBUTE = "SegQC.SeriesFiles"
 # Where each slice of an irregular series lies, (left, posterior, superior) in mm: a node has one spacing only.
 SLICE_ORIGINS_ATTRIBUTE = "SegQC.SliceOrigins"
+# Id of the training set whose practice case this is the image of.
+TRAINING_ATTRIBUTE = "SegQC.TrainingSet"
 
 
 def add_volume(scene: vtkMRMLScene, volume: Volume, name: str) -> vtkMRMLScalarVolumeNode:
@@ -49,6 +51,8 @@ def add_volume(scene: vtkMRMLScene, volume: Volume, name: str) -> vtkMRMLScalarV
     if volume.slice_sources:
         files = dict.fromkeys(str(source.path) for source in volume.slice_sources)
         node.SetAttribute(SERIES_FILES_ATTRIBUTE, json.dumps(list(files), ensure_ascii=False))
+    if volume.training_set is not None:
+        node.SetAttribute(TRAINING_ATTRIBUTE, volume.training_set)
     if volume.display is not None:
         show_with_window(node, volume.display)
     return node
@@ -153,6 +157,7 @@ def volume_from_node(node: vtkMRMLScalarVolumeNode) -> Volume:
         acquisition=acquisition,
         display=None if display_node is None else WindowLevel(display_node.GetWindow(), display_node.GetLevel()),
         slice_origins_lps_mm=origins,
+        training_set=node.GetAttribute(TRAINING_ATTRIBUTE),
     )
 
 

@@ -16,8 +16,10 @@ from SegQCLib.mrml.edit_watch import EditWatch, SegmentationChange
 from SegQCLib.mrml.look_away_edits import count_look_away_edit
 from SegQCLib.mrml.record_node import RECORD_ROLE, mark_outdated
 from SegQCLib.mrml.remove_results import remove_results
+from SegQCLib.mrml.volume import TRAINING_ATTRIBUTE
 from SegQCLib.panels.case_parameters import CaseParameters
 from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
+from SegQCLib.readers.case_read import Purpose
 
 READER_SETTING = "SegQC/Reader"
 RECORDS_FOLDER_SETTING = "SegQC/RecordsFolder"
@@ -155,6 +157,12 @@ class Session(VTKObservationMixin):
         if self.worklist_case is not None:
             return self.worklist_case
         return self.case.volume.GetName() if self.case is not None and self.case.volume is not None else ""
+
+    @property
+    def purpose(self) -> Purpose:
+        """What a read of this case is for: training where its image is of a training set, else clinical."""
+        volume = None if self.case is None else self.case.volume
+        return "clinical" if volume is None or volume.GetAttribute(TRAINING_ATTRIBUTE) is None else "training"
 
     def onCaseModified(self, _caller=None, _event=None) -> None:
         case = self.case

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from SegQCLib.readers.edit_times import Context, EditTimes, ReaderState, Seconds
 from SegQCLib.readers.log_times import times_of
-from SegQCLib.readers.session_log import SessionLog, new_header, read_log
+from SegQCLib.readers.session_log import LogEvent, new_header, read_log, write_log
 
 PAINT_LIVER, ERASE_LIVER = Context("liver", "Paint"), Context("liver", "Erase")
 
@@ -230,7 +230,6 @@ def test_time_never_goes_back_from_idle_waiting_or_paused(steps):
 
 def test_times_are_counted_again_from_the_log(tmp_path):
     """40 s of a session that is written with its times, as they would come from the clock."""
-    log = SessionLog(tmp_path, new_header("case", "reader", None, {}), pytest.fail)
     events = [
         (0.0, "logging_started", {}),
         (0.0, "idle_limit", {"seconds": 10.0}),
@@ -248,15 +247,12 @@ def test_times_are_counted_again_from_the_log(tmp_path):
         (38.0, "resumed", {}),
         (40.0, "logging_stopped", {}),
     ]
-    for _, kind, facts in events:
-        log.append(kind, facts)
-    log.close()
-    lines = log.path.read_text(encoding="utf-8").splitlines()
-    for number, (seconds, _, _) in enumerate(events, start=1):
-        written = read_log(log.path).events[number - 1].monotonic_s
-        lines[number] = lines[number].replace(repr(written), repr(500.0 + seconds))
-    log.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert times_of(read_log(log.path)).totals() == {
+    lines = [
+        LogEvent(number, "2026-11-22T08:00:00.000+01:00", 500.0 + seconds, kind, facts)
+        for number, (seconds, kind, facts) in enumerate(events, start=1)
+    ]
+    path = write_log(tmp_path, new_header("case", "reader", None, {}), lines)
+    assert times_of(read_log(path)).totals() == {
         PAINT_LIVER: Seconds(active=10.0, wait=5.0),
         ERASE_LIVER: Seconds(active=6.0, idle=15.0, paused=4.0),
     }

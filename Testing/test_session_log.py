@@ -1,4 +1,4 @@
-"""The edit log: what a crash, a full disk and a lost folder leave of it."""
+"""The session log: what a crash, a full disk and a lost folder leave of it."""
 
 import json
 import resource
@@ -112,12 +112,12 @@ def test_zeros_that_a_power_failure_left_at_the_end_are_a_torn_line(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda lines: lines.__setitem__(2, lines[2][:20]), "line 3.*damaged: it is not JSON"),
+        (lambda lines: lines.__setitem__(2, lines[2][:20]), "line 3.*damaged: was changed"),
         (lambda lines: lines.__setitem__(2, b"{}"), "line 3.*an event has sequence, time"),
         (lambda lines: lines.__setitem__(2, lines[2].replace(b'"edit"', b"7")), "line 3.*its kind is 7"),
         (lambda lines: lines.__setitem__(2, lines[2].replace(b'"stroke": 2', b'"stroke": NaN')), "line 3.*not JSON"),
         (lambda lines: lines.pop(2), "line 3.*has event 3 where event 2 belongs"),
-        (lambda lines: lines.pop(0), "line 1.*not the header of an edit log"),
+        (lambda lines: lines.pop(0), "line 1.*not the header of an session log"),
     ],
 )
 def test_a_changed_line_is_refused_with_its_number(tmp_path, change, message):

@@ -6,66 +6,24 @@ The first line is the header, every other line one event. A file is never writte
 from __future__ import annotations
 
 import errno
-import json
 import os
 import threading
 import time
-import unicodedata
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_plain
 from SegQCLib.errors import BadDataError
+from SegQCLib.readers.log_lines import LogEvent, LogHeader, event_line, header_line, log_name
+from SegQCLib.readers.log_stream import LogStream
+from SegQCLib.readers.previous_sessions import previous_sessions
 from SegQCLib.record import ProtocolIdentity
 
-SUFFIX = ".session-log.jsonl"
 # A power failure loses at most this much; after a crash of the program nothing that was appended is lost.
 SYNC_INTERVAL_S = 1.0
-# Two names, start and session must fit in the 255 bytes that file systems allow.
-_LONGEST_NAME_BYTES = 80
-_EVENT_KEYS = {"sequence": int, "time": str, "monotonic_s": float, "kind": str, "facts": dict}
-
-
-@dataclass(frozen=True)
-class LogHeader:
-    """The first line of a log: whose it is, of what, and how its clocks stood when it began."""
-
-    schema: Literal["segqc-session-log"] = field(metadata={"doc": "Always segqc-session-log."})
-    schema_version: Literal["1.0"] = field(metadata={"doc": "Version of this format."})
-    case: str = field(metadata={"doc": "Name of the case, as the worklist or the image has it."})
-    reader: str = field(metadata={"doc": "Name that the reader gave."})
-    session: str = field(metadata={"doc": "Random id of this session, 32 hexadecimal digits."})
-    started: str = field(metadata={"doc": "Wall clock, ISO 8601 with time zone."})
-    monotonic_s: float = field(metadata={"doc": "Monotonic clock at the same moment, s; its zero means nothing."})
-    protocol: ProtocolIdentity | None = field(metadata={"doc": "Protocol that the case is read under; null: none."})
-    software: dict[str, str] = field(metadata={"doc": "Versions of what wrote the log."})
-
-
-@dataclass(frozen=True)
-class LogEvent:
-    """One line of a log.
-
-    Attributes
-    ----------
-    sequence : int
-        1, 2, 3 ... without a gap.
-    time : str
-        Wall clock, ISO 8601 with time zone. It can be set back; durations come from `monotonic_s`.
-    monotonic_s : float
-        Monotonic clock, s, comparable within one log only. On Linux it stands still while the computer sleeps.
-    kind : str
-    facts : mapping of str to plain JSON values
-    """
-
-    sequence: int
-    time: str
-    monotonic_s: float
-    kind: str
-    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,25 +34,65 @@ class StoredLog:
     ----------
     torn : str or None
         What was found of a last line that was cut off by a crash; it is no event. None: the log is whole.
+    sha256 : str
+        Seal of the last whole line, which holds for all before it.
     """
 
     path: Path
     header: LogHeader
     events: tuple[LogEvent, ...]
     torn: str | None
+    sha256: str
 
 
-def new_header(case: str, reader: str, protocol: ProtocolIdentity | None, software: Mapping[str, str]) -> LogHeader:
-    """Return the header of a session that begins now."""
+def new_header(
+    case: str,
+    reader: str,
+    protocol: ProtocolIdentity | None,
+    software: Mapping[str, str],
+    *,
+    purpose: Literal["clinical", "training"] = "clinical",
+) -> LogHeader:
+    """Return the header of a session that begins now; which sessions were before it shows in the folder it is written to."""
     return LogHeader(
-        "segqc-session-log", "1.0", case, reader, uuid.uuid4().hex, _wall_clock(), time.monotonic(), protocol, dict(software)
+        schema="segqc-session-log",
+        schema_version="1.0",
+        case=case,
+        reader=reader,
+        session=uuid.uuid4().hex,
+        started=_wall_clock(),
+        monotonic_s=time.monotonic(),
+        protocol=protocol,
+        software=dict(software),
+        purpose=purpose,
+        simulated=False,
+        previous=(),
     )
 
 
-def log_name(header: LogHeader) -> str:
-    """Return the file name of a log: case, reader, start in UTC, and the first eight digits of the session id."""
-    start = datetime.fromisoformat(header.started).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return "_".join([_in_a_file_name(header.case), _in_a_file_name(header.reader), start, header.session[:8]]) + SUFFIX
+def write_log(folder: Path, header: LogHeader, events: Iterable[LogEvent]) -> Path:
+    """Write a whole log at once, as it is copied, simulated or tested, and return its path; a reader's is a `SessionLog`.
+
+    The header is written as it is given: `replace(header, previous=previous_sessions(folder))` ties the log to those
+    in the folder. The events have sequence numbers 1, 2, 3 ...
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written. Then there is none.
+    TypeError, ValueError
+        As `event_line`, or if the sequence numbers have a gap.
+    """
+    path = folder / log_name(header)
+    line, sha256 = header_line(header)
+    lines = [line]
+    for number, event in enumerate(events, start=1):
+        if event.sequence != number:
+            raise ValueError(f"Event {event.sequence} stands where event {number} belongs.")
+        line, sha256 = event_line(event, sha256)
+        lines.append(line)
+    _create(path, b"".join(lines))
+    return path
 
 
 class SessionLog:
@@ -123,7 +121,6 @@ class SessionLog:
 
     def __init__(self, folder: Path, header: LogHeader, on_stopped: Callable[[str], None]) -> None:
         self.path = folder / log_name(header)
-        self.header = header
         self._on_stopped = on_stopped
         self._sequence = 0
         self._problem: str | None = None
@@ -135,14 +132,16 @@ class SessionLog:
             folder.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 raise ValueError(f"{self.path} exists: a session writes one log. Begin a new one with new_header.")
-            self._create()
+            self.header = replace(header, previous=previous_sessions(folder))
+            line, self._sha256 = header_line(self.header)
+            _create(self.path, line)
             self._length = self.path.stat().st_size
             self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise BadDataError(
                 folder, f"cannot be written to ({error.strerror}); nothing is logged.", "Choose another folder for the log."
             ) from error
-        self._thread = threading.Thread(target=self._sync, name="SegQC edit log", daemon=True)
+        self._thread = threading.Thread(target=self._sync, name="SegQC session log", daemon=True)
         self._thread.start()
 
     def append(self, kind: str, facts: Mapping[str, Any] | None = None) -> None:
@@ -158,7 +157,8 @@ class SessionLog:
         TypeError, ValueError
             If the facts are no plain JSON values; NaN is none.
         """
-        line = _line(LogEvent(self._sequence + 1, _wall_clock(), time.monotonic(), kind, dict(facts or {})))
+        event = LogEvent(self._sequence + 1, _wall_clock(), time.monotonic(), str(kind), dict(facts or {}))
+        line, sha256 = event_line(event, self._sha256)
         if not self._is_open or self.check():
             return
         try:
@@ -172,6 +172,7 @@ class SessionLog:
             self.check()
             return
         self._sequence += 1
+        self._sha256 = sha256
         self._length += len(line)
         self._unsynced.set()
 
@@ -194,18 +195,6 @@ class SessionLog:
         self._unsynced.set()
         self._thread.join(timeout=2.0)
         self.check()
-
-    def _create(self) -> None:
-        # Under another name first: a log that exists has a whole header.
-        draft = self.path.with_name(f".{self.path.name}.new")
-        try:
-            with draft.open("xb") as file:
-                file.write(_line(self.header))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
 
     def _cut_off_what_is_half_written(self) -> None:
         try:
@@ -233,60 +222,29 @@ class SessionLog:
 
 
 def read_log(path: Path) -> StoredLog:
-    """Return a log; a last line that a crash cut off is left out and kept in `torn`.
+    """Return a log; a last line that a crash cut off is left out and kept in `torn`. `LogStream` needs no memory for events.
 
     Raises
     ------
     BadDataError
-        If the file cannot be read, is no log, or a line before the last is damaged or missing.
+        If the file cannot be read, is no log, or a line was changed, dropped, doubled, inserted or moved.
     """
+    with LogStream(path) as stream:
+        events = tuple(stream)
+        return StoredLog(path, stream.header, events, stream.torn, stream.sha256)
+
+
+def _create(path: Path, content: bytes) -> None:
+    # Under another name first: a log that exists has a whole header.
+    draft = path.with_name(f".{path.name}.new")
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise BadDataError(path, f"cannot be read ({error.strerror}).", "Give an edit log that SegQC wrote.") from error
-    header = _read_header(path, lines[0])
-    events = [_read_event(path, number, line) for number, line in enumerate(lines[1:-1], start=2)]
-    torn = None
-    # What follows the last newline: nothing in a log that is whole, zeros or half a line after a power failure.
-    if len(lines) > 1 and lines[-1]:
-        try:
-            events.append(_read_event(path, len(lines), lines[-1]))
-        except BadDataError:
-            torn = lines[-1].decode("utf-8", "backslashreplace")
-    return StoredLog(path, header, tuple(events), torn)
-
-
-def _read_header(path: Path, line: bytes) -> LogHeader:
-    try:
-        return from_json(LogHeader, line.decode("utf-8"))
-    except (UnicodeDecodeError, FaultyJSONError) as error:
-        raise BadDataError(
-            f"{path}, line 1", f"is not the header of an edit log: {error}.", "Give an edit log that SegQC wrote."
-        ) from error
-
-
-def _read_event(path: Path, number: int, line: bytes) -> LogEvent:
-    remedy = "The log was changed or its disk is damaged; use a copy from a backup."
-    try:
-        content = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadDataError(f"{path}, line {number}", "is damaged: it is not JSON.", remedy) from error
-    if not isinstance(content, dict) or content.keys() != _EVENT_KEYS.keys():
-        raise BadDataError(f"{path}, line {number}", f"is damaged: an event has {', '.join(_EVENT_KEYS)}.", remedy)
-    for key, kind in _EVENT_KEYS.items():
-        if type(content[key]) is not kind:
-            raise BadDataError(f"{path}, line {number}", f"is damaged: its {key} is {content[key]!r}.", remedy)
-    if content["sequence"] != number - 1:
-        raise BadDataError(f"{path}, line {number}", f"has event {content['sequence']} where event {number - 1} belongs.", remedy)
-    return LogEvent(**content)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _line(value: LogHeader | LogEvent) -> bytes:
-    return (json.dumps(to_plain(value), ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
+        with draft.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _wall_clock() -> str:
@@ -295,10 +253,3 @@ def _wall_clock() -> str:
 
 def _sentence(path: Path, error: OSError) -> str:
     return f"Logging has stopped: {path} cannot be written to ({error.strerror}). The segmentation is not affected."
-
-
-def _in_a_file_name(text: str) -> str:
-    """Return letters and digits of a text, anything else as -, so that every file system takes it."""
-    letters = "".join(letter if letter.isalnum() else "-" for letter in unicodedata.normalize("NFC", text))
-    name = "-".join(part for part in letters.split("-") if part)
-    return name.encode()[:_LONGEST_NAME_BYTES].decode(errors="ignore") or "unnamed"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from SegQCLib.agreement.readers_of_case import ReadersOfCase
-from SegQCLib.case import Box, Volume
+from SegQCLib.case import Box
 from SegQCLib.geometry import Vector
 from SegQCLib.place import place_of
 

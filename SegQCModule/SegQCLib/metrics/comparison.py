@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from itertools import combinations
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from SegQCLib.metrics.surface_area import surface_areas_mm2
 from SegQCLib.progress import Progress, counted, part, unwatched
 
 Definition = Literal["surfel", "voxel"]
+Result = TypeVar("Result")
 _SMALL_MAP_BYTES = 32_000_000
 Index = tuple[float, float, float]
 # A mask of the whole grid, or a crop with the index (k, j, i) of its first voxel, or a function that reads one of these.
@@ -143,11 +145,7 @@ def compare(
     ValueError
         If grids or spacing do not fit, labels are negative, or only one side is a mapping.
     """
-    spacing = tuple(float(s) for s in spacing_mm)
-    if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
-        raise ValueError(f"spacing_mm is {tuple(spacing_mm)}; three distances > 0 in mm are needed, in the order (k, j, i).")
-    if definition not in ("surfel", "voxel"):
-        raise ValueError(f"definition is {definition!r}; 'surfel' and 'voxel' are known.")
+    spacing = _checked_spacing(spacing_mm, definition)
     threads = workers or _threads_for(reference)
     if isinstance(reference, Mapping) != isinstance(candidate, Mapping):
         raise ValueError("reference and candidate must both be label maps, or both be mappings of label to mask.")
@@ -157,6 +155,62 @@ def compare(
         work = [lambda label=label: measure.masks(label, reference.get(label), candidate.get(label)) for label in wanted]
         return _run(work, threads, progress)
     return _compare_maps(np.asarray(reference), np.asarray(candidate), labels, measure, threads, progress)
+
+
+def compare_every_pair(
+    readers: Sequence[Masks],
+    spacing_mm: Sequence[float],
+    *,
+    labels: Sequence[int],
+    tolerances_mm: Sequence[float] | Mapping[int, Sequence[float]] = (1.0, 2.0, 3.0),
+    definition: Definition = "surfel",
+    workers: int | None = None,
+    progress: Progress = unwatched,
+) -> dict[tuple[int, int], list[SegmentComparison]]:
+    """Return every measure of every label for every pair of readers, without islands, holes and added path.
+
+    The values are those of `compare` for each pair; each reader's surface is looked for once and not once per pair.
+
+    Parameters
+    ----------
+    readers : sequence of mapping of label to mask
+        Two or more, on one grid; see `Mask`. A label that a reader does not have counts as an empty mask.
+    labels : sequence of int
+        Which labels, in which order; the largest first keeps all threads busy to the end.
+    spacing_mm, tolerances_mm, definition, workers, progress
+        As in `compare`.
+
+    Returns
+    -------
+    dict of (first reader, second reader) to list of SegmentComparison
+        First < second; the first is the reference of the pair. Lists are in the order of `labels`.
+
+    Raises
+    ------
+    ValueError
+        If the spacing or the definition does not fit.
+    """
+    measure = _Measure(_checked_spacing(spacing_mm, definition), tolerances_mm, definition, pieces=False)
+    pairs = list(combinations(range(len(readers)), 2))
+
+    def one(label: int) -> list[SegmentComparison]:
+        masks = [reader.get(label) for reader in readers]
+        crops = [None if mask is None else _crop(mask() if callable(mask) else mask) for mask in masks]
+        found = [_ABSENT if crop is None else measure.found_in_mask(*crop) for crop in crops]
+        both = [0 if crops[a] is None or crops[b] is None else _common_voxels(crops[a], crops[b]) for a, b in pairs]
+        return [measure.compared(label, found[a], found[b], n) for (a, b), n in zip(pairs, both, strict=True)]
+
+    done = _run([lambda label=label: one(label) for label in labels], workers or os.cpu_count() or 1, progress)
+    return {pair: [of_label[n] for of_label in done] for n, pair in enumerate(pairs)}
+
+
+def _checked_spacing(spacing_mm: Sequence[float], definition: Definition) -> tuple[float, float, float]:
+    spacing = tuple(float(s) for s in spacing_mm)
+    if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
+        raise ValueError(f"spacing_mm is {tuple(spacing_mm)}; three distances > 0 in mm are needed, in the order (k, j, i).")
+    if definition not in ("surfel", "voxel"):
+        raise ValueError(f"definition is {definition!r}; 'surfel' and 'voxel' are known.")
+    return spacing
 
 
 def _threads_for(reference: NDArray | Masks) -> int:
@@ -194,7 +248,7 @@ def _compare_maps(
     return [done[n] for n in range(len(wanted))]
 
 
-def _run(work: list[Callable[[], SegmentComparison]], threads: int, progress: Progress) -> list[SegmentComparison]:
+def _run(work: list[Callable[[], Result]], threads: int, progress: Progress) -> list[Result]:
     words = "Comparing segments"
     if threads == 1 or len(work) < 2:
         return [task() for task in counted(progress, words, work)]
@@ -233,9 +287,9 @@ class _Measure:
     ) -> SegmentComparison:
         sides = [None if side is None else _crop(side() if callable(side) else side) for side in (reference, candidate)]
         both = 0 if None in sides else _common_voxels(*sides)
-        return self.compared(label, *(_ABSENT if side is None else self._found_in_mask(*side) for side in sides), both)
+        return self.compared(label, *(_ABSENT if side is None else self.found_in_mask(*side) for side in sides), both)
 
-    def _found_in_mask(self, mask: NDArray[np.bool_], first: tuple[int, int, int]) -> _Found:
+    def found_in_mask(self, mask: NDArray[np.bool_], first: tuple[int, int, int]) -> _Found:
         planes = self.scan(mask, foreground_box(mask, 1), 1)
         points = planes.corners if self.definition == "surfel" else planes.borders
         pieces = count_pieces(planes.runs) if self.pieces else {}

@@ -1,0 +1,132 @@
+"""The disagreement map in the scene: one volume over the image, with its colours and legend, that can be taken away."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from slicer import vtkMRMLColorTableNode, vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkSlicerColorLogic
+
+from SegQCLib.case import Volume, WindowLevel
+from SegQCLib.mrml.draft import MEANING_ATTRIBUTE, ROLE_ATTRIBUTE
+from SegQCLib.mrml.volume import add_volume, show_with_window, volume_geometry
+
+# Reference roles: the image's map, the map's colours.
+MAP_ROLE = "SegQC.DisagreementMap"
+COLORS_ROLE = "SegQC.DisagreementColors"
+DISAGREEMENT_MAP = "disagreement map"
+# Of a view's composite node, while the map is shown: what lay over the image before.
+_BEFORE_ATTRIBUTE = "SegQC.ForegroundBeforeMap"
+
+_COLORS = 256
+# From yellow to dark red, light to dark: told apart on grey, and by readers who do not see red and green apart.
+_ANCHORS = np.array([[1.0, 0.95, 0.55], [1.0, 0.75, 0.2], [0.95, 0.4, 0.1], [0.6, 0.0, 0.15]])
+_OPACITY = 0.6
+_LABELS = 5
+
+
+def write_map(
+    scene: vtkMRMLScene, array: NDArray[np.floating], volume_node: vtkMRMLScalarVolumeNode, name: str, legend: str, meaning: str
+) -> vtkMRMLScalarVolumeNode:
+    """Write the disagreement map of an image, in place of an earlier one; it is in no view yet.
+
+    Parameters
+    ----------
+    scene : vtkMRMLScene
+    array : ndarray, shape (k, j, i) of the image
+        0 (all agree) to 1. Where it is 0 the image is seen as it is.
+    volume_node : vtkMRMLScalarVolumeNode
+        The image.
+    name : str
+    legend : str
+        A few words beside the colours.
+    meaning : str
+        What a value means, in a sentence.
+    """
+    remove_map(scene, volume_node)
+    node = add_volume(scene, Volume(array, volume_geometry(volume_node)), name)
+    node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    show_with_window(node, WindowLevel(1.0, 0.5))
+    display_node = node.GetScalarVolumeDisplayNode()
+    colors = _colors(scene, name)
+    node.SetNodeReferenceID(COLORS_ROLE, colors.GetID())
+    display_node.SetAndObserveColorNodeID(colors.GetID())
+    display_node.SetThreshold(np.finfo(np.float32).tiny, 1.0)
+    display_node.ApplyThresholdOn()
+    # Shares of readers lie beside each other; a value between two of them would be nobody's.
+    display_node.SetInterpolate(False)
+    node.SetAttribute(ROLE_ATTRIBUTE, DISAGREEMENT_MAP)
+    node.SetAttribute(MEANING_ATTRIBUTE, meaning)
+    volume_node.SetNodeReferenceID(MAP_ROLE, node.GetID())
+    legend_node = vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(display_node)
+    legend_node.SetTitleText(legend)
+    legend_node.SetLabelFormat("%4.2f")
+    legend_node.SetNumberOfLabels(_LABELS)
+    legend_node.SetVisibility(False)
+    return node
+
+
+def map_of(volume_node: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNode | None:
+    """Return the disagreement map of an image, or None."""
+    return None if volume_node is None else volume_node.GetNodeReference(MAP_ROLE)
+
+
+def show_map_over(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode, visible: bool) -> None:
+    """Lay an image's map over it in all slice views, or take it away; then what lay there before is back."""
+    map_node = map_of(volume_node)
+    if map_node is None:
+        return
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        composite = scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
+        shown = composite.GetForegroundVolumeID() == map_node.GetID()
+        if visible and not shown:
+            before = f"{composite.GetForegroundOpacity()} {composite.GetForegroundVolumeID() or ''}"
+            composite.SetAttribute(_BEFORE_ATTRIBUTE, before)
+            composite.SetForegroundVolumeID(map_node.GetID())
+            composite.SetForegroundOpacity(_OPACITY)
+        elif shown and not visible:
+            opacity, _, volume_id = (composite.GetAttribute(_BEFORE_ATTRIBUTE) or "0.0 ").partition(" ")
+            composite.RemoveAttribute(_BEFORE_ATTRIBUTE)
+            composite.SetForegroundVolumeID(volume_id if volume_id and scene.GetNodeByID(volume_id) is not None else None)
+            composite.SetForegroundOpacity(float(opacity))
+    legend_node = vtkSlicerColorLogic.GetColorLegendDisplayNode(map_node)
+    if legend_node is not None:
+        legend_node.SetVisibility(visible)
+
+
+def map_is_shown(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode | None) -> bool:
+    """Return whether an image's map lies over it in a slice view."""
+    map_node = map_of(volume_node)
+    if map_node is None:
+        return False
+    composites = [
+        scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
+        for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode"))
+    ]
+    return any(node.GetForegroundVolumeID() == map_node.GetID() and node.GetForegroundOpacity() > 0 for node in composites)
+
+
+def remove_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) -> None:
+    """Remove an image's map with its colours, legend and storage; nothing happens where there is none."""
+    node = map_of(volume_node)
+    if node is None:
+        return
+    show_map_over(scene, volume_node, False)
+    attendants = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
+    attendants += [node.GetStorageNode(), node.GetNodeReference(COLORS_ROLE)]
+    scene.RemoveNode(node)
+    for attendant in attendants:
+        if attendant is not None and scene.IsNodePresent(attendant):
+            scene.RemoveNode(attendant)
+
+
+def _colors(scene: vtkMRMLScene, name: str) -> vtkMRMLColorTableNode:
+    node = scene.AddNewNodeByClass("vtkMRMLColorTableNode", f"{name} colours")
+    node.SetTypeToUser()
+    node.HideFromEditorsOn()
+    node.SetNumberOfColors(_COLORS)
+    places = np.linspace(0, len(_ANCHORS) - 1, _COLORS)
+    channels = [np.interp(places, np.arange(len(_ANCHORS)), _ANCHORS[:, channel]) for channel in range(3)]
+    for number, (red, green, blue) in enumerate(zip(*channels, strict=True)):
+        node.SetColor(number, red, green, blue, 1.0)
+    node.SetNamesFromColors()
+    return node

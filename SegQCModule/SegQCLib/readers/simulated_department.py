@@ -15,7 +15,9 @@ from SegQCLib.readers.simulated_reader import (
     SimulatedSegment,
     SimulatedStructure,
     planted_error_is_found,
+    SimulatedTarget,
     simulated_segment,
+    simulated_target,
 )
 
 YEAR_D = 365
@@ -26,6 +28,8 @@ SECOND_READER_SHARE = 0.12
 ALL_READERS_SHARE = 0.015
 REPEAT_SHARE = 0.04
 TRAINING_EVERY_D = 14
+# Of clinical cases; training cases have one.
+REFERENCE_SHARE = 0.25
 
 _ONE_CT_VOXEL_MM3 = 0.8 * 0.8 * 1.5
 
@@ -68,12 +72,13 @@ class SimulatedModel:
 
 @dataclass(frozen=True)
 class SimulatedCase:
-    """One case. `difficulty`: 0 is typical, 1 is one standard deviation harder."""
+    """One case; `has_reference`: the accuracy of what is drawn is known."""
 
     name: str
     model: SimulatedModel
     slices: int
-    difficulty: float
+    targets: tuple[SimulatedTarget, ...]
+    has_reference: bool
 
 
 @dataclass(frozen=True)
@@ -250,13 +255,20 @@ def simulated_reads(
             plans.append((_working_day(day + rng.integers(30, 90)), first, case, ai_free, "clinical"))
     for number, day in enumerate(range(7, YEAR_D, TRAINING_EVERY_D)):
         case = _case(rng, f"Simulated training case {number + 1:02d}", models[number % len(models)])
+        case = replace(case, has_reference=True)
         plans.extend((_working_day(day), reader, case, False, "training") for reader in readers)
     return _timetable(rng, sorted(plans, key=lambda plan: plan[0]))
 
 
 def _case(rng: np.random.Generator, name: str, model: SimulatedModel) -> SimulatedCase:
-    slices = max(model.slices, round(model.slices * math.exp(rng.normal(0.15, 0.1))))
-    return SimulatedCase(name, model, slices, float(rng.normal()))
+    difficulty = float(rng.normal())
+    targets = tuple(
+        simulated_target(rng, structure, difficulty, {version.version: version.error[structure.name] for version in model.versions})
+        for structure in model.structures
+    )
+    slices = max(round(model.slices * math.exp(rng.normal(0.1, 0.1))), *(round(target.slices * 1.2) for target in targets))
+    has_reference = bool(rng.random() < REFERENCE_SHARE)
+    return SimulatedCase(name, model, slices, targets, has_reference)
 
 
 def _working_day(day: float) -> int:
@@ -286,16 +298,12 @@ def _read(
     day = (started - START) / timedelta(days=1)
     share_of_year = min(1.0, day / YEAR_D)
     version = None if ai_free else case.model.version_on(day)
-    segments = []
-    for structure in case.model.structures:
-        error = None
-        if version is not None:
-            error = min(0.8, version.error[structure.name] * math.exp(0.35 * case.difficulty + rng.normal(0.0, 0.35)))
-        segments.append(simulated_segment(rng, reader, share_of_year, structure, case.difficulty, error))
+    name = None if version is None else version.version
+    segments = tuple(simulated_segment(rng, reader, share_of_year, target, name) for target in case.targets)
     planted: tuple[SimulatedPlant, ...] = ()
     if purpose == "training":
         planted = tuple(_plant(rng, reader, share_of_year, segment) for segment in segments[: 1 + int(rng.integers(2))])
-    return SimulatedRead(reader, case, purpose, started, version, tuple(segments), planted)
+    return SimulatedRead(reader, case, purpose, started, version, segments, planted)
 
 
 def _plant(rng: np.random.Generator, reader: SimulatedReader, share_of_year: float, segment: SimulatedSegment) -> SimulatedPlant:

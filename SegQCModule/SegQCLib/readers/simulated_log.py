@@ -225,7 +225,7 @@ class _Writer:
                 | {
                     "added_path_length_mm": path_mm,
                     "slices": [first, first + segment.slices - 1],
-                    "accuracy": round(segment.accuracy, 4),
+                    "accuracy": round(segment.accuracy, 4) if self._read.case.has_reference else None,
                     "expected_dice": round(min(0.99, segment.threshold + 0.05), 4),
                     "threshold": round(segment.threshold, 4),
                 }
@@ -281,7 +281,7 @@ class _Writer:
 
     def _rate(self) -> None:
         # Better images are easier cases; readers differ by a grade now and then.
-        mean = 4.0 - 0.7 * self._read.case.difficulty
+        mean = 4.0 - 0.7 * self._read.case.targets[0].difficulty
         for rating in ("motion", "overall"):
             grade = int(np.clip(round(mean + self._rng.normal(0.0, 0.5)), 1, 5))
             self._write(

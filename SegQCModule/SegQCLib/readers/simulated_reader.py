@@ -6,6 +6,7 @@ The numbers are chosen, not measured: they make a department whose truth is know
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,8 +71,41 @@ class SimulatedStructure:
 
 
 @dataclass(frozen=True)
+class SimulatedDraft:
+    """A draft of one structure: its size, and its 1 - Dice against the truth."""
+
+    voxels: int
+    error: float
+
+
+@dataclass(frozen=True)
+class SimulatedTarget:
+    """One structure of one case, the same for all who read it.
+
+    Attributes
+    ----------
+    structure : SimulatedStructure
+    difficulty : float
+        Of the case; 0 is typical, 1 is one standard deviation harder.
+    voxels, slices : int
+        Of the truth.
+    threshold : float
+        Dice that the expected expert agreement asks for.
+    drafts : dict of str to SimulatedDraft
+        What each version of the model makes of it.
+    """
+
+    structure: SimulatedStructure
+    difficulty: float
+    voxels: int
+    slices: int
+    threshold: float
+    drafts: dict[str, SimulatedDraft]
+
+
+@dataclass(frozen=True)
 class SimulatedSegment:
-    """What a simulated reader did to one structure; `draft_voxels` 0 and `draft_error` None: without a draft."""
+    """What a simulated reader did to one structure; without a draft `draft_voxels` is 0 and all voxels are added."""
 
     structure: SimulatedStructure
     active_s: float
@@ -84,7 +118,6 @@ class SimulatedSegment:
     scrolled: bool
     accuracy: float
     threshold: float
-    draft_error: float | None
 
     @property
     def edited(self) -> bool:
@@ -96,58 +129,62 @@ def at(course: tuple[float, float], share_of_year: float) -> float:
     return course[0] + (course[1] - course[0]) * share_of_year
 
 
-def simulated_segment(
-    rng: np.random.Generator,
-    reader: SimulatedReader,
-    share_of_year: float,
-    structure: SimulatedStructure,
-    difficulty: float,
-    draft_error: float | None,
-) -> SimulatedSegment:
-    """Return what a reader makes of one structure.
+def simulated_target(
+    rng: np.random.Generator, structure: SimulatedStructure, difficulty: float, draft_errors: Mapping[str, float]
+) -> SimulatedTarget:
+    """Return a structure of a case.
 
     Parameters
     ----------
     rng : numpy Generator
-    reader, structure
-    share_of_year : float
-        0 to 1.
+    structure : SimulatedStructure
     difficulty : float
-        Of the case; 0 is typical, 1 is one standard deviation harder.
-    draft_error : float or None
-        1 - Dice of the draft against the truth; None: there is no draft.
+    draft_errors : mapping of str to float
+        Typical 1 - Dice against the truth of each version's drafts.
     """
-    pace = at(reader.pace, share_of_year) * math.exp(0.2 * difficulty + rng.normal(0.0, 0.3))
-    hardness = math.exp(0.35 * difficulty)
-    own_error = min(0.6, structure.expert_error * at(reader.own_error, share_of_year) * hardness * math.exp(rng.normal(0.0, 0.25)))
-    threshold = 1 - min(0.7, 1.6 * structure.expert_error * hardness * math.exp(rng.normal(0.0, 0.1)))
-    true_voxels = max(30, round(structure.voxels * math.exp(rng.normal(0.0, 0.25))))
+    voxels = max(30, round(structure.voxels * math.exp(rng.normal(0.0, 0.25))))
     slices = max(3, round(structure.slices * math.exp(rng.normal(0.0, 0.15))))
-    if draft_error is None:
-        voxels = max(20, round(true_voxels * (1 + rng.normal(0.0, own_error / 2))))
-        seen = slices - int(rng.binomial(slices, 0.01))
+    threshold = 1 - min(0.7, 1.6 * structure.expert_error * math.exp(0.35 * difficulty + rng.normal(0.0, 0.1)))
+    drafts = {}
+    for version, typical in draft_errors.items():
+        error = min(0.8, typical * math.exp(0.35 * difficulty + rng.normal(0.0, 0.35)))
+        drafts[version] = SimulatedDraft(max(20, round(voxels * (1 + rng.normal(0.0, error / 2)))), error)
+    return SimulatedTarget(structure, difficulty, voxels, slices, threshold, drafts)
+
+
+def simulated_segment(
+    rng: np.random.Generator, reader: SimulatedReader, share_of_year: float, target: SimulatedTarget, version: str | None
+) -> SimulatedSegment:
+    """Return what a reader makes of one structure, with the draft of a version or without one (None)."""
+    structure = target.structure
+    pace = at(reader.pace, share_of_year) * math.exp(0.2 * target.difficulty + rng.normal(0.0, 0.3))
+    hardness = math.exp(0.35 * target.difficulty + rng.normal(0.0, 0.25))
+    own_error = min(0.6, structure.expert_error * at(reader.own_error, share_of_year) * hardness)
+    if version is None:
+        voxels = max(20, round(target.voxels * (1 + rng.normal(0.0, own_error / 2))))
+        seen = target.slices - int(rng.binomial(target.slices, 0.01))
         active_s = structure.by_hand_s * pace
         return SimulatedSegment(
-            structure, active_s, voxels, 0, voxels, 0, slices, seen, True, 1 - own_error, threshold, draft_error=None
+            structure, active_s, voxels, 0, voxels, 0, target.slices, seen, True, 1 - own_error, target.threshold
         )
+    draft_voxels, draft_error = target.drafts[version].voxels, target.drafts[version].error
     attention = at(reader.attention, share_of_year)
     left_as_it_is = rng.random() < 0.75 * (1 - attention) + 0.3 * math.exp(-draft_error / _GOOD_ENOUGH)
     noticed = 0.0 if left_as_it_is else rng.beta(1 + 8 * attention, 1 + 8 * (1 - attention))
     needless = 0.0 if left_as_it_is else at(reader.over_correction, share_of_year) * own_error * math.exp(rng.normal(0.0, 0.3))
     changed = min(0.8, noticed * draft_error + needless)
-    draft_voxels = max(20, round(true_voxels * (1 + rng.normal(0.0, draft_error / 2))))
     added, removed = _changed_voxels(draft_voxels, changed, rng.uniform(0.3, 0.7))
     scrolled = not left_as_it_is or rng.random() < min(1.0, 0.1 + 1.1 * attention)
     share_seen = rng.beta(20 * (0.15 + 0.83 * attention), 20 * (0.85 - 0.83 * attention)) if scrolled else 0.0
     # Without scrolling one slice is on the screen.
-    seen = max(1, round(slices * share_seen))
+    seen = max(1, round(target.slices * share_seen))
     active_s = structure.look_s * (0.2 + 0.9 * attention) * pace + structure.by_hand_s * pace * min(
         1.2, changed / _AS_LONG_AS_BY_HAND
     )
     error = min(0.9, draft_error * (1 - noticed) + 0.7 * noticed * min(own_error, draft_error) + needless / 2)
     voxels = draft_voxels + added - removed
     return SimulatedSegment(
-        structure, active_s, voxels, draft_voxels, added, removed, slices, seen, scrolled, 1 - error, threshold, draft_error
+        structure, active_s, voxels, draft_voxels, added, removed, target.slices, seen, scrolled, 1 - error, target.threshold
     )
 
 

@@ -1,4 +1,4 @@
-"""The session log: what a crash, a full disk and a lost folder leave of it."""
+"""The session log: what it holds, and what a crash, a full disk and a lost folder leave of it."""
 
 import json
 import resource
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from SegQCLib.errors import BadDataError
+from SegQCLib.readers.log_lines import sealed
 from SegQCLib.readers.session_log import SessionLog, log_name, new_header, read_log
 from SegQCLib.record import ProtocolIdentity
 
@@ -89,14 +90,11 @@ def test_a_log_cut_anywhere_in_its_last_line_keeps_all_lines_before(tmp_path):
     path = a_log(tmp_path)
     whole = path.read_bytes()
     last = whole.rindex(b"\n", 0, -1) + 1
-    # Without its newline the last line is still a whole event.
-    for end in range(last + 1, len(whole) - 1):
+    for end in range(last + 1, len(whole)):
         path.write_bytes(whole[:end])
         stored = read_log(path)
         assert [event.sequence for event in stored.events] == [1, 2]
         assert stored.torn == whole[last:end].decode("utf-8", "backslashreplace")
-    path.write_bytes(whole[:-1])
-    assert (len(read_log(path).events), read_log(path).torn) == (3, None)
     path.write_bytes(whole[:last])
     assert (len(read_log(path).events), read_log(path).torn) == (2, None)
 
@@ -110,22 +108,58 @@ def test_zeros_that_a_power_failure_left_at_the_end_are_a_torn_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "line"),
     [
-        (lambda lines: lines.__setitem__(2, lines[2][:20]), "line 3.*damaged: was changed"),
-        (lambda lines: lines.__setitem__(2, b"{}"), "line 3.*an event has sequence, time"),
-        (lambda lines: lines.__setitem__(2, lines[2].replace(b'"edit"', b"7")), "line 3.*its kind is 7"),
-        (lambda lines: lines.__setitem__(2, lines[2].replace(b'"stroke": 2', b'"stroke": NaN')), "line 3.*not JSON"),
-        (lambda lines: lines.pop(2), "line 3.*has event 3 where event 2 belongs"),
-        (lambda lines: lines.pop(0), "line 1.*not the header of an session log"),
+        (lambda lines: lines.__setitem__(2, lines[2][:20]), 3),
+        (lambda lines: lines.__setitem__(2, b"{}"), 3),
+        (lambda lines: lines.__setitem__(2, lines[2].replace(b'"stroke": 2', b'"stroke": 3')), 3),
+        (lambda lines: lines.__setitem__(2, lines[2].replace(b'"stroke": 2', b'"stroke":  2')), 3),
+        (lambda lines: lines.pop(2), 3),
+        (lambda lines: lines.insert(2, lines[2]), 4),
+        (lambda lines: lines.insert(1, lines.pop(2)), 2),
+        (lambda lines: lines.pop(0), 1),
     ],
-)
-def test_a_changed_line_is_refused_with_its_number(tmp_path, change, message):
+)  # fmt: skip
+def test_a_line_that_was_changed_dropped_doubled_or_moved_is_refused_with_its_number(tmp_path, change, line):
     path = a_log(tmp_path)
     lines = path.read_bytes().split(b"\n")
     change(lines)
     path.write_bytes(b"\n".join(lines))
-    with pytest.raises(BadDataError, match=message):
+    with pytest.raises(BadDataError, match=rf"line {line}: .*SHA-256 does not fit"):
+        read_log(path)
+
+
+def an_event(facts=b"{}", sequence=b"1", time=b"2026-11-22T08:00:00.000+01:00", monotonic_s=b"1.0", kind=b'"edit"'):
+    """Return an event's line up to its SHA-256, of bytes that need not be right."""
+    body = b'{"sequence": %b, "time": "%b", "monotonic_s": %b, "kind": %b, "facts": %b'
+    return body % (sequence, time, monotonic_s, kind, facts)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (an_event(b'{"x": NaN}'), "NaN"),
+        (an_event(b'{"x": 1e999}'), "not JSON"),
+        (an_event(b'{"x": 1, "x": 2}'), "twice"),
+        (an_event(b'{"x": {"y": 1, "y": 1}}'), "twice"),
+        (an_event(b'{}, "facts": {}'), "not JSON"),
+        (an_event(b'{"x": }'), "not JSON"),
+        (an_event(b'{"x": ' * 5000 + b"1" + b"}" * 5000), "not JSON"),
+        (an_event(b'{"x": "\xff"}'), "not JSON"),
+        (an_event(b"[]"), "not an event"),
+        (an_event(sequence=b"2"), "event 2 where event 1 belongs"),
+        (an_event(time=b"2026-11-22T08:00:00.000"), "not an event"),
+        (an_event(monotonic_s=b'"1.0"'), "not an event"),
+        (an_event(monotonic_s=b"1e999"), "not finite"),
+        (an_event(kind=b"7"), "not an event"),
+        (b"{", "not an event"),
+    ],
+)
+def test_a_line_whose_hash_fits_is_still_no_event_if_segqc_cannot_have_written_it(tmp_path, body, why):
+    path = a_log(tmp_path, events=0)
+    line, _ = sealed(body, read_log(path).sha256)
+    path.write_bytes(path.read_bytes() + line)
+    with pytest.raises(BadDataError, match=f"line 2: .*{why}"):
         read_log(path)
 
 

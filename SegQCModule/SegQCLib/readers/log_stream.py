@@ -99,7 +99,7 @@ class LogStream:
             raise BadDataError(self.path, f"cannot be read ({error.strerror}).", _NO_LOG) from error
         except FaultyLineError as error:
             raise BadDataError(
-                f"{self.path}, line 1", f"is not the header of a session log, or was changed: it {error}.", f"{_NO_LOG} {_REMEDY}"
+                f"{self.path}, line 1", f"is not a session log's header as SegQC wrote it: it {error}.", _NO_LOG
             ) from error
         self.lines, self.sha256 = 1, sha256
         return header

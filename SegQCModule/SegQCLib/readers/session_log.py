@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import queue
 import threading
 import time
 import uuid
@@ -14,16 +15,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from SegQCLib.errors import BadDataError
+from SegQCLib.readers.appended_file import AppendedFile
 from SegQCLib.readers.log_lines import LogEvent, LogHeader, event_line, header_line, log_name
 from SegQCLib.readers.log_stream import LogStream
 from SegQCLib.readers.previous_sessions import previous_sessions
 from SegQCLib.record import ProtocolIdentity
 
-# A power failure loses at most this much; after a crash of the program nothing that was appended is lost.
-SYNC_INTERVAL_S = 1.0
+# A folder that does not answer when a case is opened or closed: so long the reader waits for it.
+_LONGEST_START_S = 5.0
+_LONGEST_CLOSE_S = 2.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -99,22 +104,23 @@ class SessionLog:
     """A log that is being written.
 
     Every event is with the operating system when `append` returns: a crash or kill of the program loses nothing.
-    A thread then has the disk confirm it, at most once a second, because that can take long on a network folder.
+    A thread then has the disk confirm it, about once a second. A disk or network folder that does not answer holds up
+    nobody: events wait in memory until it does (see `AppendedFile`).
     If the disk is full or the folder lost, logging stops and the reader goes on working: `append` never raises for it.
 
     Parameters
     ----------
     folder : Path
-        Created if needed.
+        Created if needed. Any number of sessions write into one folder at once, each its own file.
     header : LogHeader
-        See `new_header`.
+        See `new_header`; which sessions were in the folder before is added to it.
     on_stopped : callable
         Is given one sentence, once, if nothing can be written any more; called from `append`, `check` or `close`.
 
     Raises
     ------
     BadDataError
-        If no file can be made in the folder.
+        If no file can be made in the folder, or the folder does not answer within 5 s.
     ValueError
         If the session has a log in the folder already.
     """
@@ -123,26 +129,15 @@ class SessionLog:
         self.path = folder / log_name(header)
         self._on_stopped = on_stopped
         self._sequence = 0
-        self._problem: str | None = None
         self._is_open = True
         self._told = False
-        self._unsynced = threading.Event()
-        self._closing = threading.Event()
+        self._lost = 0
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if self.path.exists():
-                raise ValueError(f"{self.path} exists: a session writes one log. Begin a new one with new_header.")
-            self.header = replace(header, previous=previous_sessions(folder))
-            line, self._sha256 = header_line(self.header)
-            _create(self.path, line)
-            self._length = self.path.stat().st_size
-            self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+            self.header, self._sha256, self._file = _in_time(lambda: _begin(self.path, header))
         except OSError as error:
             raise BadDataError(
                 folder, f"cannot be written to ({error.strerror}); nothing is logged.", "Choose another folder for the log."
             ) from error
-        self._thread = threading.Thread(target=self._sync, name="SegQC session log", daemon=True)
-        self._thread.start()
 
     def append(self, kind: str, facts: Mapping[str, Any] | None = None) -> None:
         """Add an event; nothing happens once logging has stopped.
@@ -150,6 +145,7 @@ class SessionLog:
         Parameters
         ----------
         kind : str
+            Small letters, digits and _.
         facts : mapping of str to plain JSON values, optional
 
         Raises
@@ -161,64 +157,33 @@ class SessionLog:
         line, sha256 = event_line(event, self._sha256)
         if not self._is_open or self.check():
             return
-        try:
-            written = os.write(self._file, line)
-            # A disk that becomes full takes a part of the line first and refuses the rest.
-            while written < len(line):
-                written += os.write(self._file, line[written:])
-        except OSError as error:
-            self._problem = _sentence(self.path, error)
-            self._cut_off_what_is_half_written()
-            self.check()
-            return
+        self._file.append(line)
         self._sequence += 1
         self._sha256 = sha256
-        self._length += len(line)
-        self._unsynced.set()
+        self.check()
 
     def check(self) -> bool:
         """Return whether logging has stopped by itself; tell `on_stopped` if it has not been told yet.
 
         Call it about once a second: the disk's refusal may come after `append` returned.
         """
-        if self._problem is not None and not self._told:
+        problem = self._file.problem
+        if problem is None and self._lost:
+            problem = f"it does not answer, {self._lost} event{'s' if self._lost > 1 else ''} may be lost"
+        if problem is not None and not self._told:
             self._told = True
-            self._on_stopped(self._problem)
-        return self._problem is not None
+            self._on_stopped(
+                f"Logging has stopped: {self.path} cannot be written to ({problem}). The segmentation is not affected."
+            )
+        return problem is not None
 
     def close(self) -> None:
         """End the session with all events on the disk; a network folder that hangs is waited for 2 s at most."""
         if not self._is_open:
             return
         self._is_open = False
-        self._closing.set()
-        self._unsynced.set()
-        self._thread.join(timeout=2.0)
+        self._lost = self._file.close(_LONGEST_CLOSE_S)
         self.check()
-
-    def _cut_off_what_is_half_written(self) -> None:
-        try:
-            os.ftruncate(self._file, self._length)
-        except OSError:
-            # Then the last line stays torn, and reading leaves it out.
-            return
-
-    def _sync(self) -> None:
-        try:
-            while self._problem is None:
-                self._unsynced.wait()
-                self._unsynced.clear()
-                os.fsync(self._file)
-                # Linux goes on writing to a file that was deleted, without a word.
-                if not self.path.exists():
-                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-                if self._closing.wait(SYNC_INTERVAL_S) and not self._unsynced.is_set():
-                    return
-        except OSError as error:
-            self._problem = self._problem or _sentence(self.path, error)
-        finally:
-            self._closing.wait()
-            os.close(self._file)
 
 
 def read_log(path: Path) -> StoredLog:
@@ -234,6 +199,16 @@ def read_log(path: Path) -> StoredLog:
         return StoredLog(path, stream.header, events, stream.torn, stream.sha256)
 
 
+def _begin(path: Path, header: LogHeader) -> tuple[LogHeader, str, AppendedFile]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        raise ValueError(f"{path} exists: a session writes one log. Begin a new one with new_header.")
+    header = replace(header, previous=previous_sessions(path.parent))
+    line, sha256 = header_line(header)
+    _create(path, line)
+    return header, sha256, AppendedFile(path)
+
+
 def _create(path: Path, content: bytes) -> None:
     # Under another name first: a log that exists has a whole header.
     draft = path.with_name(f".{path.name}.new")
@@ -247,9 +222,25 @@ def _create(path: Path, content: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
+def _in_time(begin: Callable[[], T]) -> T:
+    """Return what a function does, or raise TimeoutError: the thread that is stuck in a network folder cannot be ended."""
+    outcome: queue.SimpleQueue[T | Exception] = queue.SimpleQueue()
+
+    def attempt() -> None:
+        try:
+            outcome.put(begin())
+        except (OSError, ValueError, TypeError) as error:
+            outcome.put(error)
+
+    threading.Thread(target=attempt, name="SegQC session log", daemon=True).start()
+    try:
+        begun = outcome.get(timeout=_LONGEST_START_S)
+    except queue.Empty:
+        raise TimeoutError(errno.ETIMEDOUT, f"no answer within {_LONGEST_START_S:g} s") from None
+    if isinstance(begun, Exception):
+        raise begun
+    return begun
+
+
 def _wall_clock() -> str:
     return datetime.now().astimezone().isoformat(timespec="milliseconds")
-
-
-def _sentence(path: Path, error: OSError) -> str:
-    return f"Logging has stopped: {path} cannot be written to ({error.strerror}). The segmentation is not affected."

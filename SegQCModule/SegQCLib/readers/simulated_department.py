@@ -14,8 +14,8 @@ from SegQCLib.readers.simulated_reader import (
     SimulatedReader,
     SimulatedSegment,
     SimulatedStructure,
-    planted_error_is_found,
     SimulatedTarget,
+    planted_error_is_found,
     simulated_segment,
     simulated_target,
 )

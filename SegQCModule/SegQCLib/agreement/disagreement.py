@@ -1,17 +1,27 @@
-"""Where readers of one case disagree: voxels, connected pieces, slices, and a map."""
+"""Where readers of one case disagree: voxels, connected pieces, slices, and a map.
+
+The map has one definition: the share of all pairs of readers who differ at a voxel, one holding it and the other not. It is 0
+where all agree and, with k readers of whom m hold the voxel, 2 m (k - m) / (k (k - 1)): with two readers 1 where they
+differ, with three 0.67, with four 0.5 (one against three) or 0.67 (two against two). Over all structures a pair differs at a voxel
+if it differs there on any structure.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from SegQCLib.agreement.readers_of_case import ReadersOfCase
-from SegQCLib.case import Box
+from SegQCLib.case import Box, Volume
 from SegQCLib.geometry import Vector
 from SegQCLib.place import place_of
+from SegQCLib.progress import Progress, counted, unwatched
 
 _CORNERS_TOUCH = np.ones((3, 3, 3), bool)
 
@@ -175,3 +185,92 @@ def disagreement_components(case: ReadersOfCase, structure: str) -> tuple[Disagr
             )
         )
     return tuple(components)
+
+
+def disagreement_map(case: ReadersOfCase, structures: Sequence[str] | None = None, progress: Progress = unwatched) -> Volume:
+    """Return for each voxel the share of pairs of readers who differ there, on the case's grid.
+
+    Parameters
+    ----------
+    case : ReadersOfCase
+    structures : sequence of str, optional
+        Which structures; default: all.
+    progress : Progress
+
+    Returns
+    -------
+    Volume
+        float32, 0 (all agree) to 1 (two readers who differ); see the head of this file for its values in between.
+
+    Raises
+    ------
+    ValueError
+        If no reader has a structure of one of the names.
+    """
+    names = [structure.name for structure in case.structures] if structures is None else list(structures)
+    pairs = list(combinations(range(len(case.readers)), 2))
+    places, codes = [], []
+    for name in counted(progress, "Looking for differences", names):
+        held = holders_of(case, name)
+        if held is None:
+            continue
+        at = np.nonzero(held.differs)
+        codes.append(held.code[at])
+        index = tuple(axis + part.start for axis, part in zip(at, held.box, strict=True))
+        places.append(np.ravel_multi_index(index, case.geometry.size))
+    values = np.zeros(case.geometry.size, np.float32)
+    if places:
+        place, number = np.unique(np.concatenate(places), return_inverse=True)
+        code = np.concatenate(codes)
+        share = np.zeros(len(place), np.float32)
+        for a, b in pairs:
+            differing = (code >> a ^ code >> b) & 1 == 1
+            share[np.unique(number[differing])] += 1
+        values.reshape(-1)[place] = share / len(pairs)
+    return Volume(values, case.geometry)
+
+
+def worst_slices(case: ReadersOfCase, structures: Sequence[str] | None = None, *, most: int = 10) -> tuple[DisagreementSlice, ...]:
+    """Return the slices on which readers disagree about the largest volume, the largest first.
+
+    They are not ranked by Dice: on the last slices of an organ a few voxels make a Dice of 0, and correcting them changes
+    nothing. What costs most volume is what is worth a look.
+
+    Parameters
+    ----------
+    case : ReadersOfCase
+    structures : sequence of str, optional
+        Which structures; default: all.
+    most : int
+        How many slices at most, over all structures.
+
+    Raises
+    ------
+    ValueError
+        If no reader has a structure of one of the names.
+    """
+    names = [structure.name for structure in case.structures] if structures is None else list(structures)
+    found = [entry for name in names if (held := holders_of(case, name)) is not None for entry in _slices(held)]
+    found.sort(key=lambda entry: (-entry[0], names.index(entry[1].structure), entry[2]))
+    slices = []
+    for voxels, held, k, dice in found[:most]:
+        box = (slice(held.box[0].start + k, held.box[0].start + k + 1), *held.box[1:])
+        place = place_of(held.differs[k : k + 1], box, case.geometry)
+        size_ml = voxels * case.geometry.voxel_volume_mm3 / 1000
+        slices.append(DisagreementSlice(held.structure, box[0].start, size_ml, dice, place.location_lps_mm))
+    return tuple(slices)
+
+
+def _slices(held: Holders) -> Iterator[tuple[int, Holders, int, float | None]]:
+    """Yield voxels that differ, the holders, slice in the box, and mean Dice, of each slice on which readers differ."""
+    pairs = list(combinations(range(len(held.readers)), 2))
+    for k, plane in enumerate(held.code):
+        counts = np.bincount(plane.ravel(), minlength=held.everybody + 1)
+        differing = int(counts[1 : held.everybody].sum())
+        if not differing:
+            continue
+        codes = np.flatnonzero(counts)
+        holds = codes[:, None] >> np.arange(len(held.readers)) & 1
+        both = holds.T @ (holds * counts[codes, None])
+        values = [2 * both[a, b] / (both[a, a] + both[b, b]) for a, b in pairs if both[a, a] + both[b, b]]
+        yield differing, held, k, fmean(values) if values else None

@@ -305,3 +305,12 @@ def _dice(a: _Crop, b: _Crop) -> float:
         return 0.0
     parts = [array[tuple(slice(p - s, q - s) for p, q, s in zip(low, high, start, strict=True))] for array, start in (a, b)]
     return 2 * int(np.count_nonzero(parts[0] & parts[1])) / total
+
+
+def outliers_by_structure(outliers: Sequence[OutlierReader]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the readers who are outliers of each structure that has any."""
+    named: dict[str, list[str]] = {}
+    for outlier in outliers:
+        for entry in outlier.structures:
+            named.setdefault(entry.structure, []).append(outlier.reader)
+    return {structure: tuple(dict.fromkeys(names)) for structure, names in named.items()}

@@ -12,7 +12,8 @@ _TICK_S = 1.0
 def times_of(log: StoredLog) -> EditTimes:
     """Return the times of a log, from its first event to its last; after a crash that is the last second before it.
 
-    Seconds without an event are those in which the reader did nothing and the program answered.
+    Seconds without an event are those in which the reader did nothing and the program answered. A clock that goes
+    backwards stands still meanwhile. Of many logs `session_effort` counts the same sooner.
     """
     now = log.events[0].monotonic_s if log.events else log.header.monotonic_s
     times = EditTimes(lambda: now)
@@ -24,7 +25,7 @@ def times_of(log: StoredLog) -> EditTimes:
         if held_up_s:
             now = max(now, event.monotonic_s - held_up_s)
             times.tick()
-        now = event.monotonic_s
+        now = max(now, event.monotonic_s)
         _repeat(event, times)
     return times
 

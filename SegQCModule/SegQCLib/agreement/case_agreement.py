@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import fmean
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from SegQCLib.agreement.outlier_readers import OutlierReader, outlier_readers
+from SegQCLib.agreement.consensus import ConsensusSummary
+from SegQCLib.agreement.disagreement import DisagreementSlice, worst_slices
+from SegQCLib.agreement.outlier_readers import OutlierReader, outlier_readers, outliers_by_structure
 from SegQCLib.agreement.readers_of_case import Reader, ReadersOfCase, readers_of_case
 from SegQCLib.case import Segmentation, Volume
-from SegQCLib.dataclass_json import to_json
+from SegQCLib.dataclass_json import json_schema, to_json
 from SegQCLib.metrics import SegmentComparison, compare_every_pair
 from SegQCLib.metrics.comparison import Definition
 from SegQCLib.progress import Progress, part, unwatched
@@ -109,12 +111,22 @@ class CaseAgreement:
     structures: tuple[StructureAgreement, ...] = field(metadata={"doc": "Every structure that any reader has."})
     outliers: tuple[OutlierReader, ...] = field(metadata={"doc": "Readers who are left out of averages, with the evidence."})
     outlier_rule: str = field(metadata={"doc": "How outliers are told, or why they cannot be."})
+    worst_slices: tuple[DisagreementSlice, ...] = field(
+        default=(),
+        metadata={"doc": "Slices with the largest disputed volume, the largest first; outliers are not looked at."},
+    )
+    consensus: ConsensusSummary | None = field(default=None, metadata={"doc": "The consensus that was made; null: none."})
     deidentification: Deidentification | None = field(
         default=None, metadata={"doc": "How the report was de-identified; null: it was not."}
     )
 
     def to_json(self) -> str:
         return to_json(self)
+
+
+def agreement_schema() -> dict[str, Any]:
+    """Return the JSON Schema of an agreement report."""
+    return json_schema(CaseAgreement, title="SegQC agreement of readers on one case", identifier=AGREEMENT_SCHEMA_ID)
 
 
 def agree(
@@ -200,6 +212,7 @@ def agreement_of(
         structures=tuple(_structure(case, n, of_one, named) for n, of_one in enumerate(by_structure)),
         outliers=outliers,
         outlier_rule=rule,
+        worst_slices=worst_slices(case, outliers=outliers_by_structure(outliers)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -41,53 +41,41 @@ HOW = {
 
 @dataclass(frozen=True)
 class ReaderPerformance:
-    """A reader against the consensus of all, as STAPLE estimates it, inside the box of the structure.
+    """A reader against the consensus, as STAPLE estimates it inside the box of the structure. null: nobody drew it."""
 
-    Attributes
-    ----------
-    reader : str
-    sensitivity, specificity : float or None
-        0 to 1: how much of the consensus the reader drew, and how much of the rest the reader left out. None where
-        STAPLE has no estimate, as for a structure that nobody drew.
-    """
-
-    reader: str
-    sensitivity: float | None
-    specificity: float | None
+    reader: str = field(metadata={"doc": "Name of the reader."})
+    sensitivity: float | None = field(metadata={"doc": "How much of the consensus the reader drew, 0 to 1."})
+    specificity: float | None = field(metadata={"doc": "How much of the rest of the box the reader left out, 0 to 1."})
 
 
 @dataclass(frozen=True)
 class StructureConsensus:
-    """The consensus on one structure.
+    """The consensus on one structure."""
 
-    Attributes
-    ----------
-    structure : str
-    readers : tuple of str
-        Whose segments it is made of. A reader without a segment for it counts as one who drew nothing.
-    left_out : tuple of str
-        Readers who are outliers of this structure.
-    voxels : int
-    volume_ml : float
-    undecided_voxels : int
-        Drawn by exactly half of the readers (majority), or with a probability of one half (STAPLE); not part of it.
-    prior : float or None
-        STAPLE's foreground prior: the mean share of the box that readers drew.
-    iterations : int or None
-        STAPLE's rounds.
-    performance : tuple of ReaderPerformance
-        Empty for majority voting.
-    """
+    structure: str = field(metadata={"doc": "Name of the structure."})
+    readers: tuple[str, ...] = field(
+        metadata={"doc": "Whose segments it is made of. One without a segment for it counts as one who drew nothing."}
+    )
+    left_out: tuple[str, ...] = field(metadata={"doc": "Readers who are outliers of this structure."})
+    voxels: int = field(metadata={"doc": "Its voxels."})
+    volume_ml: float = field(metadata={"doc": "Its volume, mL."})
+    undecided_voxels: int = field(
+        metadata={"doc": "Drawn by exactly half of the readers (majority) or with probability one half (STAPLE): not part of it."}
+    )
+    prior: float | None = field(metadata={"doc": "STAPLE's foreground prior: the mean share of the box that readers drew."})
+    iterations: int | None = field(metadata={"doc": "STAPLE's rounds."})
+    performance: tuple[ReaderPerformance, ...] = field(metadata={"doc": "Each reader against it; empty for majority voting."})
 
-    structure: str
-    readers: tuple[str, ...]
-    left_out: tuple[str, ...]
-    voxels: int
-    volume_ml: float
-    undecided_voxels: int
-    prior: float | None
-    iterations: int | None
-    performance: tuple[ReaderPerformance, ...]
+
+@dataclass(frozen=True)
+class ConsensusSummary:
+    """A consensus without its voxels."""
+
+    method: Method = field(metadata={"doc": "STAPLE or majority."})
+    how: str = field(metadata={"doc": "The method in sentences."})
+    readers: tuple[str, ...] = field(metadata={"doc": "Who took part."})
+    anchoring: str = field(metadata={"doc": "What these readers saw of AI, in words."})
+    structures: tuple[StructureConsensus, ...] = field(metadata={"doc": "One for each structure."})
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,18 +88,11 @@ class Consensus:
         On the case's grid. Its segments are SEMIAUTOMATIC: a program computed them from what persons drew. They are not
         AUTOMATIC, because no model saw the image and persons drew every voxel of it, and not MANUAL, because nobody drew
         this outline.
-    method : {"STAPLE", "majority"}
-    how : str
-        The method in sentences.
-    readers : tuple of str
-    structures : tuple of StructureConsensus
+    summary : ConsensusSummary
     """
 
     segmentation: Segmentation
-    method: Method
-    how: str
-    readers: tuple[str, ...]
-    structures: tuple[StructureConsensus, ...]
+    summary: ConsensusSummary
 
 
 def consensus(
@@ -168,7 +149,16 @@ def consensus(
         layers.append(np.zeros(case.geometry.size, np.uint8))
     name = f"{'STAPLE' if method == 'STAPLE' else 'Majority'} consensus of {', '.join(chosen)}"
     segmentation = Segmentation(name, case.geometry, tuple(layers), tuple(segments))
-    return Consensus(segmentation, method, HOW[method], chosen, tuple(found))
+    return Consensus(segmentation, ConsensusSummary(method, HOW[method], chosen, _seen(case, chosen), tuple(found)))
+
+
+def _seen(case: ReadersOfCase, chosen: Sequence[str]) -> str:
+    kinds = {reader.ai_anchored for reader in case.readers if reader.name in chosen}
+    if kinds == {True}:
+        return "AI-anchored: all of them saw an AI result, and agree partly because of it"
+    if kinds == {False}:
+        return "AI-free: none of them saw an AI result"
+    return "mixed: some of them saw an AI result" if True in kinds else "it is not known of all whether they saw an AI result"
 
 
 def _require_one_kind(case: ReadersOfCase) -> None:

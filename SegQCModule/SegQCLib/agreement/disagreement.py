@@ -8,8 +8,8 @@ if it differs there on any structure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import fmean
 
@@ -91,51 +91,50 @@ class DisagreementComponent:
 
 @dataclass(frozen=True)
 class DisagreementSlice:
-    """One slice of one structure on which readers disagree: where to jump to.
+    """One slice of one structure on which readers disagree: where to jump to."""
 
-    Attributes
-    ----------
-    structure : str
-    k : int
-        Slice number on the case's grid, from 0.
-    size_ml : float
-        Voxels of this slice that some readers hold and others do not, as a volume in mL.
-    mean_dice : float or None
-        Mean over all pairs of readers of the Dice on this slice, 0 to 1; pairs that both have nothing there are left out.
-    location_lps_mm : tuple of float
-        A disputed voxel of this slice near the middle of all that are.
-    """
-
-    structure: str
-    k: int
-    size_ml: float
-    mean_dice: float | None
-    location_lps_mm: Vector
+    structure: str = field(metadata={"doc": "Name of the structure."})
+    k: int = field(metadata={"doc": "Slice number on the case's grid, from 0."})
+    size_ml: float = field(metadata={"doc": "Voxels of this slice that some readers hold and others do not, as a volume in mL."})
+    mean_dice: float | None = field(
+        metadata={"doc": "Mean Dice of all pairs on this slice, 0 to 1; pairs that both have nothing there are left out."}
+    )
+    location_lps_mm: Vector = field(metadata={"doc": "A disputed voxel near the middle of all that are, LPS, mm."})
 
 
-def holders_of(case: ReadersOfCase, structure: str) -> Holders | None:
+def holders_of(case: ReadersOfCase, structure: str, without: Collection[str] = ()) -> Holders | None:
     """Return who holds each voxel of a structure; None if nobody drew any.
+
+    Parameters
+    ----------
+    case : ReadersOfCase
+    structure : str
+    without : collection of str
+        Readers who are not looked at.
 
     Raises
     ------
     ValueError
         If no reader has a structure of this name.
     """
-    segments = case.structure(structure).segments
-    own = [None if s is None else reader.segmentation.box(s) for s, reader in zip(segments, case.readers, strict=True)]
+    both = zip(case.structure(structure).segments, case.readers, strict=True)
+    drawn = [(segment, reader) for segment, reader in both if reader.name not in without]
+    own = [None if segment is None else reader.segmentation.box(segment) for segment, reader in drawn]
     boxes = [box for box in own if box is not None]
     if not boxes:
         return None
     box = tuple(slice(min(b[axis].start for b in boxes), max(b[axis].stop for b in boxes)) for axis in range(3))
-    code = np.zeros([part.stop - part.start for part in box], np.uint8 if len(case.readers) <= 8 else np.uint16)
-    for n, (part, segment, reader) in enumerate(zip(own, segments, case.readers, strict=True)):
+    code = np.zeros([part.stop - part.start for part in box], np.uint8 if len(drawn) <= 8 else np.uint16)
+    for n, (part, (segment, reader)) in enumerate(zip(own, drawn, strict=True)):
         if part is not None:
             inside = tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True))
             code[inside] |= reader.segmentation.mask(segment, part) * code.dtype.type(1 << n)
-    return Holders(structure, case.names, box, code)
+    return Holders(structure, tuple(reader.name for _, reader in drawn), box, code)
 
 
-def disagreement_components(case: ReadersOfCase, structure: str) -> tuple[DisagreementComponent, ...]:
+def disagreement_components(
+    case: ReadersOfCase, structure: str, without: Collection[str] = ()
+) -> tuple[DisagreementComponent, ...]:
     """Return the connected pieces that readers disagree about, the largest first.
 
     Voxels are of one piece if the same readers hold them and they share a face, edge or corner: each piece then is one
@@ -145,13 +144,15 @@ def disagreement_components(case: ReadersOfCase, structure: str) -> tuple[Disagr
     ----------
     case : ReadersOfCase
     structure : str
+    without : collection of str
+        Readers who are not looked at, as outliers.
 
     Raises
     ------
     ValueError
         If no reader has a structure of this name.
     """
-    held = holders_of(case, structure)
+    held = holders_of(case, structure, without)
     if held is None:
         return ()
     found = []
@@ -169,13 +170,13 @@ def disagreement_components(case: ReadersOfCase, structure: str) -> tuple[Disagr
     components = []
     for number, (voxels, code, box, mask) in enumerate(found, start=1):
         place = place_of(mask, box, case.geometry)
-        holds = [bool(code >> n & 1) for n in range(len(case.readers))]
+        holds = [bool(code >> n & 1) for n in range(len(held.readers))]
         components.append(
             DisagreementComponent(
                 structure=structure,
                 number=number,
-                holders=tuple(name for name, held_by in zip(case.names, holds, strict=True) if held_by),
-                others=tuple(name for name, held_by in zip(case.names, holds, strict=True) if not held_by),
+                holders=tuple(name for name, held_by in zip(held.readers, holds, strict=True) if held_by),
+                others=tuple(name for name, held_by in zip(held.readers, holds, strict=True) if not held_by),
                 box=box,
                 mask=mask,
                 voxels=voxels,
@@ -230,7 +231,13 @@ def disagreement_map(case: ReadersOfCase, structures: Sequence[str] | None = Non
     return Volume(values, case.geometry)
 
 
-def worst_slices(case: ReadersOfCase, structures: Sequence[str] | None = None, *, most: int = 10) -> tuple[DisagreementSlice, ...]:
+def worst_slices(
+    case: ReadersOfCase,
+    structures: Sequence[str] | None = None,
+    *,
+    outliers: Mapping[str, Collection[str]] | None = None,
+    most: int = 10,
+) -> tuple[DisagreementSlice, ...]:
     """Return the slices on which readers disagree about the largest volume, the largest first.
 
     They are not ranked by Dice: on the last slices of an organ a few voxels make a Dice of 0, and correcting them changes
@@ -241,6 +248,8 @@ def worst_slices(case: ReadersOfCase, structures: Sequence[str] | None = None, *
     case : ReadersOfCase
     structures : sequence of str, optional
         Which structures; default: all.
+    outliers : mapping of structure to names of readers, optional
+        Readers who are not looked at on one structure: an exchanged label would fill the list.
     most : int
         How many slices at most, over all structures.
 
@@ -250,7 +259,9 @@ def worst_slices(case: ReadersOfCase, structures: Sequence[str] | None = None, *
         If no reader has a structure of one of the names.
     """
     names = [structure.name for structure in case.structures] if structures is None else list(structures)
-    found = [entry for name in names if (held := holders_of(case, name)) is not None for entry in _slices(held)]
+    left_out = outliers or {}
+    all_held = [holders_of(case, name, left_out.get(name, ())) for name in names]
+    found = [entry for held in all_held if held is not None for entry in _slices(held)]
     found.sort(key=lambda entry: (-entry[0], names.index(entry[1].structure), entry[2]))
     slices = []
     for voxels, held, k, dice in found[:most]:

@@ -114,7 +114,7 @@ def readers_of_case(
     """
     if not 2 <= len(segmentations) <= MOST_READERS:
         raise ValueError(f"Agreement needs 2 to {MOST_READERS} readers; {len(segmentations)} were given.")
-    names = _unique([s.name for s in segmentations]) if names is None else list(names)
+    names = unique_names([s.name for s in segmentations]) if names is None else list(names)
     if len(names) != len(segmentations) or len(set(names)) != len(names):
         raise ValueError(f"{len(segmentations)} readers need as many names, each once; given are {', '.join(names)}.")
     unknown = sorted(set(ai_anchored or ()) - set(names))
@@ -129,7 +129,8 @@ def readers_of_case(
     return ReadersOfCase(tuple(readers), geometry, grid, match_structures([reader.segmentation for reader in readers]))
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Return names with a number after those that were there before."""
     made: list[str] = []
     for name in names:
         number, free = 1, name

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from SegQCLib.readers.case_read import Purpose
+from SegQCLib.readers.planted_errors import PlantedErrorKind
 from SegQCLib.readers.simulated_reader import (
     SimulatedReader,
     SimulatedSegment,
@@ -85,7 +86,7 @@ class SimulatedCase:
 class SimulatedPlant:
     """One planted error of a training case and what became of it; `seconds` None: it was not found."""
 
-    error: str
+    error: PlantedErrorKind
     structure: str
     seconds: float | None
 
@@ -308,11 +309,11 @@ def _read(
 
 def _plant(rng: np.random.Generator, reader: SimulatedReader, share_of_year: float, segment: SimulatedSegment) -> SimulatedPlant:
     name = segment.structure.name
-    kinds = ["island", "missing_slice"]
+    kinds = [PlantedErrorKind.ISLAND, PlantedErrorKind.MISSING_SLICES]
     if name.endswith(("_left", "_right")):
-        kinds.append("left_right_exchanged")
+        kinds.append(PlantedErrorKind.LEFT_RIGHT)
     if "lesion" in name or "nodule" in name:
-        kinds.append("shrunken_lesion")
+        kinds.append(PlantedErrorKind.SHRUNKEN)
     found = planted_error_is_found(rng, reader, share_of_year)
     seconds = round(float(segment.active_s * rng.uniform(0.3, 0.95)), 1) if found else None
-    return SimulatedPlant(str(kinds[rng.integers(len(kinds))]), name, seconds)
+    return SimulatedPlant(kinds[rng.integers(len(kinds))], name, seconds)

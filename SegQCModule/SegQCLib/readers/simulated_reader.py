@@ -34,6 +34,8 @@ class SimulatedReader:
         Changes that a draft did not need, as a multiple of how far the reader's own drawing is from the truth.
     own_error : (float, float)
         Factor of 1 - Dice of what the reader draws without a draft; 1 is typical.
+    draft_look : (float, float)
+        Factor of the time of looking through a draft alone, without looking at less of it.
     """
 
     name: str
@@ -43,6 +45,7 @@ class SimulatedReader:
     attention: tuple[float, float] = (0.9, 0.9)
     over_correction: tuple[float, float] = (0.1, 0.1)
     own_error: tuple[float, float] = (1.0, 1.0)
+    draft_look: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -178,9 +181,8 @@ def simulated_segment(
     share_seen = rng.beta(20 * (0.15 + 0.83 * attention), 20 * (0.85 - 0.83 * attention)) if scrolled else 0.0
     # Without scrolling one slice is on the screen.
     seen = max(1, round(target.slices * share_seen))
-    active_s = structure.look_s * (0.2 + 0.9 * attention) * pace + structure.by_hand_s * pace * min(
-        1.2, changed / _AS_LONG_AS_BY_HAND
-    )
+    look_s = structure.look_s * (0.2 + 0.9 * attention) * at(reader.draft_look, share_of_year)
+    active_s = pace * (look_s + structure.by_hand_s * min(1.2, changed / _AS_LONG_AS_BY_HAND))
     error = min(0.9, draft_error * (1 - noticed) + 0.7 * noticed * min(own_error, draft_error) + needless / 2)
     voxels = draft_voxels + added - removed
     return SimulatedSegment(

@@ -1,0 +1,44 @@
+"""What the reader is told, in plain words: never an accusation, always what to do next."""
+
+from __future__ import annotations
+
+from SegQCLib.automation_bias.model_version import ModelVersion
+from SegQCLib.automation_bias.reading_window import ReadingWindow
+from SegQCLib.automation_bias.rule import Level, Rule
+
+_TRAINING = "Read a training set with planted errors: it shows whether you still see what a draft gets wrong. Nothing else does."
+_AI_FREE = "Read a few of your recent cases again without the draft, at least four weeks later, and compare."
+_MORE_AI_FREE = "Read about one case in five without a draft: it is the only yardstick for your own times."
+
+ADVICE: dict[Level, tuple[str, ...]] = {
+    Level.TOO_FEW: (_MORE_AI_FREE,),
+    Level.NONE: (_MORE_AI_FREE,),
+    Level.WATCH: (_TRAINING, _MORE_AI_FREE),
+    Level.ALERT: (
+        _TRAINING,
+        _AI_FREE,
+        "Scroll once through every draft, from its first slice to its last, before you accept it.",
+        "Talk it over with somebody you trust, if you like. Nobody else has been told.",
+    ),
+}
+
+
+def summary_of(level: Level, version: ModelVersion, window: ReadingWindow, rule: Rule) -> str:
+    """Return a few sentences for the reader."""
+    of = f"your {len(window.anchored)} reads with drafts of {version} in {window.days:.0f} days"
+    if level is Level.TOO_FEW:
+        return (
+            f"Nothing can be said yet about {of}: at least {rule.fewest_reads} reads over {rule.fewest_days:.0f} days are needed."
+        )
+    if level is Level.NONE:
+        return (
+            f"In {of} there is no falling active time together with rising agreement with the drafts."
+            " That is no proof of careful reading: a steady habit does not show in a trend."
+        )
+    both = f"In {of} you took less time, and your final segments came closer to the drafts."
+    if level is Level.WATCH:
+        return f"{both} That can have good reasons, which are listed below; what was measured does not tell them apart."
+    return (
+        f"{both} More of what was measured points in the same direction. You may be relying on the drafts more than before."
+        " This is a reason to look, not a judgement: the other explanations are listed below."
+    )

@@ -1,0 +1,163 @@
+"""What else speaks for over-reliance on drafts, or against it: each question with the answer that the reads give."""
+
+from __future__ import annotations
+
+from scipy.stats import fisher_exact
+
+from SegQCLib.automation_bias.evidence import Evidence, Support
+from SegQCLib.automation_bias.model_version import ai_free_segments, anchored_segments
+from SegQCLib.automation_bias.proportion import proportion
+from SegQCLib.automation_bias.read_series import active_time_series, segment_series
+from SegQCLib.automation_bias.reading_window import ReadingWindow
+from SegQCLib.automation_bias.rule import Rule
+from SegQCLib.automation_bias.signs import DICE, PERCENT, Signs, dice_words, is_defined, percent, percent_words
+from SegQCLib.automation_bias.slope_difference import slope_difference
+from SegQCLib.readers.case_read import CaseRead, SegmentRead
+from SegQCLib.statistics.trend import Trend, trend
+
+SHARE = "share per 30 days"
+
+
+def corroboration_of(window: ReadingWindow, signs: Signs, rule: Rule) -> tuple[Evidence, ...]:
+    """Return all that can corroborate the signs, in a fixed order."""
+    return (
+        _planted_falling(window, rule),
+        _planted_below_others(window, rule),
+        _slices_seen(window, rule),
+        _accepted_without_scrolling(window, rule),
+        _ai_free_time(window, signs, rule),
+        _accuracy(window, rule),
+    )
+
+
+def ai_free_time_trend(window: ReadingWindow, rule: Rule) -> Trend:
+    """Return the trend of the logarithm of active seconds for the same structures without a draft."""
+    names = {segment.name for read in window.anchored for segment in anchored_segments(read, window.version)}
+
+    def segments_of(read: CaseRead) -> tuple[SegmentRead, ...]:
+        return tuple(segment for segment in ai_free_segments(read) if segment.name in names)
+
+    times = active_time_series(window.ai_free, segments_of, window.first)
+    return trend(times.days, times.values, rule.confidence)
+
+
+def detected(reads: tuple[CaseRead, ...]) -> list[bool]:
+    """Return for each planted error whether it was found, in order of time."""
+    return [planted.detected for read in reads for planted in read.planted]
+
+
+def _planted_falling(window: ReadingWindow, rule: Rule) -> Evidence:
+    met = detected(window.planted)
+    if len(met) < rule.fewest_planted:
+        words = f"Planted errors: {len(met)} met in this period; {rule.fewest_planted} are needed for a trend."
+        return Evidence("planted_falling", Support.UNKNOWN, words, len(met), SHARE)
+    days = [
+        (read.started - window.first).total_seconds() / 86400
+        for read in window.planted
+        for _ in read.planted
+    ]  # fmt: skip
+    course = trend(days, [float(found) for found in met], rule.confidence)
+    early, late = proportion(met[: len(met) // 2]), proportion(met[len(met) // 2 :])
+    support = Support.UNCLEAR
+    if course.p is not None and course.p < rule.significance:
+        support = Support.FOR if course.tau < 0 else Support.AGAINST
+    if support is Support.UNCLEAR and late.share >= rule.reassuring_detection and len(met) >= 2 * rule.fewest_planted:
+        support = Support.AGAINST
+    words = f"Planted errors found: {early} in the first half of the period, {late} in the second."
+    return Evidence("planted_falling", support, words, len(met), "Kendall's tau", course.tau, p=course.p)
+
+
+def _planted_below_others(window: ReadingWindow, rule: Rule) -> Evidence:
+    own, others = detected(window.planted), detected(window.others_planted)
+    unit = "share of the reader minus share of the others"
+    if min(len(own), len(others)) < rule.fewest_planted:
+        words = (
+            f"Planted errors against other readers: {len(own)} met by this reader and {len(others)} by the others;"
+            f" {rule.fewest_planted} of each are needed."
+        )
+        return Evidence("planted_below_others", Support.UNKNOWN, words, len(own), unit)
+    mine, theirs = proportion(own), proportion(others)
+    p = float(fisher_exact([[mine.count, mine.n - mine.count], [theirs.count, theirs.n - theirs.count]]).pvalue)
+    difference = mine.share - theirs.share
+    support = Support.UNCLEAR if p >= rule.significance else Support.FOR if difference < 0 else Support.AGAINST
+    words = f"Planted errors found in this period: {mine} by this reader, {theirs} by all others together."
+    return Evidence("planted_below_others", support, words, len(own), unit, difference, p=p)
+
+
+def _slices_seen(window: ReadingWindow, rule: Rule) -> Evidence:
+    def share_seen(segment: SegmentRead) -> float | None:
+        if not segment.slices_of_structure or segment.slices_of_structure_seen is None:
+            return None
+        return segment.slices_of_structure_seen / segment.slices_of_structure
+
+    course = _segment_trend(window, share_seen, rule)
+    if not is_defined(course):
+        words = f"Slices looked at: no trend. {course.reason}"
+        return Evidence("slices_seen", Support.UNKNOWN, words, course.n, SHARE)
+    words = f"The share of a structure's slices that were looked at changed by {dice_words(course)}; {course.n} reads."
+    return _share_evidence("slices_seen", words, course, rises_for=False)
+
+
+def _accepted_without_scrolling(window: ReadingWindow, rule: Rule) -> Evidence:
+    id_ = "accepted_without_scrolling"
+    answers = [
+        ((read.started - window.first).total_seconds() / 86400, taken)
+        for read in window.anchored
+        if (taken := read.accepted_without_scrolling) is not None
+    ]
+    taken = [answer for _, answer in answers]
+    if len(taken) < rule.fewest_reads:
+        words = f"Accepted without scrolling: known of {len(taken)} reads; {rule.fewest_reads} are needed."
+        return Evidence(id_, Support.UNKNOWN, words, len(taken), SHARE)
+    # The slope of yes and no is 0 wherever most reads have the same answer; their order can be tested all the same.
+    course = trend([day for day, _ in answers], [float(answer) for answer in taken], rule.confidence)
+    early, late = proportion(taken[: len(taken) // 2]), proportion(taken[len(taken) // 2 :])
+    support = Support.UNCLEAR
+    if course.p is not None and course.p < rule.significance:
+        support = Support.FOR if course.tau > 0 else Support.AGAINST
+    words = f"All drafts accepted unchanged and without scrolling: {early} in the first half of the period, {late} in the second."
+    return Evidence(id_, support, words, len(taken), "Kendall's tau", course.tau, p=course.p)
+
+
+def _ai_free_time(window: ReadingWindow, signs: Signs, rule: Rule) -> Evidence:
+    id_, free = "ai_free_time", ai_free_time_trend(window, rule)
+    if free.n < rule.fewest_ai_free or not is_defined(free) or not is_defined(signs.log_time):
+        words = f"Active time without a draft: {free.n} reads of the same structures; {rule.fewest_ai_free} are needed."
+        return Evidence(id_, Support.UNKNOWN, words, free.n, PERCENT)
+    steeper = slope_difference(signs.log_time, free)
+    support = Support.UNCLEAR
+    if free.upper < 0 and steeper.upper >= 0:
+        support = Support.AGAINST
+    elif steeper.upper < 0 and free.upper >= 0:
+        support = Support.FOR
+    words = (
+        f"Active time for the same structures without a draft changed by {percent_words(free)}; {free.n} reads. With drafts it"
+        f" fell faster by {-percent(steeper.value):.1f} % per 30 days"
+        f" ({free.confidence:.0%} interval {-percent(steeper.upper):.1f} to {-percent(steeper.lower):.1f})."
+    )
+    value, lower, upper = percent(steeper.value), percent(steeper.lower), percent(steeper.upper)
+    return Evidence(id_, support, words, free.n, PERCENT, value, lower, upper)
+
+
+def _accuracy(window: ReadingWindow, rule: Rule) -> Evidence:
+    course = _segment_trend(window, lambda segment: segment.accuracy, rule)
+    if course.n < rule.fewest_ai_free or not is_defined(course):
+        words = f"Accuracy against a reference: known of {course.n} reads; {rule.fewest_ai_free} are needed."
+        return Evidence("accuracy", Support.UNKNOWN, words, course.n, DICE)
+    words = f"Accuracy, the Dice of final segment and reference, changed by {dice_words(course)}; {course.n} reads."
+    return _share_evidence("accuracy", words, course, rises_for=False)
+
+
+def _segment_trend(window: ReadingWindow, value_of, rule: Rule) -> Trend:
+    series = segment_series(window.anchored, lambda read: anchored_segments(read, window.version), value_of, window.first)
+    return trend(series.days, series.values, rule.confidence)
+
+
+def _share_evidence(id_: str, words: str, course: Trend, *, rises_for: bool) -> Evidence:
+    support = Support.UNCLEAR
+    if course.upper < 0:
+        support = Support.AGAINST if rises_for else Support.FOR
+    elif course.lower > 0:
+        support = Support.FOR if rises_for else Support.AGAINST
+    unit = DICE if id_ == "accuracy" else SHARE
+    return Evidence(id_, support, words, course.n, unit, course.slope_per_30_days, course.lower, course.upper, course.p)

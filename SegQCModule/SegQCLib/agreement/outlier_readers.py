@@ -6,7 +6,7 @@ Such a segment is no measure of how well readers agree: one exchanged label turn
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from statistics import median
 from typing import Literal
@@ -23,6 +23,9 @@ SHARE_OF_OTHERS = 0.5
 EXPLAINED_SHARE = 0.8
 # 3 scaled MADs: Leys et al., J Exp Soc Psychol 2013;49:764-766 ("very conservative").
 MADS = 3.0
+# One shift of all structures is told from three on, and believed if three quarters of them fit better without it.
+_FEWEST_SHIFTED = 3
+_MOST_BETTER = 0.75
 MAD_TO_SD = 1.4826
 
 RULE = (
@@ -30,7 +33,9 @@ RULE = (
     f" among themselves, and lower by more than {MADS:g} scaled median absolute deviations of those (Leys et al., J Exp Soc Psychol"
     f" 2013;49:764-766), where the others agree (a median of {AGREEING_DICE:g} or more). Also a reader who drew nothing where all"
     " others agree on something, and one who drew what nobody else did. Whether exchanged structures, a mirrored or a shifted grid"
-    " explain it is tried: it does if Dice would then reach four fifths of what the others reach."
+    " explain it is tried: it does if Dice would then reach four fifths of what the others reach. And a reader whose structures all"
+    " lie apart from the others' by one shift, three times larger than what varies, if three quarters of them agree better without"
+    " it."
 )
 CANNOT_BE_TOLD = "Outliers cannot be told with two readers: where two differ, nothing says which of them is right."
 
@@ -75,6 +80,7 @@ class _Suspect:
     reason: str
     explained: float | None
     group: tuple
+    shift: tuple[int, ...] | None = None
 
 
 def outlier_readers(case: ReadersOfCase, dice: Sequence[_Pairs]) -> tuple[tuple[OutlierReader, ...], str]:
@@ -103,7 +109,7 @@ def outlier_readers(case: ReadersOfCase, dice: Sequence[_Pairs]) -> tuple[tuple[
     found = _Search(case, dice)
     outliers = []
     for reader in range(len(case.readers)):
-        outliers += _grouped(case, [*found.differing(reader)])
+        outliers += _grouped(case, found.differing(reader) or found.shifted_as_a_whole(reader))
         outliers += _presence(case, reader, dice, found.drawn)
     return tuple(outliers), RULE
 
@@ -117,12 +123,26 @@ def _grouped(case: ReadersOfCase, suspects: Sequence[_Suspect]) -> Iterator[Outl
         structures = tuple(
             OutlierStructure(case.structures[s.structure].name, s.with_others, s.among_others, s.explained) for s in same
         )
-        numbers = "; ".join(
-            f"{entry.structure}: Dice {entry.dice_with_others:.2f} with the others, who reach {entry.dice_among_others:.2f} among"
-            f" themselves{'' if entry.dice_if_explained is None else f', and it would be {entry.dice_if_explained:.2f}'}"
-            for entry in structures
-        )
-        yield OutlierReader(case.names[first.reader], first.kind, f"{first.reason} ({numbers}).", structures)
+        evidence = f"{first.reason} ({_few([entry.structure for entry in structures])}: {_numbers(structures)})."
+        yield OutlierReader(case.names[first.reader], first.kind, evidence, structures)
+
+
+def _numbers(structures: Sequence[OutlierStructure]) -> str:
+    told = (
+        f"Dice {_span([entry.dice_with_others for entry in structures])} with the others, who reach"
+        f" {_span([entry.dice_among_others for entry in structures])} among themselves"
+    )
+    explained = [entry.dice_if_explained for entry in structures if entry.dice_if_explained is not None]
+    return f"{told}; put right, it would be {_span(explained)}" if explained else told
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def _presence(case: ReadersOfCase, reader: int, dice: Sequence[_Pairs], drawn: Sequence[set[int]]) -> Iterator[OutlierReader]:
@@ -138,8 +158,10 @@ def _presence(case: ReadersOfCase, reader: int, dice: Sequence[_Pairs], drawn: S
                 left_out.append(OutlierStructure(structure.name, 0.0, among, None))
     name = case.names[reader]
     if left_out:
-        told = ", ".join(f"{entry.structure} (the others reach Dice {entry.dice_among_others:.2f})" for entry in left_out)
-        yield OutlierReader(name, "left out", f"has nothing where all others drew {told}.", tuple(left_out))
+        told = _few([entry.structure for entry in left_out])
+        reached = _span([entry.dice_among_others for entry in left_out])
+        words = f"has nothing where all others drew {told} (and reach Dice {reached} among themselves)."
+        yield OutlierReader(name, "left out", words, tuple(left_out))
     if alone:
         yield OutlierReader(
             name,
@@ -165,8 +187,66 @@ class _Search:
             for structure in case.structures
         ]
 
-    def differing(self, reader: int) -> Iterator[_Suspect]:
-        """Yield the structures on which this reader differs grossly from the others."""
+    def differing(self, reader: int) -> list[_Suspect]:
+        """Return the structures on which this reader differs grossly from the others."""
+        suspects = [*self._suspects(reader)]
+        shifts = [suspect.shift for suspect in suspects if suspect.shift is not None]
+        if not shifts:
+            return suspects
+        # Of a structure that reaches out of one of the grids less is explained by the same shift.
+        common = tuple(int(value) for value in np.median(shifts, axis=0).round())
+        return [self._with_common_shift(suspect, common) for suspect in suspects]
+
+    def _with_common_shift(self, suspect: _Suspect, common: tuple[int, ...]) -> _Suspect:
+        if suspect.shift is None and suspect.explained is not None:
+            return suspect
+        others = sorted(self.drawn[suspect.structure] - {suspect.reader})
+        reached = self._median_dice(self._moved(suspect.reader, suspect.structure, common), suspect.structure, others)
+        if reached < SHARE_OF_OTHERS * suspect.among_others:
+            return suspect
+        return replace(
+            suspect, kind="shifted", reason=self._shift_words(common), explained=reached, group=("shifted",), shift=common
+        )
+
+    def shifted_as_a_whole(self, reader: int) -> list[_Suspect]:
+        """Return all structures if they lie apart from the others' by one shift that nobody else shows, too small to be gross.
+
+        Told by the boxes of the structures, and believed only if most structures agree better with the others when it is undone.
+        """
+        everybody = range(len(self.case.readers))
+        shared = [n for n, by in enumerate(self.drawn) if len(by) == len(everybody)]
+        if len(shared) < _FEWEST_SHIFTED:
+            return []
+        centers = np.array([[self._box_center(n, structure) for structure in shared] for n in everybody])
+        spacing_mm = np.array(self.case.geometry.spacing_mm)
+
+        def lies(own: int, rest: Sequence[int]) -> tuple[NDArray[np.float64], float]:
+            apart = (centers[own] - np.median(centers[rest], axis=0)) * spacing_mm
+            middle = np.median(apart, axis=0)
+            return middle, float(np.median(np.linalg.norm(apart - middle, axis=1)))
+
+        others = [n for n in everybody if n != reader]
+        way_mm, spread_mm = lies(reader, others)
+        voxels = tuple(int(value) for value in np.rint(way_mm / spacing_mm))
+        usual_mm = max(float(np.linalg.norm(lies(n, [m for m in others if m != n])[0])) for n in others)
+        if not any(voxels) or np.linalg.norm(way_mm) <= MADS * max(spread_mm, usual_mm):
+            return []
+        suspects = []
+        for structure in shared:
+            pairs = self.dice[structure]
+            own = median(pairs[min(reader, other), max(reader, other)] for other in others)
+            among = median(pairs[pair] for pair in combinations(others, 2))
+            undone = self._median_dice(self._moved(reader, structure, voxels), structure, others)
+            words = self._shift_words(voxels)
+            suspects.append(_Suspect(reader, structure, own, among, "shifted", words, undone, ("shifted",), voxels))
+        better = sum(suspect.explained > suspect.with_others for suspect in suspects)
+        return suspects if better >= _MOST_BETTER * len(suspects) else []
+
+    def _box_center(self, reader: int, structure: int) -> list[float]:
+        box = self.case.readers[reader].segmentation.box(self.case.structures[structure].segments[reader])
+        return [(part.start + part.stop - 1) / 2 for part in box]
+
+    def _suspects(self, reader: int) -> Iterator[_Suspect]:
         for structure, by in enumerate(self.drawn):
             others = sorted(by - {reader})
             if reader not in by or len(others) < 2:
@@ -178,7 +258,8 @@ class _Search:
             spread = MADS * MAD_TO_SD * median(abs(value - middle) for value in among)
             if middle >= AGREEING_DICE and own < SHARE_OF_OTHERS * middle and own < middle - spread:
                 kind, reason, explained, group = self._explained(reader, structure, others, EXPLAINED_SHARE * middle)
-                yield _Suspect(reader, structure, own, middle, kind, reason, explained, (kind, *group))
+                shift = group if kind == "shifted" else None
+                yield _Suspect(reader, structure, own, middle, kind, reason, explained, (kind, *group), shift)
 
     def _explained(
         self, reader: int, structure: int, others: Sequence[int], enough: float
@@ -230,12 +311,16 @@ class _Search:
             yield "mirrored", words, self._median_dice(flipped, structure, others), (axis,)
 
     def _shifted(self, reader: int, structure: int, others: Sequence[int]) -> Iterator[tuple[Kind, str, float, tuple]]:
+        voxels = tuple(int(value) for value in np.rint(self._displacement(reader, structure, others)))
+        reached = self._median_dice(self._moved(reader, structure, voxels), structure, others)
+        yield "shifted", self._shift_words(voxels), reached, voxels
+
+    def _moved(self, reader: int, structure: int, voxels: Sequence[int]) -> _Crop:
         array, start = self._crop(reader, structure)
-        voxels = np.rint(self._displacement(reader, structure, others)).astype(int)
-        moved = (array, tuple((np.array(start) - voxels).tolist()))
-        words = f"lies {_way(self._way_mm(voxels))} of the others"
-        # A rounded centre is off by up to a voxel: shifts that differ by less are one shift.
-        yield "shifted", words, self._median_dice(moved, structure, others), ()
+        return array, tuple(first - step for first, step in zip(start, voxels, strict=True))
+
+    def _shift_words(self, voxels: Sequence[int]) -> str:
+        return f"lies {_way(self._way_mm(np.array(voxels)))} than what the others drew"
 
     def _elsewhere(self, reader: int, structure: int, others: Sequence[int]) -> tuple[Kind, str, None, tuple]:
         way = self._way_mm(self._displacement(reader, structure, others))
@@ -252,7 +337,7 @@ class _Search:
             )
         return (
             "differs",
-            f"'{name}' is something else than the others drew: its centre lies {_way(way)} of theirs",
+            f"'{name}' is something else than the others drew: its centre lies {_way(way)} than theirs",
             None,
             (structure,),
         )
@@ -278,17 +363,17 @@ class _Search:
 
 
 _ENDS = ("left and right", "front and back", "head and feet")
-_WORDS = (("to the left", "to the right"), ("behind", "in front"), ("above", "below"))
+_WORDS = (("further left", "further right"), ("further back", "further in front"), ("higher", "lower"))
 
 
 def _way(lps_mm: NDArray[np.float64]) -> str:
-    """Return a way in words: 12 mm to the left and 3 mm above."""
+    """Return a way in words: 12 mm further left and 3 mm higher."""
     parts = [
         f"{abs(value):.0f} mm {words[0] if value > 0 else words[1]}"
         for value, words in zip(lps_mm, _WORDS, strict=True)
         if abs(value) >= 0.5
     ]
-    return " and ".join(parts) or "less than 0.5 mm away"
+    return " and ".join(parts) or "less than 0.5 mm elsewhere"
 
 
 def _center(crop: _Crop) -> NDArray[np.float64]:

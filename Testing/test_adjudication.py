@@ -21,7 +21,6 @@ from SegQCLib.agreement.adjudication import (
     reader_outcomes,
     reader_places,
 )
-from SegQCLib.agreement.disagreement import holders_of
 from SegQCLib.agreement.readers_of_case import readers_of_case
 from SegQCLib.errors import BadDataError
 
@@ -97,11 +96,10 @@ def test_until_it_is_closed_nothing_that_is_stored_names_a_reader():
 def test_outlines_have_neutral_names_and_the_letters_change_sides():
     case = three_readers()
     adjudication, components = begun(case)
-    held = holders_of(case, "liver")
     for item in adjudication.items:
         component = component_of(item, components)
         for side in "AB":
-            outlines = piece_outlines(replace(item, drawn_side=side), component, case, held)
+            outlines = piece_outlines(replace(item, drawn_side=side), component, case)
             with_piece, without = (outlines.a, outlines.b) if side == "A" else (outlines.b, outlines.a)
             assert with_piece[outlines.piece].all()
             assert not without[outlines.piece].any()
@@ -114,7 +112,7 @@ def test_with_two_readers_the_outlines_are_their_own():
     case = readers_of_case([a_segmentation(name="a", liver=ADA), a_segmentation(name="b", liver=BEN)], names=["a", "b"])
     adjudication, components = begun(case)
     item = replace(next(item for item in adjudication.items if item.voxels == 25), drawn_side="A")
-    outlines = piece_outlines(item, component_of(item, components), case, holders_of(case, "liver"))
+    outlines = piece_outlines(item, component_of(item, components), case)
     assert np.count_nonzero(outlines.a) == 4 * 5 * 5
     assert np.count_nonzero(outlines.b) == 3 * 6 * 5
 

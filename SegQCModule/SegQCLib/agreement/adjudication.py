@@ -313,7 +313,7 @@ class PieceOutlines:
     b: NDArray[np.bool_]
 
 
-def piece_outlines(item: AdjudicationItem, component: DisagreementComponent, case: ReadersOfCase, held: Holders) -> PieceOutlines:
+def piece_outlines(item: AdjudicationItem, component: DisagreementComponent, case: ReadersOfCase) -> PieceOutlines:
     """Return the outlines of an item.
 
     One of A and B is what all who drew the piece have in common, the other what anybody drew who did not draw the piece: with
@@ -325,19 +325,21 @@ def piece_outlines(item: AdjudicationItem, component: DisagreementComponent, cas
     component : DisagreementComponent
         The item's.
     case : ReadersOfCase
-    held : Holders
-        Of the item's structure, see `holders_of`.
     """
     margins = [round(_SURROUNDINGS_MM / spacing) for spacing in case.geometry.spacing_mm]
     box = tuple(
-        slice(max(part.start - margin, whole.start), min(part.stop + margin, whole.stop))
-        for part, margin, whole in zip(component.box, margins, held.box, strict=True)
+        slice(max(part.start - margin, 0), min(part.stop + margin, size))
+        for part, margin, size in zip(component.box, margins, case.geometry.size, strict=True)
     )
-    code = held.code[tuple(slice(b.start - h.start, b.stop - h.start) for b, h in zip(box, held.box, strict=True))]
-    drew = sum(1 << case.names.index(name) for name in component.holders)
-    all_who_drew = (code & drew) == drew
-    anybody_else = (code & (held.everybody & ~drew)) != 0
-    piece = np.zeros(code.shape, bool)
+    shape = [part.stop - part.start for part in box]
+    all_who_drew, anybody_else = np.ones(shape, bool), np.zeros(shape, bool)
+    for reader, segment in zip(case.readers, case.structure(item.structure).segments, strict=True):
+        mask = np.zeros(shape, bool) if segment is None else reader.segmentation.mask(segment, box)
+        if reader.name in component.holders:
+            all_who_drew &= mask
+        else:
+            anybody_else |= mask
+    piece = np.zeros(shape, bool)
     piece[tuple(slice(c.start - b.start, c.stop - b.start) for c, b in zip(component.box, box, strict=True))] = component.mask
     a, b = (all_who_drew, anybody_else) if item.drawn_side == "A" else (anybody_else, all_who_drew)
     return PieceOutlines(box, piece, a, b)

@@ -8,7 +8,7 @@ from SegQCLib.case import Segmentation
 from SegQCLib.mrml.agreement_readers import MADE_FROM_READERS, OUTLINES
 from SegQCLib.mrml.draft import ROLE_ATTRIBUTE
 from SegQCLib.mrml.json_node import write_json
-from SegQCLib.mrml.segmentation import add_segmentation
+from SegQCLib.mrml.segmentation import CroppedLayer, add_segmentation
 
 # Reference roles of the image.
 OUTLINES_ROLE = "SegQC.AdjudicationOutlines"
@@ -51,9 +51,14 @@ def show_outlines(
     return node
 
 
+def outlines_of(volume_node: vtkMRMLScalarVolumeNode | None) -> vtkMRMLSegmentationNode | None:
+    """Return the outlines of the piece under decision, or None."""
+    return None if volume_node is None else volume_node.GetNodeReference(OUTLINES_ROLE)
+
+
 def remove_outlines(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) -> None:
     """Remove the outlines of the piece under decision; nothing happens where there are none."""
-    node = volume_node.GetNodeReference(OUTLINES_ROLE)
+    node = outlines_of(volume_node)
     if node is None:
         return
     display_node = node.GetDisplayNode()
@@ -97,7 +102,10 @@ def adjudication_text_of(volume_node: vtkMRMLScalarVolumeNode | None) -> str:
 
 
 def add_made_from_readers(
-    scene: vtkMRMLScene, segmentation: Segmentation, volume_node: vtkMRMLScalarVolumeNode, layers=None
+    scene: vtkMRMLScene,
+    segmentation: Segmentation,
+    volume_node: vtkMRMLScalarVolumeNode,
+    layers: tuple[CroppedLayer, ...] | None = None,
 ) -> vtkMRMLSegmentationNode:
     """Add a consensus or an adjudicated segmentation, and note that it is no reader's; parameters as in `add_segmentation`."""
     node = add_segmentation(scene, segmentation, volume_node, segmentation.name, layers)

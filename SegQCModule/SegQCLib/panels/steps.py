@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from SegQCLib.panels.agreement_panel import AgreementPanel
 from SegQCLib.panels.artifacts_panel import ArtifactsPanel
 from SegQCLib.panels.case_panel import CasePanel
 from SegQCLib.panels.draft_panel import DraftPanel
@@ -11,4 +12,14 @@ from SegQCLib.panels.gate_panel import GatePanel
 from SegQCLib.panels.report_panel import ReportPanel
 from SegQCLib.panels.training_panel import TrainingPanel
 
-STEPS = (CasePanel, GatePanel, ArtifactsPanel, DraftPanel, EditingPanel, FindingsPanel, ReportPanel, TrainingPanel)
+STEPS = (
+    CasePanel,
+    GatePanel,
+    ArtifactsPanel,
+    DraftPanel,
+    EditingPanel,
+    FindingsPanel,
+    ReportPanel,
+    AgreementPanel,
+    TrainingPanel,
+)

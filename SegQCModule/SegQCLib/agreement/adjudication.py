@@ -33,8 +33,6 @@ Side = Literal["A", "B"]
 
 # DICOM Segment Algorithm Name of the result: pieces are cut by the program and chosen by a person.
 ALGORITHM_NAME = "SegQC adjudication"
-# How far around a piece its outlines are shown, in mm.
-_SURROUNDINGS_MM = 25.0
 PIECE_ID = "piece"
 # Told apart by readers who do not see red and green apart, and on grey.
 _PIECE_COLOR, _A_COLOR, _B_COLOR = (1.0, 0.9, 0.2), (0.2, 0.75, 1.0), (1.0, 0.45, 0.85)
@@ -150,6 +148,7 @@ def begin_adjudication(
     *,
     smallest_ml: float = 0.0,
     seed: int | None = None,
+    checksums: tuple[str, ...] | None = None,
 ) -> Adjudication:
     """Return a new, open adjudication with its pieces in shuffled order.
 
@@ -166,6 +165,8 @@ def begin_adjudication(
         Pieces below this volume are not shown; more than half of the readers decide about them, half are not enough.
     seed : int, optional
         Default: a random one.
+    checksums : tuple of str, optional
+        What `voxel_checksums` gives of the case, if it is known already: it takes a second for large segmentations.
 
     Raises
     ------
@@ -205,7 +206,7 @@ def begin_adjudication(
         )
         for component in shown
     )
-    checksums = voxel_checksums(case)
+    checksums = voxel_checksums(case) if checksums is None else checksums
     return Adjudication(
         schema="segqc-adjudication",
         schema_version="1.0",
@@ -268,8 +269,10 @@ def close_adjudication(adjudication: Adjudication, case: ReadersOfCase) -> Adjud
     return replace(adjudication, readers=tuple(named), closed=_now())
 
 
-def reader_places(adjudication: Adjudication, case: ReadersOfCase) -> tuple[int, ...]:
+def reader_places(adjudication: Adjudication, case: ReadersOfCase, checksums: tuple[str, ...] | None = None) -> tuple[int, ...]:
     """Return the place in `adjudication.readers` of each of the case's readers, found by their voxels.
+
+    `checksums` is what `voxel_checksums` gives of the case, if it is known already.
 
     Raises
     ------
@@ -278,7 +281,7 @@ def reader_places(adjudication: Adjudication, case: ReadersOfCase) -> tuple[int,
     """
     left = [reader.voxels_sha256 for reader in adjudication.readers]
     places = []
-    for name, checksum in zip(case.names, voxel_checksums(case), strict=True):
+    for name, checksum in zip(case.names, voxel_checksums(case) if checksums is None else checksums, strict=True):
         if checksum not in left:
             raise BadDataError(
                 name,
@@ -298,7 +301,7 @@ def reader_places(adjudication: Adjudication, case: ReadersOfCase) -> tuple[int,
 
 @dataclass(frozen=True, eq=False)
 class PieceOutlines:
-    """What is shown of one item: the piece, and the two outlines, in its surroundings.
+    """What is shown of one item: the piece, and the two outlines of its structure.
 
     Attributes
     ----------
@@ -326,14 +329,17 @@ def piece_outlines(item: AdjudicationItem, component: DisagreementComponent, cas
         The item's.
     case : ReadersOfCase
     """
-    margins = [round(_SURROUNDINGS_MM / spacing) for spacing in case.geometry.spacing_mm]
-    box = tuple(
-        slice(max(part.start - margin, 0), min(part.stop + margin, size))
-        for part, margin, size in zip(component.box, margins, case.geometry.size, strict=True)
-    )
+    segments = case.structure(item.structure).segments
+    boxes = [
+        box
+        for reader, segment in zip(case.readers, segments, strict=True)
+        if segment is not None and (box := reader.segmentation.box(segment)) is not None
+    ]
+    # All of the structure: the edge of a part would be taken for somebody's outline.
+    box = tuple(slice(min(one[axis].start for one in boxes), max(one[axis].stop for one in boxes)) for axis in range(3))
     shape = [part.stop - part.start for part in box]
     all_who_drew, anybody_else = np.ones(shape, bool), np.zeros(shape, bool)
-    for reader, segment in zip(case.readers, case.structure(item.structure).segments, strict=True):
+    for reader, segment in zip(case.readers, segments, strict=True):
         mask = np.zeros(shape, bool) if segment is None else reader.segmentation.mask(segment, box)
         if reader.name in component.holders:
             all_who_drew &= mask

@@ -43,8 +43,8 @@ def show_outlines(
     for segment in outlines.segments:
         display_node.SetSegmentVisibility2DFill(segment.id, segment.id == filled)
         display_node.SetSegmentVisibility2DOutline(segment.id, segment.id != filled)
-    display_node.SetOpacity2DFill(0.45)
-    display_node.SetSliceIntersectionThickness(3)
+    display_node.SetOpacity2DFill(0.6)
+    display_node.SetSliceIntersectionThickness(2)
     display_node.SetSaveWithScene(False)
     display_node.EndModify(was_modifying)
     volume_node.SetNodeReferenceID(OUTLINES_ROLE, node.GetID())

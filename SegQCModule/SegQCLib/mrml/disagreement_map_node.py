@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from slicer import vtkMRMLColorTableNode, vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkSlicerColorLogic
+from slicer import (
+    vtkMRMLColorTableNode,
+    vtkMRMLScalarVolumeDisplayNode,
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLScene,
+    vtkSlicerColorLogic,
+)
 
 from SegQCLib.case import Volume, WindowLevel
 from SegQCLib.mrml.draft import MEANING_ATTRIBUTE, ROLE_ATTRIBUTE
@@ -16,6 +22,9 @@ COLORS_ROLE = "SegQC.DisagreementColors"
 DISAGREEMENT_MAP = "disagreement map"
 # Of a view's composite node, while the map is shown: what lay over the image before.
 _BEFORE_ATTRIBUTE = "SegQC.ForegroundBeforeMap"
+
+# Of a segmentation's display node: its areas would cover the map.
+_FILLED_ATTRIBUTE = "SegQC.FilledBeforeMap"
 
 _COLORS = 256
 # From yellow to dark red, light to dark: told apart on grey, and by readers who do not see red and green apart.
@@ -57,11 +66,7 @@ def write_map(
     node.SetAttribute(ROLE_ATTRIBUTE, DISAGREEMENT_MAP)
     node.SetAttribute(MEANING_ATTRIBUTE, meaning)
     volume_node.SetNodeReferenceID(MAP_ROLE, node.GetID())
-    legend_node = vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(display_node)
-    legend_node.SetTitleText(legend)
-    legend_node.SetLabelFormat("%4.2f")
-    legend_node.SetNumberOfLabels(_LABELS)
-    legend_node.SetVisibility(False)
+    _add_legend(scene, display_node, legend)
     return node
 
 
@@ -71,7 +76,10 @@ def map_of(volume_node: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNo
 
 
 def show_map_over(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode, visible: bool) -> None:
-    """Lay an image's map over it in all slice views, or take it away; then what lay there before is back."""
+    """Lay an image's map over it in all slice views, or take it away; then what was shown before is back.
+
+    While it is there, segments are shown as outlines.
+    """
     map_node = map_of(volume_node)
     if map_node is None:
         return
@@ -88,6 +96,7 @@ def show_map_over(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode, vis
             composite.RemoveAttribute(_BEFORE_ATTRIBUTE)
             composite.SetForegroundVolumeID(volume_id if volume_id and scene.GetNodeByID(volume_id) is not None else None)
             composite.SetForegroundOpacity(float(opacity))
+    _show_areas(scene, not visible)
     legend_node = vtkSlicerColorLogic.GetColorLegendDisplayNode(map_node)
     if legend_node is not None:
         legend_node.SetVisibility(visible)
@@ -117,6 +126,28 @@ def remove_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) -> Non
     for attendant in attendants:
         if attendant is not None and scene.IsNodePresent(attendant):
             scene.RemoveNode(attendant)
+
+
+def _show_areas(scene: vtkMRMLScene, visible: bool) -> None:
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationDisplayNode")):
+        display_node = scene.GetNthNodeByClass(number, "vtkMRMLSegmentationDisplayNode")
+        if not visible and display_node.GetVisibility2DFill():
+            display_node.SetAttribute(_FILLED_ATTRIBUTE, "1")
+            display_node.SetVisibility2DFill(False)
+        elif visible and display_node.GetAttribute(_FILLED_ATTRIBUTE):
+            display_node.RemoveAttribute(_FILLED_ATTRIBUTE)
+            display_node.SetVisibility2DFill(True)
+
+
+def _add_legend(scene: vtkMRMLScene, display_node: vtkMRMLScalarVolumeDisplayNode, words: str) -> None:
+    # Slicer's Colors module brings the legend; outside of Slicer there is none.
+    if not scene.IsNodeClassRegistered("vtkMRMLColorLegendDisplayNode"):
+        return
+    legend_node = vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(display_node)
+    legend_node.SetTitleText(words)
+    legend_node.SetLabelFormat("%4.2f")
+    legend_node.SetNumberOfLabels(_LABELS)
+    legend_node.SetVisibility(False)
 
 
 def _colors(scene: vtkMRMLScene, name: str) -> vtkMRMLColorTableNode:

@@ -75,9 +75,10 @@ class AdjudicationView:
         self.widget = slicer.util.loadUI(resource_path("UI/Adjudication.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self.running = False
-        self._case = self._components = self._adjudication = None
+        self._case = self._components = self._checksums = self._adjudication = None
         self._volume = self._file = None
         self._place = 0
+        self._reader = session.reader  # whose adjudication was looked for
         self._map_was_shown = False
         self._message = ""
         self._saving = None
@@ -122,11 +123,11 @@ class AdjudicationView:
             shortcut.deleteLater()
         self._shortcuts = []
 
-    def follow(self, case, components, volume):
+    def follow(self, case, components, checksums, volume):
         """Turn to the readers of another comparison, or to none (None)."""
         self.pause()
         self._flush()
-        self._case, self._components, self._volume = case, components, volume
+        self._case, self._components, self._checksums, self._volume = case, components, checksums, volume
         self._adjudication, self._message, self._file = None, "", None
         if case is not None:
             self._findOpen()
@@ -146,13 +147,24 @@ class AdjudicationView:
             if text:
                 try:
                     adjudication = adjudication_from_text(text, where)
-                    reader_places(adjudication, self._case)
+                    reader_places(adjudication, self._case, self._checksums)
                     found.append(adjudication)
                 except BadDataError as error:
                     self._message = str(error)
         # After a crash the file may be further than the scene that was saved before.
         own = [one for one in found if one.closed is None and one.adjudicator == self.session.reader]
         self._adjudication = max(own, key=lambda one: one.decided, default=None)
+
+    def onSessionChanged(self):
+        """Follow another reader: what one began, the other does not go on with."""
+        if self._reader != self.session.reader:
+            self.pause()
+            self._flush()
+            self._adjudication, self._message, self._file = None, "", None
+            self._reader = self.session.reader
+            if self._case is not None:
+                self._findOpen()
+            self.show()
 
     def show(self):
         """Show what may be done now."""
@@ -227,6 +239,7 @@ class AdjudicationView:
                 self.session.case_name or self._volume.GetName(),
                 self.session.reader,
                 smallest_ml=self.ui.smallestSpinBox.value,
+                checksums=self._checksums,
             )
         except BadDataError as error:
             self._say(str(error))
@@ -397,7 +410,8 @@ class AdjudicationView:
             _("Result: {name}").format(name=segmentation.name),
         ]
         words = _(
-            "{reader}: {confirmed} of {decided} decisions as drawn; {rejected} drawn pieces rejected, {missed} left-out ones accepted."
+            "{reader}: {confirmed} of {decided} decisions as drawn; {rejected} drawn pieces rejected,"
+            " {missed} left-out ones accepted."
         )
         lines += [
             words.format(

@@ -20,9 +20,12 @@ class AgreementMatrix:
     ----------
     table : QTableWidget
     structure_selector, measure_selector : QComboBox
+    on_structure : callable
+        Called after another structure was chosen, or another agreement is shown.
     """
 
-    def __init__(self, table, structure_selector, measure_selector):
+    def __init__(self, table, structure_selector, measure_selector, on_structure):
+        self._on_structure = on_structure
         self._table, self._structures, self._measures = table, structure_selector, measure_selector
         self._agreement = None
         self._names = ()
@@ -36,7 +39,7 @@ class AgreementMatrix:
         self._line = qt.QFontMetrics(table.font).height()
         table.verticalHeader().setDefaultSectionSize(round(1.4 * self._line))
         table.verticalHeader().setMaximumWidth(12 * self._line)
-        structure_selector.connect("currentIndexChanged(int)", self.onChosen)
+        structure_selector.connect("currentIndexChanged(int)", self.onStructureChosen)
         measure_selector.connect("currentIndexChanged(int)", self.onChosen)
 
     @property
@@ -60,7 +63,11 @@ class AgreementMatrix:
             for name in self._names:
                 self._structures.addItem(name)
         self._structures.blockSignals(blocked)
+        self.onStructureChosen()
+
+    def onStructureChosen(self, _index=0):
         self.onChosen()
+        self._on_structure()
 
     def onChosen(self, _index=0):
         agreement, table = self._agreement, self._table

@@ -11,7 +11,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SegQCLib.agreement.adjudication import all_components
+from SegQCLib.agreement.adjudication import all_components, voxel_checksums
 from SegQCLib.agreement.case_agreement import CaseAgreement, agreement_of
 from SegQCLib.agreement.consensus import HOW, consensus
 from SegQCLib.agreement.disagreement import DisagreementComponent, DisagreementSlice, disagreement_map, worst_slices
@@ -46,8 +46,9 @@ class Compared:
 
     case: ReadersOfCase
     agreement: CaseAgreement
-    worst: tuple[DisagreementSlice, ...]
+    worst: dict[str, tuple[DisagreementSlice, ...]]  # of each structure
     components: tuple[DisagreementComponent, ...]
+    checksums: tuple[str, ...]
 
 
 class AgreementPanel(Panel):
@@ -69,9 +70,10 @@ class AgreementPanel(Panel):
         self._watches = []
         self._volume = None
         self._groups = ()
+        self._worst = ()  # the slices in the table
         ui = self.ui
         self._choice = ReaderChoice(ui.readersTable, self.showState)
-        self._matrix = AgreementMatrix(ui.matrixTable, ui.structureSelector, ui.measureSelector)
+        self._matrix = AgreementMatrix(ui.matrixTable, ui.structureSelector, ui.measureSelector, self._fillWorst)
         self._adjudication = AdjudicationView(session, resource_path, self._start, self.onAdjudicationRunning)
         ui.adjudicationFrame.layout().addWidget(self._adjudication.widget)
         self._setUpWorst()
@@ -146,6 +148,7 @@ class AgreementPanel(Panel):
                 # A scene that was saved, or a program that crashed, while readers were hidden.
                 remove_outlines(slicer.mrmlScene, volume)
                 show_hidden(slicer.mrmlScene)
+        self._adjudication.onSessionChanged()
         self.onList()
 
     def enter(self):
@@ -220,9 +223,8 @@ class AgreementPanel(Panel):
         self.session.write_event("agreement_compared", readers=len(agreement.readers), structures=len(agreement.structures))
         self._matrix.show(agreement)
         self._showOutliers()
-        self._fillWorst()
         self._fillConsensus()
-        self._adjudication.follow(compared.case, compared.components, self._volume)
+        self._adjudication.follow(compared.case, compared.components, compared.checksums, self._volume)
         self.showState()
 
     def onEdited(self, _change):
@@ -288,7 +290,7 @@ class AgreementPanel(Panel):
         self._stopWatches()
         self._compared, self._outdated = None, False
         self._matrix.show(None)
-        self._adjudication.follow(None, None, self._volume)
+        self._adjudication.follow(None, None, None, self._volume)
 
     def _stopWatches(self):
         for watch in self._watches:
@@ -315,7 +317,7 @@ class AgreementPanel(Panel):
         # Readers' names, and how many differ where, would undo the blinding.
         ui.resultsFrame.setVisible(compared is not None and not deciding)
         ui.adjudicationFrame.setVisible(compared is not None and (deciding or not self._outdated))
-        text = self._message
+        text = "" if deciding else self._message
         if not text and self._outdated and not deciding:
             text = _("A segmentation was edited after this comparison: compare again.")
         elif not text and obstacle and compared is None and self._volume is not None:
@@ -345,8 +347,13 @@ class AgreementPanel(Panel):
         self.ui.outlierLabel.setVisible(bool(sentences))
 
     def _fillWorst(self):
-        table, worst = self.ui.worstTable, self._compared.worst
+        table, compared, structure = self.ui.worstTable, self._compared, self._matrix.structure
         table.setRowCount(0)
+        if compared is None:
+            self._worst = ()
+            return
+        found = [one for slices in compared.worst.values() for one in slices if structure in (None, one.structure)]
+        self._worst = worst = sorted(found, key=lambda one: -one.size_ml)[:_WORST_SLICES]
         table.setRowCount(len(worst))
         for row, one in enumerate(worst):
             dice = "–" if one.mean_dice is None else ratio(one.mean_dice)
@@ -357,8 +364,8 @@ class AgreementPanel(Panel):
                 table.setItem(row, column, item)
 
     def onSliceChosen(self, row, _column):
-        if self._compared is not None and 0 <= row < len(self._compared.worst):
-            jump_slices(slicer.mrmlScene, self._compared.worst[row].location_lps_mm)
+        if 0 <= row < len(self._worst):
+            jump_slices(slicer.mrmlScene, self._worst[row].location_lps_mm)
 
     def onShowMap(self, checked=False):
         """Lay the map over the image, or take it away; it is made when it is asked for first."""
@@ -422,11 +429,13 @@ class AgreementPanel(Panel):
     def onConsensusMade(self, outcome):
         found, layers = outcome
         node = add_made_from_readers(slicer.mrmlScene, found.segmentation, self._volume, layers)
-        left_out = sorted({name for one in found.structures for name in one.left_out})
+        left_out = sorted({name for one in found.summary.structures for name in one.left_out})
         self._message = _("Added: {name}.").format(name=node.GetName())
         if left_out:
             self._message += " " + _("Left out where they stand out: {names}.").format(names=", ".join(left_out))
-        self.session.write_event("consensus_made", method=found.method, readers=list(found.readers), name=node.GetName())
+        self.session.write_event(
+            "consensus_made", method=found.summary.method, readers=list(found.summary.readers), name=node.GetName()
+        )
 
 
 def _compare(readers, geometry, progress):
@@ -443,9 +452,11 @@ def _compare(readers, geometry, progress):
     )
     case = replace(case, readers=stated)
     agreement = agreement_of(case, progress=part(progress, 0.1, 0.7))
-    progress("Looking for the worst slices", 0.7)
-    worst = worst_slices(case, most=_WORST_SLICES)
-    return Compared(case, agreement, worst, all_components(case, part(progress, 0.75, 1.0)))
+    worst = {}
+    for number, structure in enumerate(case.structures):
+        progress("Looking for the worst slices", 0.7 + 0.05 * number / len(case.structures))
+        worst[structure.name] = worst_slices(case, [structure.name], most=_WORST_SLICES)
+    return Compared(case, agreement, worst, all_components(case, part(progress, 0.75, 0.95)), voxel_checksums(case))
 
 
 def _map(case, structure, progress):

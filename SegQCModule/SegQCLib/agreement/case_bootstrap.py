@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -43,15 +44,18 @@ def case_interval(patients: Sequence[str], statistic: Callable[[NDArray[np.intp]
     def of_patients(drawn: NDArray[np.intp]) -> float:
         return statistic(order[drawn] if alone else np.concatenate([cases_of[n] for n in drawn]))
 
-    drawn = stats.bootstrap(
-        (np.arange(len(cases_of)),),
-        of_patients,
-        n_resamples=RESAMPLES,
-        vectorized=False,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        random_state=np.random.default_rng(0),
-    ).bootstrap_distribution
+    with warnings.catch_warnings():
+        # Where a resample has no value scipy has no interval; below it has one as long as few have none.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        drawn = stats.bootstrap(
+            (np.arange(len(cases_of)),),
+            of_patients,
+            n_resamples=RESAMPLES,
+            vectorized=False,
+            confidence_level=CONFIDENCE,
+            method="percentile",
+            random_state=np.random.default_rng(0),
+        ).bootstrap_distribution
     known = drawn[np.isfinite(drawn)]
     if len(known) < (1 - _UNDEFINED_SHARE) * len(drawn):
         return None

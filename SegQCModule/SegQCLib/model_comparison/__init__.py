@@ -1,0 +1,1 @@
+"""Two models' outputs on one cohort, structure by structure."""

@@ -1,0 +1,198 @@
+"""Two models' values of one structure over many cases: averages, the paired difference, a test, and its multiplicity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.agreement.case_bootstrap import RESAMPLES, case_interval
+from SegQCLib.agreement.estimate import Estimate, estimate, undefined
+from SegQCLib.model_comparison.measured_cohort import MeasuredStructure
+from SegQCLib.progress import Progress, counted, unwatched
+from SegQCLib.statistics.missing_package import missing_package
+
+Metric = Literal["dice", "surface_dice_2mm", "hausdorff_95_mm"]
+METRICS: tuple[Metric, ...] = ("dice", "surface_dice_2mm", "hausdorff_95_mm")
+LOWER_IS_BETTER = frozenset({"hausdorff_95_mm"})
+ALPHA = 0.05
+BOOTSTRAP = f"percentile bootstrap, {RESAMPLES:,} resamples of patients with all their cases"
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Wilcoxon's signed-rank test of model A against model B."""
+
+    patients: int = field(metadata={"doc": "Number of patients; of one with several cases the mean difference is tested."})
+    p: float | None = field(metadata={"doc": "Two-sided p; null: not tested, see reason."})
+    p_holm: float | None = field(metadata={"doc": "The same after Holm's correction over all structures of this metric."})
+    reason: str | None = field(metadata={"doc": "Why it was not tested; null: it was."})
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric of one structure: model A, model B and their paired difference A - B."""
+
+    metric: Metric = field(metadata={"doc": "dice, surface_dice_2mm or hausdorff_95_mm."})
+    pairs: int = field(metadata={"doc": "Cases in which it is defined for both models."})
+    patients: int = field(metadata={"doc": "Patients of these cases."})
+    mean_a: Estimate = field(metadata={"doc": "Mean of model A over the pairs."})
+    mean_b: Estimate = field(metadata={"doc": "Mean of model B over the pairs."})
+    median_a: Estimate = field(metadata={"doc": "Median of model A over the pairs."})
+    median_b: Estimate = field(metadata={"doc": "Median of model B over the pairs."})
+    mean_difference: Estimate = field(metadata={"doc": "Mean of A - B."})
+    difference: Estimate = field(
+        metadata={"doc": "Hodges-Lehmann estimate of A - B: the median of all pairwise averages of differences."}
+    )
+    test: PairedTest = field(metadata={"doc": "Paired test."})
+    conclusion: Literal["A better", "B better", "no difference shown", "identical", "not tested"] = field(
+        metadata={"doc": "By p after Holm's correction below 0.05; 'no difference shown' says nothing about equality."}
+    )
+
+
+@dataclass(frozen=True)
+class StructureComparison:
+    """One structure in the whole cohort."""
+
+    structure: str = field(metadata={"doc": "Name, as the reference has it."})
+    cases: int = field(metadata={"doc": "Cases in which reference or a model has it."})
+    missed_a: int = field(metadata={"doc": "Cases in which the reference has it and model A does not: Dice 0."})
+    missed_b: int = field(metadata={"doc": "The same of model B."})
+    false_a: int = field(metadata={"doc": "Cases in which model A has it and the reference does not: Dice 0."})
+    false_b: int = field(metadata={"doc": "The same of model B."})
+    metrics: tuple[MetricComparison, ...] = field(metadata={"doc": "Dice, surface Dice at 2 mm, 95 % Hausdorff distance."})
+
+    def of(self, metric: Metric) -> MetricComparison:
+        return next(one for one in self.metrics if one.metric == metric)
+
+
+def hodges_lehmann(differences: NDArray[np.float64]) -> float:
+    """Return the median of all Walsh averages (d_i + d_j) / 2, i <= j, or NaN without values.
+
+    References
+    ----------
+    Hodges, Lehmann, Ann Math Stat 1963;34:598-611 (doi:10.1214/aoms/1177704172).
+    """
+    if not len(differences):
+        return math.nan
+    first, second = np.triu_indices(len(differences))
+    return float(np.median((differences[first] + differences[second]) / 2))
+
+
+def compare_structures(
+    rows: Sequence[MeasuredStructure], structures: Sequence[str], progress: Progress = unwatched
+) -> tuple[StructureComparison, ...]:
+    """Return the comparison of every structure, with Holm's correction over all structures of a metric.
+
+    Means and medians of a metric are of those cases in which it is defined for both models, so that both averages are of the
+    same cases: Dice and surface Dice where reference or both models have the structure, distances where all three have it.
+
+    Raises
+    ------
+    BadDataError
+        If statsmodels is not installed.
+    """
+    by_structure: dict[str, list[MeasuredStructure]] = {name: [] for name in structures}
+    for row in rows:
+        by_structure[row.structure].append(row)
+    found = [_structure(name, by_structure[name]) for name in counted(progress, "Statistics", list(structures))]
+    for metric in METRICS:
+        found = _corrected(found, metric)
+    return tuple(found)
+
+
+def _structure(structure: str, rows: Sequence[MeasuredStructure]) -> StructureComparison:
+    def presence(model: Literal["a", "b"], what: str) -> int:
+        return sum(getattr(row, model).presence == what for row in rows)
+
+    return StructureComparison(
+        structure=structure,
+        cases=len(rows),
+        missed_a=presence("a", "reference only"),
+        missed_b=presence("b", "reference only"),
+        false_a=presence("a", "model only"),
+        false_b=presence("b", "model only"),
+        metrics=tuple(_metric(metric, rows) for metric in METRICS),
+    )
+
+
+def _metric(metric: Metric, rows: Sequence[MeasuredStructure]) -> MetricComparison:
+    paired = [
+        (row.patient, getattr(row.a, metric), getattr(row.b, metric))
+        for row in rows
+        if getattr(row.a, metric) is not None and getattr(row.b, metric) is not None
+    ]
+    patients = [patient for patient, _, _ in paired]
+    a, b = (np.array([pair[n] for pair in paired], float) for n in (1, 2))
+    differences = a - b
+
+    def over(name: str, values: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], float]) -> Estimate:
+        if not len(values):
+            return undefined(name, 0, BOOTSTRAP, "No case has it on both sides.")
+        interval = case_interval(patients, lambda drawn: statistic(values[drawn]))
+        return estimate(name, statistic(values), interval, len(values), BOOTSTRAP)
+
+    test = _test(patients, differences)
+    return MetricComparison(
+        metric=metric,
+        pairs=len(paired),
+        patients=len(set(patients)),
+        mean_a=over("mean of A", a, _mean),
+        mean_b=over("mean of B", b, _mean),
+        median_a=over("median of A", a, _median),
+        median_b=over("median of B", b, _median),
+        mean_difference=over("mean of A - B", differences, _mean),
+        difference=over("Hodges-Lehmann estimate of A - B", differences, hodges_lehmann),
+        test=test,
+        conclusion="identical" if len(differences) and not differences.any() else "not tested",
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean())
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    return float(np.median(values))
+
+
+def _test(patients: Sequence[str], differences: NDArray[np.float64]) -> PairedTest:
+    """Return the test of each patient's mean difference: cases of one patient are not independent."""
+    _, patient = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    count = int(patient.max()) + 1 if len(patient) else 0
+    means = np.bincount(patient, differences) / np.bincount(patient) if count else np.empty(0)
+    if count < 2:
+        return PairedTest(count, None, None, "One patient is no sample." if count else "No case has it on both sides.")
+    if not means.any():
+        return PairedTest(count, None, None, "Both models have the same value in every patient.")
+    from scipy import stats
+
+    # Zeros are dropped, as Wilcoxon did; ties and zeros make scipy take the normal approximation.
+    found = stats.wilcoxon(means, zero_method="wilcox", alternative="two-sided")
+    return PairedTest(count, float(found.pvalue), None, None)
+
+
+def _corrected(found: list[StructureComparison], metric: Metric) -> list[StructureComparison]:
+    try:
+        from statsmodels.stats.multitest import multipletests
+    except ImportError as error:
+        raise missing_package("The comparison of models", error) from error
+    tested = [n for n, one in enumerate(found) if one.of(metric).test.p is not None]
+    if not tested:
+        return found
+    adjusted = multipletests([found[n].of(metric).test.p for n in tested], alpha=ALPHA, method="holm")[1]
+    for n, p_holm in zip(tested, adjusted, strict=True):
+        own = found[n].of(metric)
+        own = replace(own, test=replace(own.test, p_holm=float(p_holm)), conclusion=_conclusion(own, float(p_holm)))
+        found[n] = replace(found[n], metrics=tuple(own if one.metric == metric else one for one in found[n].metrics))
+    return found
+
+
+def _conclusion(own: MetricComparison, p_holm: float) -> Literal["A better", "B better", "no difference shown"]:
+    if p_holm >= ALPHA or not own.difference.value:
+        return "no difference shown"
+    return "A better" if (own.difference.value > 0) != (own.metric in LOWER_IS_BETTER) else "B better"

@@ -26,6 +26,7 @@ from SegQCLib.readers.simulated_department import (
 from SegQCLib.readers.simulated_reader import SimulatedReader, planted_error_is_found, simulated_segment, simulated_target
 
 OTHERS = 3
+_READERS_BESIDE_THE_SAME = 10
 _BY_KIND = {kind.kind: kind for kind in KINDS}
 _ATTENTIVE = _BY_KIND["attentive"]
 _FAR = "9.9"
@@ -106,7 +107,7 @@ def alarm_rate(scenario: Scenario, year: Year, readers: int, seed: int, rule: Ru
     """Return how often the rule raises an alert for readers of one scenario.
 
     Each is one simulated reader who asks once, at the end of the period, beside three attentive ones who read as many
-    cases of the same kind; the three are the same for all readers of a scenario. An alert about any version counts.
+    cases of the same kind; every ten readers get another three. An alert about any version counts.
 
     Parameters
     ----------
@@ -118,9 +119,12 @@ def alarm_rate(scenario: Scenario, year: Year, readers: int, seed: int, rule: Ru
     rule : Rule
     """
     rng = np.random.default_rng(seed)
-    beside = [read for number in range(OTHERS) for read in _reads(rng, scenario, replace(_ATTENTIVE, name=f"Other {number}"), year)]
+    beside: list[CaseRead] = []
     levels = []
     for number in range(readers):
+        if number % _READERS_BESIDE_THE_SAME == 0:
+            others = [replace(_ATTENTIVE, name=f"Other {other}") for other in range(OTHERS)]
+            beside = [read for other in others for read in _reads(rng, scenario, other, year)]
         reader = replace(scenario.reader, name=f"Simulated {number}")
         alerts = bias_alerts([*beside, *_reads(rng, scenario, reader, year)], reader.name, rule=rule)
         levels.append({alert.level for alert in alerts})

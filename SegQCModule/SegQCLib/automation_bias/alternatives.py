@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from SegQCLib.automation_bias.corroboration import ai_free_time_trend
 from SegQCLib.automation_bias.evidence import Alternative, Evidence, Support
 from SegQCLib.automation_bias.model_version import anchored_segments
+from SegQCLib.automation_bias.order import order_of
 from SegQCLib.automation_bias.proportion import proportion
 from SegQCLib.automation_bias.read_series import active_time_series, segment_series
 from SegQCLib.automation_bias.reading_window import ReadingWindow
@@ -40,8 +41,13 @@ def _as_with_others(window: ReadingWindow, signs: Signs, rule: Rule) -> Alternat
     agreement = segment_series(window.others_anchored, segments_of, lambda segment: segment.dice_with_draft, window.first)
     others_time = trend(times.days, times.values, rule.confidence)
     others_dice = trend(agreement.days, agreement.values, rule.confidence)
-    if others_time.n < rule.fewest_reads or not (is_defined(others_time) and is_defined(others_dice) and is_defined(signs.dice)):
-        words = f"{opening} Others made {others_time.n} reads with this version; {rule.fewest_reads} are needed to compare with."
+    readers = len({read.reader for read in window.others_anchored})
+    is_enough = others_time.n >= rule.fewest_reads and readers >= rule.fewest_others
+    if not (is_enough and is_defined(others_time) and is_defined(others_dice) and is_defined(signs.dice)):
+        words = (
+            f"{opening} {readers} other readers made {others_time.n} reads with this version; {rule.fewest_others} readers and"
+            f" {rule.fewest_reads} reads are needed to compare with."
+        )
         return Alternative(id_, Support.UNKNOWN, words)
     facts = f"Others' time changed by {percent_words(others_time)}, their Dice by {dice_words(others_dice)}; {others_time.n} reads."
     do_others_too = others_dice.lower > 0
@@ -67,7 +73,7 @@ def _easier_cases(window: ReadingWindow, rule: Rule) -> Alternative:
 
 
 def _practice(window: ReadingWindow, answers: dict[str, Support], rule: Rule) -> Alternative:
-    id_, opening = "practice", "The reader has become quicker with practice, with and without drafts."
+    id_, opening = "practice", "You have become quicker with practice, with and without drafts."
     free = ai_free_time_trend(window, rule)
     if free.n < rule.fewest_ai_free or not is_defined(free):
         words = f"{opening} There are {free.n} AI-free reads of the same structures; {rule.fewest_ai_free} are needed to tell."
@@ -77,12 +83,12 @@ def _practice(window: ReadingWindow, answers: dict[str, Support], rule: Rule) ->
         support = Support.FOR
     elif answers["ai_free_time"] is Support.FOR:
         support = Support.AGAINST
-    return Alternative(id_, support, f"{opening} Time without a draft changed by {percent_words(free)}; {free.n} reads.")
+    return Alternative(id_, support, f"{opening} Your time without a draft changed by {percent_words(free)}; {free.n} reads.")
 
 
 def _knows_the_model(answers: dict[str, Support]) -> Alternative:
     id_ = "knows_the_model"
-    opening = "The reader has learnt where this model errs and looks there first, without missing anything."
+    opening = "You have learnt where this model errs and look there first, without missing anything."
     supports = {answers["planted_falling"], answers["planted_below_others"]}
     if Support.FOR in supports:
         return Alternative(id_, Support.AGAINST, f"{opening} Planted errors were missed, which speaks against it.")
@@ -94,11 +100,8 @@ def _knows_the_model(answers: dict[str, Support]) -> Alternative:
 def _shorter_list(window: ReadingWindow, rule: Rule) -> Alternative:
     id_, opening = "shorter_list", "Fewer structures had to be drawn."
     series = active_time_series(window.anchored, lambda read: anchored_segments(read, window.version), window.first)
-    counts = trend(
-        [(read.started - window.first).total_seconds() / 86400 for read in window.anchored],
-        [float(len(read.segments)) for read in window.anchored],
-        rule.confidence,
-    )
+    days = [(read.started - window.first).total_seconds() / 86400 for read in window.anchored]
+    counts = order_of(days, [len(read.segments) for read in window.anchored])
     falls = counts.p is not None and counts.p < rule.significance and counts.tau < 0
     facts = f"Times are compared between reads of the same list of structures only; {series.left_out} reads had a rare list."
     if falls and series.left_out > len(window.anchored) / 3:
@@ -116,9 +119,9 @@ def _gaps(window: ReadingWindow, rule: Rule) -> Alternative:
         for read in window.anchored
     ]
     days = [(read.started - window.first).total_seconds() / 86400 for read in window.anchored]
-    course = trend(days, [float(is_missing) for is_missing in missing], rule.confidence)
+    order = order_of(days, missing)
     share = proportion(missing)
     words = f"{opening} Voxel counts or slices seen are missing in {share} of the reads."
-    if course.p is not None and course.p < rule.significance and course.tau > 0:
+    if order.p is not None and order.p < rule.significance and order.tau > 0:
         return Alternative(id_, Support.FOR, f"{words} That became more over time.")
     return Alternative(id_, Support.AGAINST if share.upper < 0.2 else Support.UNCLEAR, words)

@@ -6,11 +6,21 @@ from scipy.stats import fisher_exact
 
 from SegQCLib.automation_bias.evidence import Evidence, Support
 from SegQCLib.automation_bias.model_version import ai_free_segments, anchored_segments
+from SegQCLib.automation_bias.order import order_of
 from SegQCLib.automation_bias.proportion import proportion
 from SegQCLib.automation_bias.read_series import active_time_series, segment_series
 from SegQCLib.automation_bias.reading_window import ReadingWindow
 from SegQCLib.automation_bias.rule import Rule
-from SegQCLib.automation_bias.signs import DICE, PERCENT, Signs, dice_words, is_defined, percent, percent_words
+from SegQCLib.automation_bias.signs import (
+    DICE,
+    PERCENT,
+    Signs,
+    dice_words,
+    is_defined,
+    percent,
+    percent_words,
+    why_undefined,
+)
 from SegQCLib.automation_bias.slope_difference import slope_difference
 from SegQCLib.readers.case_read import CaseRead, SegmentRead
 from SegQCLib.statistics.trend import Trend, trend
@@ -51,36 +61,37 @@ def _planted_falling(window: ReadingWindow, rule: Rule) -> Evidence:
     if len(met) < rule.fewest_planted:
         words = f"Planted errors: {len(met)} met in this period; {rule.fewest_planted} are needed for a trend."
         return Evidence("planted_falling", Support.UNKNOWN, words, len(met), SHARE)
-    days = [
-        (read.started - window.first).total_seconds() / 86400
-        for read in window.planted
-        for _ in read.planted
-    ]  # fmt: skip
-    course = trend(days, [float(found) for found in met], rule.confidence)
+    days = [(read.started - window.first).total_seconds() / 86400 for read in window.planted for _ in read.planted]
+    order = order_of(days, met)
     early, late = proportion(met[: len(met) // 2]), proportion(met[len(met) // 2 :])
     support = Support.UNCLEAR
-    if course.p is not None and course.p < rule.significance:
-        support = Support.FOR if course.tau < 0 else Support.AGAINST
-    if support is Support.UNCLEAR and late.share >= rule.reassuring_detection and len(met) >= 2 * rule.fewest_planted:
-        support = Support.AGAINST
+    if late.share >= rule.reassuring_detection:
+        support = Support.AGAINST if late.n >= rule.fewest_planted else Support.UNCLEAR
+    elif order.p is not None and order.p < rule.significance:
+        support = Support.FOR if order.tau < 0 else Support.AGAINST
     words = f"Planted errors found: {early} in the first half of the period, {late} in the second."
-    return Evidence("planted_falling", support, words, len(met), "Kendall's tau", course.tau, p=course.p)
+    return Evidence("planted_falling", support, words, len(met), "Kendall's tau", order.tau, p=order.p)
 
 
 def _planted_below_others(window: ReadingWindow, rule: Rule) -> Evidence:
     own, others = detected(window.planted), detected(window.others_planted)
     unit = "share of the reader minus share of the others"
-    if min(len(own), len(others)) < rule.fewest_planted:
+    readers = len({read.reader for read in window.others_planted})
+    if min(len(own), len(others)) < rule.fewest_planted or readers < rule.fewest_others:
         words = (
-            f"Planted errors against other readers: {len(own)} met by this reader and {len(others)} by the others;"
-            f" {rule.fewest_planted} of each are needed."
+            f"Planted errors against other readers: {len(own)} met by you and {len(others)} by {readers} others;"
+            f" {rule.fewest_planted} of each and {rule.fewest_others} others are needed."
         )
         return Evidence("planted_below_others", Support.UNKNOWN, words, len(own), unit)
     mine, theirs = proportion(own), proportion(others)
     p = float(fisher_exact([[mine.count, mine.n - mine.count], [theirs.count, theirs.n - theirs.count]]).pvalue)
     difference = mine.share - theirs.share
-    support = Support.UNCLEAR if p >= rule.significance else Support.FOR if difference < 0 else Support.AGAINST
-    words = f"Planted errors found in this period: {mine} by this reader, {theirs} by all others together."
+    # Others may find nearly all of them by luck: who finds most of them now misses nothing that matters.
+    finds_most = proportion(own[len(own) // 2 :]).share >= rule.reassuring_detection
+    support = Support.UNCLEAR
+    if p < rule.significance:
+        support = Support.AGAINST if difference > 0 else Support.UNCLEAR if finds_most else Support.FOR
+    words = f"Planted errors found in this period: {mine} by you, {theirs} by all others together."
     return Evidence("planted_below_others", support, words, len(own), unit, difference, p=p)
 
 
@@ -92,7 +103,7 @@ def _slices_seen(window: ReadingWindow, rule: Rule) -> Evidence:
 
     course = _segment_trend(window, share_seen, rule)
     if not is_defined(course):
-        words = f"Slices looked at: no trend. {course.reason}"
+        words = f"Slices looked at: no trend. {why_undefined(course)}"
         return Evidence("slices_seen", Support.UNKNOWN, words, course.n, SHARE)
     words = f"The share of a structure's slices that were looked at changed by {dice_words(course)}; {course.n} reads."
     return _share_evidence("slices_seen", words, course, rises_for=False)
@@ -109,14 +120,13 @@ def _accepted_without_scrolling(window: ReadingWindow, rule: Rule) -> Evidence:
     if len(taken) < rule.fewest_reads:
         words = f"Accepted without scrolling: known of {len(taken)} reads; {rule.fewest_reads} are needed."
         return Evidence(id_, Support.UNKNOWN, words, len(taken), SHARE)
-    # The slope of yes and no is 0 wherever most reads have the same answer; their order can be tested all the same.
-    course = trend([day for day, _ in answers], [float(answer) for answer in taken], rule.confidence)
+    order = order_of([day for day, _ in answers], taken)
     early, late = proportion(taken[: len(taken) // 2]), proportion(taken[len(taken) // 2 :])
     support = Support.UNCLEAR
-    if course.p is not None and course.p < rule.significance:
-        support = Support.FOR if course.tau > 0 else Support.AGAINST
+    if order.p is not None and order.p < rule.significance:
+        support = Support.FOR if order.tau > 0 else Support.AGAINST
     words = f"All drafts accepted unchanged and without scrolling: {early} in the first half of the period, {late} in the second."
-    return Evidence(id_, support, words, len(taken), "Kendall's tau", course.tau, p=course.p)
+    return Evidence(id_, support, words, len(taken), "Kendall's tau", order.tau, p=order.p)
 
 
 def _ai_free_time(window: ReadingWindow, signs: Signs, rule: Rule) -> Evidence:
@@ -131,9 +141,9 @@ def _ai_free_time(window: ReadingWindow, signs: Signs, rule: Rule) -> Evidence:
     elif steeper.upper < 0 and free.upper >= 0:
         support = Support.FOR
     words = (
-        f"Active time for the same structures without a draft changed by {percent_words(free)}; {free.n} reads. With drafts it"
-        f" fell faster by {-percent(steeper.value):.1f} % per 30 days"
-        f" ({free.confidence:.0%} interval {-percent(steeper.upper):.1f} to {-percent(steeper.lower):.1f})."
+        f"Your active time for the same structures without a draft changed by {percent_words(free)}; {free.n} reads."
+        f" The change with drafts goes beyond that by {percent(steeper.value):+.1f} % per 30 days"
+        f" ({100 * free.confidence:.0f} % interval {percent(steeper.lower):+.1f} to {percent(steeper.upper):+.1f})."
     )
     value, lower, upper = percent(steeper.value), percent(steeper.lower), percent(steeper.upper)
     return Evidence(id_, support, words, free.n, PERCENT, value, lower, upper)

@@ -21,7 +21,8 @@ class Proportion:
     def __str__(self) -> str:
         if self.share is None:
             return "none of none"
-        return f"{self.count} of {self.n} ({self.share:.0%}; 95 % interval {self.lower:.0%} to {self.upper:.0%})"
+        share, lower, upper = (f"{100 * value:.0f} %" for value in (self.share, self.lower, self.upper))
+        return f"{self.count} of {self.n} ({share}; 95 % interval {lower} to {upper})"
 
 
 def proportion(values: Sequence[bool]) -> Proportion:

@@ -41,6 +41,9 @@ class Rule:
     significance: float = field(default=0.05, metadata={"doc": "Two-sided p of the Mann-Kendall and Fisher tests."})
     fewest_ai_free: int = field(default=10, metadata={"doc": "AI-free reads that a comparison of their times needs."})
     fewest_planted: int = field(default=8, metadata={"doc": "Planted errors that a detection rate needs, of each side."})
+    fewest_others: int = field(
+        default=3, metadata={"doc": "Other readers that a comparison needs, so that nobody's own numbers show through."}
+    )
     reassuring_detection: float = field(
         default=0.8, metadata={"doc": "Share of planted errors found in the later half of the period that reassures."}
     )

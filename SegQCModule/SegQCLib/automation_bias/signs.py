@@ -60,12 +60,12 @@ def percent(log_slope: float) -> float:
 def percent_words(log_trend: Trend) -> str:
     """Return the trend of a logarithm in words: '-5.2 % per 30 days (95 % interval -8.0 to -2.3)'."""
     value, lower, upper = (percent(slope) for slope in (log_trend.slope_per_30_days, log_trend.lower, log_trend.upper))
-    return f"{value:+.1f} % per 30 days ({log_trend.confidence:.0%} interval {lower:+.1f} to {upper:+.1f})"
+    return f"{value:+.1f} % per 30 days ({100 * log_trend.confidence:.0f} % interval {lower:+.1f} to {upper:+.1f})"
 
 
 def dice_words(of: Trend) -> str:
     """Return the trend of a share or a Dice in words: '+0.004 per 30 days (95 % interval +0.002 to +0.006)'."""
-    return f"{of.slope_per_30_days:+.4f} per 30 days ({of.confidence:.0%} interval {of.lower:+.4f} to {of.upper:+.4f})"
+    return f"{of.slope_per_30_days:+.4f} per 30 days ({100 * of.confidence:.0f} % interval {of.lower:+.4f} to {of.upper:+.4f})"
 
 
 def is_defined(of: Trend) -> bool:
@@ -73,9 +73,14 @@ def is_defined(of: Trend) -> bool:
     return None not in (of.slope_per_30_days, of.lower, of.upper)
 
 
+def why_undefined(of: Trend) -> str:
+    """Return why a trend has no slope or no interval, a sentence."""
+    return of.reason or "Too many of the values are the same for an interval."
+
+
 def _time_sign(log_time: Trend, days: float, rule: Rule) -> Evidence:
     if not is_defined(log_time):
-        words = f"Active time with drafts: no trend. {log_time.reason}"
+        words = f"Active time with drafts: no trend. {why_undefined(log_time)}"
         return Evidence("active_time", Support.UNKNOWN, words, log_time.n, PERCENT)
     fall = -percent(log_time.slope_per_30_days * days / DAYS)
     support = Support.UNCLEAR
@@ -83,14 +88,14 @@ def _time_sign(log_time: Trend, days: float, rule: Rule) -> Evidence:
         support = Support.FOR
     elif log_time.lower > 0:
         support = Support.AGAINST
-    words = f"Active time per read with drafts of this version changed by {percent_words(log_time)}; {log_time.n} reads."
+    words = f"Your active time per read with drafts of this version changed by {percent_words(log_time)}; {log_time.n} reads."
     value, lower, upper = (percent(slope) for slope in (log_time.slope_per_30_days, log_time.lower, log_time.upper))
     return Evidence("active_time", support, words, log_time.n, PERCENT, value, lower, upper, log_time.p)
 
 
 def _dice_sign(dice: Trend, days: float, rule: Rule) -> Evidence:
     if not is_defined(dice):
-        words = f"Dice of draft and final segment: no trend. {dice.reason}"
+        words = f"Dice of draft and final segment: no trend. {why_undefined(dice)}"
         return Evidence("dice_with_draft", Support.UNKNOWN, words, dice.n, DICE)
     rise = dice.slope_per_30_days * days / DAYS
     support = Support.UNCLEAR

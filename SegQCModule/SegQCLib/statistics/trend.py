@@ -90,7 +90,9 @@ def trend(times_d: ArrayLike, values: ArrayLike, confidence: float = 0.95) -> Tr
         return _undefined(n, confidence, f"A trend needs at least {FEWEST_VALUES} values; there are {n}.")
     if np.all(times == times[0]):
         return _undefined(n, confidence, "All values are of one time; a trend needs different times.")
-    line = stats.theilslopes(numbers, times, confidence)
+    # Where most values are the same, Sen's variance becomes negative and there is no interval.
+    with np.errstate(invalid="ignore"):
+        line = stats.theilslopes(numbers, times, confidence)
     order = stats.kendalltau(times, numbers)
     reason = "All values are the same; there is no order to test." if math.isnan(order.statistic) else None
     return Trend(

@@ -29,7 +29,7 @@ OTHERS = 3
 _READERS_BESIDE_THE_SAME = 10
 _BY_KIND = {kind.kind: kind for kind in KINDS}
 _ATTENTIVE = _BY_KIND["attentive"]
-_FAR = "9.9"
+_BETTER = "better"
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,24 @@ class Scenario:
 
 
 @dataclass(frozen=True)
-class Year:
-    """How much there is to judge by: one period, its reads with and without drafts, and its planted errors."""
+class Period:
+    """How much there is to judge by.
+
+    Attributes
+    ----------
+    days : int
+        Length of the period.
+    anchored, ai_free, planted : int
+        Each reader's reads with drafts and without them, and planted errors.
+    looks : int
+        How often the reader asks, evenly over the period and at its end. Who asks often is alarmed once more easily.
+    """
 
     days: int = 180
     anchored: int = 100
     ai_free: int = 25
     planted: int = 24
+    looks: int = 1
 
 
 @dataclass(frozen=True)
@@ -103,16 +114,16 @@ SCENARIOS = (
 )
 
 
-def alarm_rate(scenario: Scenario, year: Year, readers: int, seed: int, rule: Rule = RULE) -> AlarmRate:
+def alarm_rate(scenario: Scenario, period: Period, readers: int, seed: int, rule: Rule = RULE) -> AlarmRate:
     """Return how often the rule raises an alert for readers of one scenario.
 
-    Each is one simulated reader who asks once, at the end of the period, beside three attentive ones who read as many
+    Each is one simulated reader who asks at the end of the period, beside three attentive ones who read as many
     cases of the same kind; every ten readers get another three. An alert about any version counts.
 
     Parameters
     ----------
     scenario : Scenario
-    year : Year
+    period : Period
     readers : int
         1 or more.
     seed : int
@@ -124,10 +135,11 @@ def alarm_rate(scenario: Scenario, year: Year, readers: int, seed: int, rule: Ru
     for number in range(readers):
         if number % _READERS_BESIDE_THE_SAME == 0:
             others = [replace(_ATTENTIVE, name=f"Other {other}") for other in range(OTHERS)]
-            beside = [read for other in others for read in _reads(rng, scenario, other, year)]
+            beside = [read for other in others for read in _reads(rng, scenario, other, period)]
         reader = replace(scenario.reader, name=f"Simulated {number}")
-        alerts = bias_alerts([*beside, *_reads(rng, scenario, reader, year)], reader.name, rule=rule)
-        levels.append({alert.level for alert in alerts})
+        reads = [*beside, *_reads(rng, scenario, reader, period)]
+        moments = [START + timedelta(days=period.days * look / period.looks) for look in range(1, period.looks + 1)]
+        levels.append({alert.level for until in moments for alert in bias_alerts(reads, reader.name, rule=rule, until=until)})
     return AlarmRate(
         scenario.name,
         scenario.relies,
@@ -136,24 +148,24 @@ def alarm_rate(scenario: Scenario, year: Year, readers: int, seed: int, rule: Ru
     )
 
 
-def _model(scenario: Scenario, year: Year) -> SimulatedModel:
+def _model(scenario: Scenario, period: Period) -> SimulatedModel:
     model = MODELS[0]
     first = model.versions[0]
     versions = [first]
     if scenario.better_from is not None:
         better = {name: error / 2 for name, error in first.error.items()}
-        versions.append(SimulatedVersion(_FAR, round(scenario.better_from * year.days), better))
+        versions.append(SimulatedVersion(_BETTER, round(scenario.better_from * period.days), better))
     return replace(model, versions=tuple(versions))
 
 
-def _reads(rng: np.random.Generator, scenario: Scenario, reader: SimulatedReader, year: Year) -> list[CaseRead]:
-    model = _model(scenario, year)
-    kinds = rng.permutation(["anchored"] * year.anchored + ["ai_free"] * year.ai_free + ["planted"] * year.planted)
-    days = np.sort(rng.uniform(0, year.days, len(kinds)))
-    days[0], days[-1] = 0.0, year.days
+def _reads(rng: np.random.Generator, scenario: Scenario, reader: SimulatedReader, period: Period) -> list[CaseRead]:
+    model = _model(scenario, period)
+    kinds = rng.permutation(["anchored"] * period.anchored + ["ai_free"] * period.ai_free + ["planted"] * period.planted)
+    days = np.sort(rng.uniform(0, period.days, len(kinds)))
+    days[0], days[-1] = 0.0, period.days
     reads = []
     for number, (day, kind) in enumerate(zip(days, kinds, strict=True)):
-        share = day / year.days
+        share = day / period.days
         # A planted error needs no whole case here: one structure carries it.
         structures = model.structures[:1] if kind == "planted" else model.structures
         difficulty = scenario.difficulty[0] + (scenario.difficulty[1] - scenario.difficulty[0]) * share + rng.normal()

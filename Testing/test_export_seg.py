@@ -711,7 +711,7 @@ def slicer_file(path: Path, mask: np.ndarray, image: Volume, **tags) -> Path:
     return path
 
 
-def edit_log(folder: Path, algorithm: tuple[str | None, str | None], voxels: dict[str, int], effect: str = "Paint") -> Path:
+def session_log(folder: Path, algorithm: tuple[str | None, str | None], voxels: dict[str, int], effect: str = "Paint") -> Path:
     """Write the log of a reader who met one segment and edited it once."""
     log = SessionLog(folder, new_header("case", "Dr. M. Müller-Lüdenscheidt", None, {}), lambda _: None)
     one = {"id": "Segment_1", "name": "liver"}
@@ -753,7 +753,9 @@ def test_an_untouched_draft_is_automatic_with_its_model(tmp_path):
 def test_a_draft_that_the_log_saw_edited_is_semiautomatic_and_names_its_model_and_the_reader(tmp_path):
     image = a_series(tmp_path / "ct")
     candidate = slicer_file(tmp_path / "work.seg.nrrd", box((1, 4), (2, 9), (3, 8)), image)
-    log = edit_log(tmp_path / "logs", ("AUTOMATIC", "LiverNet 2.1"), {"voxels": 105, "draft_voxels": 100, "added": 5, "removed": 0})
+    log = session_log(
+        tmp_path / "logs", ("AUTOMATIC", "LiverNet 2.1"), {"voxels": 105, "draft_voxels": 100, "added": 5, "removed": 0}
+    )
     assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--log", log) == 0
     item, read = told_by_both(tmp_path / "seg.dcm", tmp_path / "read")
     assert (item.SegmentAlgorithmType, item.SegmentAlgorithmName) == ("SEMIAUTOMATIC", "LiverNet 2.1")
@@ -764,7 +766,7 @@ def test_a_draft_that_the_log_saw_edited_is_semiautomatic_and_names_its_model_an
 def test_what_the_log_saw_drawn_by_hand_is_manual_without_an_algorithm(tmp_path):
     image = a_series(tmp_path / "ct")
     candidate = slicer_file(tmp_path / "work.seg.nrrd", box((1, 4), (2, 9), (3, 8)), image)
-    log = edit_log(tmp_path / "logs", (None, None), {"voxels": 105, "draft_voxels": 0, "added": 105, "removed": 0})
+    log = session_log(tmp_path / "logs", (None, None), {"voxels": 105, "draft_voxels": 0, "added": 105, "removed": 0})
     assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--log", log) == 0
     item, read = told_by_both(tmp_path / "seg.dcm", tmp_path / "read")
     assert item.SegmentAlgorithmType == read["SegmentAlgorithmType"] == "MANUAL"
@@ -809,9 +811,9 @@ def test_a_file_that_says_automatic_of_what_the_log_saw_drawn_by_hand_is_contrad
     image = a_series(tmp_path / "ct")
     tags = {"DICOM.SegmentAlgorithmType": "AUTOMATIC", "DICOM.SegmentAlgorithmName": "server"}
     candidate = slicer_file(tmp_path / "work.seg.nrrd", box((1, 4), (2, 9), (3, 8)), image, **tags)
-    log = edit_log(tmp_path / "logs", (None, None), {"voxels": 105, "draft_voxels": 0, "added": 105, "removed": 0})
+    log = session_log(tmp_path / "logs", (None, None), {"voxels": 105, "draft_voxels": 0, "added": 105, "removed": 0})
     assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--log", log) == 1
-    assert "the candidate's file says AUTOMATIC, the edit log says MANUAL" in capsys.readouterr().err
+    assert "the candidate's file says AUTOMATIC, the session log says MANUAL" in capsys.readouterr().err
     assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--log", log, "--disregard-tags") == 0
     assert pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence[0].SegmentAlgorithmType == "MANUAL"
 
@@ -921,9 +923,9 @@ def test_the_image_must_be_dicom_and_the_output_none_of_the_inputs(tmp_path, cap
 def test_the_reader_must_be_the_reader_of_the_log(tmp_path, capsys):
     image = a_series(tmp_path / "ct")
     candidate = slicer_file(tmp_path / "work.seg.nrrd", box((1, 4), (2, 9), (3, 8)), image)
-    log = edit_log(tmp_path / "logs", (None, None), {"voxels": 105, "draft_voxels": 0, "added": 105, "removed": 0})
+    log = session_log(tmp_path / "logs", (None, None), {"voxels": 105, "draft_voxels": 0, "added": 105, "removed": 0})
     assert export(tmp_path / "ct", candidate, tmp_path / "seg.dcm", "--log", log, "--reader", "Somebody Else") == 1
-    assert "the edit log is of Dr. M. Müller-Lüdenscheidt" in capsys.readouterr().err
+    assert "the session log is of Dr. M. Müller-Lüdenscheidt" in capsys.readouterr().err
 
 
 def test_totalsegmentators_117_structures_are_read_back_by_dcmqi(tmp_path, totalsegmentator, capsys):

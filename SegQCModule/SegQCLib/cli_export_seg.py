@@ -24,7 +24,7 @@ _KINDS = ("automatic", "semiautomatic", "manual")
 
 _EPILOG = """\
 Who drew a segment is written as DICOM asks: AUTOMATIC (an algorithm alone), SEMIAUTOMATIC (an algorithm, then a person;
-the algorithm stays named) or MANUAL. It follows from the candidate's own tags, from the reader's edit log (--log), from
+the algorithm stays named) or MANUAL. It follows from the candidate's own tags, from the reader's session log (--log), from
 the draft's voxels (--draft: untouched, changed, not in the draft), and from what you say (--drawn-by). Where these
 contradict each other, nothing is written.
 
@@ -53,7 +53,7 @@ def add_action(actions: Any) -> None:
 
 def add_origin_options(command: Any) -> None:
     """Add what says who drew the segments, who answers for them, and how they are stored, to a command or a group of options."""
-    command.add_argument("--log", type=Path, metavar="F", help="the reader's edit log (.session-log.jsonl) of the candidate")
+    command.add_argument("--log", type=Path, metavar="F", help="the reader's session log (.session-log.jsonl) of the candidate")
     command.add_argument(
         "--drawn-by",
         type=_drawn_by,
@@ -68,7 +68,9 @@ def add_origin_options(command: Any) -> None:
     command.add_argument(
         "--disregard-tags", action="store_true", help="do not believe what the candidate's file says of who drew it"
     )
-    command.add_argument("--reader", metavar="NAME", help="who answers for the segmentation (default: the reader of the edit log)")
+    command.add_argument(
+        "--reader", metavar="NAME", help="who answers for the segmentation (default: the reader of the session log)"
+    )
     command.add_argument("--labelmap", action="store_true", help="write a label map (LABELMAP), which few programs read yet")
 
 
@@ -266,7 +268,7 @@ def _not_comparable(which: str) -> Finding:
         CHECK_ID,
         Status.FAIL,
         f"The {which} lies on another grid than the image and had to be resampled, so that voxels do not show what was edited. Give"
-        " draft and candidate on the image's grid, or the edit log (--log) instead of the draft.",
+        " draft and candidate on the image's grid, or the session log (--log) instead of the draft.",
     )
 
 
@@ -274,7 +276,7 @@ def _reader_faults(reader: str | None, log: StoredLog | None) -> Iterator[Findin
     from SegQCLib.drawn_by import CHECK_ID
 
     if reader is not None and log is not None and reader.casefold().split() != log.header.reader.casefold().split():
-        message = f"--reader says {reader}, the edit log is of {log.header.reader}. Give the log of the reader you name."
+        message = f"--reader says {reader}, the session log is of {log.header.reader}. Give the log of the reader you name."
         yield Finding(CHECK_ID, Status.FAIL, message)
 
 

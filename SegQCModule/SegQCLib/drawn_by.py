@@ -1,4 +1,4 @@
-"""Who or what drew each segment, from all that says so: the file's tags, an edit log, the draft's voxels, a person's word.
+"""Who or what drew each segment, from all that says so: the file's tags, a session log, the draft's voxels, a person's word.
 
 Nothing is guessed and nothing outvotes anything: what does not agree is a fault that a person settles.
 """
@@ -103,7 +103,7 @@ def hearsay_faults(candidate: Segmentation, path: Path, remedies: Remedies) -> t
 
 
 def claims_of_log(log: StoredLog, candidate: Segmentation) -> dict[str, Claim]:
-    """Return what a reader's edit log says of the candidate's segments, by segment id.
+    """Return what a reader's session log says of the candidate's segments, by segment id.
 
     Segments are found by their id, else by their name: other programs give new ids. What the log could not know
     (a segment that had voxels before the log began, or was never touched and began empty) is not claimed.
@@ -125,7 +125,7 @@ def claims_of_log(log: StoredLog, candidate: Segmentation) -> dict[str, Claim]:
         kind = provenance.algorithm_type
         reason = "from a draft, edited" if kind is _SEMIAUTOMATIC and provenance.draft else ""
         # A name that a tag made longer by the version stays one name.
-        claims[segment.id] = Claim("the edit log", (kind,), reason, None if kind is _MANUAL else provenance.algorithm_name)
+        claims[segment.id] = Claim("the session log", (kind,), reason, None if kind is _MANUAL else provenance.algorithm_name)
     return claims
 
 

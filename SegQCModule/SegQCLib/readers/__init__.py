@@ -1,1 +1,1 @@
-"""What readers do, and how well: edit logs, times, provenance."""
+"""What readers do, and how well: session logs, times, provenance."""

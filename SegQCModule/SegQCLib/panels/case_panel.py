@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from SegQCLib.alignment import align
 from SegQCLib.case_files import (
     CANDIDATE,
     CandidateOrigin,
@@ -19,13 +22,17 @@ from SegQCLib.case_files import (
     save_work,
 )
 from SegQCLib.errors import BadDataError
+from SegQCLib.mrml.evaluate_scene import case_reader
 from SegQCLib.mrml.open_case import OpenCase
+from SegQCLib.mrml.record_node import is_outdated, read_record
 from SegQCLib.mrml.segmentation import add_segmentation
 from SegQCLib.mrml.volume import volume_geometry
 from SegQCLib.number_texts import ratio
 from SegQCLib.panels.background import Background
 from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.protocol import load_protocol, shipped_protocols
+from SegQCLib.readers.log_events import EventKind
+from SegQCLib.readers.measured_segments import measured_segments
 from SegQCLib.worklist import read_worklist
 from SegQCLib.worklist_difficulty import case_difficulties, hard_cases_first
 from SegQCLib.worklist_progress import CaseState, case_to_resume, read_progress, write_state
@@ -459,7 +466,7 @@ class CasePanel(Panel):
             slicer.util.resetSliceViews()
         self._autosave_timer.start()
         self._message = "\n".join([self._originWords(opened.origin), *opened.unread]).strip()
-        self.session.write_event("case_opened", case=opened.entry.case, candidate=opened.origin.value)
+        self.session.write_event(EventKind.CASE_OPENED, case=opened.entry.case, candidate=opened.origin.value)
         self.session.announce()
 
     def _originWords(self, origin):
@@ -494,18 +501,35 @@ class CasePanel(Panel):
         entry, worklist, reader, records = (
             self._open.opened.entry, self._worklist, self.session.reader, self.session.records_folder,
         )  # fmt: skip
+        measure = self._measurer()
 
         def work(_progress):
-            return write_state(worklist, reader, records, entry.case, CaseState.DONE)
+            return write_state(worklist, reader, records, entry.case, CaseState.DONE), measure()
 
         self._run(work, self._onDone, _("Saving ..."))
 
-    def _onDone(self, progress):
-        self._progress = progress
+    def _measurer(self):
+        """Return what measures the finished segments for the log, in any thread; it returns None where nothing is logged."""
+        nodes = self._open.nodes
+        if self.session.event_writer is None:
+            return lambda: None
+        try:
+            record = None if is_outdated(nodes.candidate) else read_record(nodes.candidate)
+            references = [] if nodes.reference is None else [nodes.reference]
+            make = case_reader(nodes.volume, nodes.candidate, references, nodes.draft)
+        except BadDataError as error:
+            logging.warning("SegQC does not log how large the segments are: %s", error)
+            return lambda: None
+        return partial(_measured, make, record)
+
+    def _onDone(self, done):
+        self._progress, measured = done
         if self._open is None:
             return
-        entry = self._open.opened.entry
-        self.session.write_event("case_finished", case=entry.case)
+        progress, entry = self._progress, self._open.opened.entry
+        if measured is not None:
+            self.session.write_event(EventKind.SEGMENTS_MEASURED, **measured)
+        self.session.write_event(EventKind.CASE_FINISHED, case=entry.case)
         number = self._worklist.number(entry.case)
         after = [*self._worklist.cases[number + 1 :], *self._worklist.cases[:number]]
         left = next((other for other in after if progress.state(other.case) is not CaseState.DONE), None)
@@ -537,7 +561,7 @@ class CasePanel(Panel):
             # The scene was closed meanwhile.
             return
         self._open.mark_saved(copy)
-        self.session.write_event("case_saved", case=self._open.opened.entry.case)
+        self.session.write_event(EventKind.CASE_SAVED, case=self._open.opened.entry.case)
         self._saveThen(then)
 
     def onAutosave(self):
@@ -597,6 +621,17 @@ class CasePanel(Panel):
         self._background, self._waiting_for = None, ""
         self._message = _("Cancelled.")
         self.show()
+
+
+def _measured(make, record):
+    try:
+        case = make()
+        drawn = [case.candidate] if case.draft is None else [case.candidate, case.draft]
+        candidate, *draft = (align(segmentation, case.image.geometry) for segmentation in drawn)
+    except BadDataError as error:
+        logging.warning("SegQC does not log how large the segments are: %s", error)
+        return None
+    return measured_segments(replace(case, candidate=candidate, draft=draft[0] if draft else None), record)
 
 
 def _short(text):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import qt
 import slicer
 
+from SegQCLib.algorithm_type import AlgorithmType
 from SegQCLib.evaluate import software_versions
+from SegQCLib.mrml.draft_sight import DraftSight
 from SegQCLib.mrml.edit_watch import ChangeKind
+from SegQCLib.mrml.segmentation import segment_of
+from SegQCLib.mrml.slices_seen import SlicesSeen
 from SegQCLib.panels.reader_events import ReaderEvents
 from SegQCLib.readers.edit_times import Context, EditTimes
 from SegQCLib.readers.log_events import EventKind
@@ -39,18 +44,23 @@ class EditRecorder:
         self.problem = ""
         self.edits = self.undos = 0
         self._on_tick = on_tick
-        self._candidate = None
+        self._candidate = self._draft = None
+        self._sight: DraftSight | None = None
+        self._scrolled = False
         self.times = EditTimes(time.monotonic, idle_after_s)
         identity = None
         if session.protocol is not None:
             protocol = session.protocol.protocol
             identity = ProtocolIdentity(protocol.id, protocol.version, protocol.title, session.protocol.sha256)
-        header = new_header(session.case_name, session.reader, identity, software_versions() | {"3D Slicer": _slicer_version()})
+        software = software_versions() | {"3D Slicer": _slicer_version()}
+        header = new_header(session.case_name, session.reader, identity, software, purpose=session.purpose)
         self.log = SessionLog(session.records_folder / "Session logs", header, self.onLogStopped)
         self.log.append(EventKind.STARTED)
         self.log.append(EventKind.IDLE_LIMIT, {"seconds": float(idle_after_s)})
         self._in_front = True
         self._context = Context(None, None)
+        self._slices = SlicesSeen(slicer.mrmlScene, session.case.volume)
+        self._volume_name = session.case.volume.GetName()
         self._events = ReaderEvents()
         self._events.start()
         self._timer = qt.QTimer()
@@ -65,6 +75,8 @@ class EditRecorder:
         self._timer.disconnect("timeout()", self.onTick)
         self._count()
         self._events.stop()
+        self._slices.stop()
+        self.setDraft(None)
         self.log.append(EventKind.STOPPED)
         self.log.close()
 
@@ -75,8 +87,45 @@ class EditRecorder:
             self._candidate = candidate
             self.log.append(EventKind.CANDIDATE, {"name": None if candidate is None else candidate.GetName()})
 
+    def setDraft(self, draft):
+        """Note which draft the reader may come to see, a node or None; the same one again changes nothing."""
+        if draft is self._draft:
+            return
+        if self._sight is not None:
+            self._sight.stop()
+        self._draft = draft
+        self._sight = None if draft is None else DraftSight(draft, self.onDraftShown)
+
+    def onDraftShown(self, segment_ids):
+        """Note that segments of the draft became visible."""
+        self._write_shown(segment for segment in _segments_of(self._draft) if segment.id in segment_ids)
+
+    def _write_shown(self, segments):
+        by_algorithm = {}
+        for segment in segments:
+            named = by_algorithm.setdefault((segment.algorithm_name, segment.algorithm_version), [])
+            named.append({"id": segment.id, "name": segment.name})
+        for (name, version), named in by_algorithm.items():
+            self.log.append(EventKind.DRAFT_SHOWN, {"algorithm": name, "version": version, "segments": named})
+
+    def _began_as_drafts(self, provenances):
+        """Return the candidate's segments that began as an algorithm's result: there is no reading without it any more."""
+        models = tuple(filter(None, (segment.algorithm_name for segment in _segments_of(self._draft))))
+        for segment in _segments_of(self._candidate):
+            provenance = provenances.get(segment.id)
+            if provenance is None or provenance.draft is None or provenance.draft_is_gone:
+                continue
+            if provenance.algorithm_type is AlgorithmType.AUTOMATIC:
+                yield replace(segment, algorithm_name=segment.algorithm_name or provenance.draft)
+            # The tag of an edited one may name nothing but effects that chose voxels by the image.
+            elif model := next((model for model in models if provenance.draft.startswith(model)), None):
+                yield replace(segment, algorithm_name=model)
+
     def write(self, kind, facts):
         """Write an event of any panel."""
+        if kind == EventKind.CASE_OPENED:
+            # The views were turned to the new case; the reader did not scroll.
+            self._write_slices(by_reader=False)
         self.log.append(kind, facts)
 
     def pause(self, reason):
@@ -120,6 +169,7 @@ class EditRecorder:
         ]
         if segments:
             self.log.append(EventKind.SEGMENTS, {"segments": segments})
+            self._write_shown(self._began_as_drafts(provenances))
 
     def counted(self, changes):
         """Note voxels against the draft: {id: VoxelChange}."""
@@ -148,6 +198,7 @@ class EditRecorder:
             self.times.focus(self._in_front)
             self.log.append(EventKind.FOCUS, {"in_front": self._in_front})
         done = self._events.take()
+        self._write_slices(by_reader=bool(done))
         if done and self._in_front and self.times.pause_reason is None:
             self.times.activity()
             self.log.append(EventKind.ACTIVITY, done)
@@ -158,6 +209,14 @@ class EditRecorder:
             segment = None if context.segment is None else self._named(context.segment)
             self.log.append(EventKind.CONTEXT, {"segment": segment, "effect": context.effect})
 
+    def _write_slices(self, by_reader):
+        seen, moved = self._slices.take()
+        scrolled = moved and by_reader
+        if seen or (scrolled and not self._scrolled):
+            self._scrolled = self._scrolled or scrolled
+            facts = {"volume": self._volume_name, "slices": self._slices.slices, "seen": seen, "scrolled": scrolled}
+            self.log.append(EventKind.SLICES_SEEN, facts)
+
     def _present_context(self):
         editor = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
         if self._candidate is None or editor is None or editor.GetSegmentationNode() is not self._candidate:
@@ -167,6 +226,13 @@ class EditRecorder:
     def _named(self, segment_id):
         segment = None if self._candidate is None else self._candidate.GetSegmentation().GetSegment(segment_id)
         return {"id": segment_id, "name": None if segment is None else segment.GetName()}
+
+
+def _segments_of(node):
+    if node is None:
+        return []
+    segmentation = node.GetSegmentation()
+    return [segment_of(segment_id, segmentation.GetSegment(segment_id)) for segment_id in segmentation.GetSegmentIDs()]
 
 
 def _slicer_version():

@@ -96,10 +96,8 @@ class EditingPanel(Panel):
 
     def onCaseChanged(self):
         case = self.session.case
-        candidate, draft = (None, None) if case is None else (case.candidate, case.draft)
-        # The candidate itself is no draft.
         self._followLog()
-        self._follower.follow(candidate, None if draft is candidate else draft)
+        self._follower.follow(None if case is None else case.candidate, None if case is None else _draft_of(case))
         self._show()
 
     def onOpenEditor(self, _checked=False):
@@ -202,6 +200,7 @@ class EditingPanel(Panel):
         if wanted == self._logged:
             if self._recorder is not None:
                 self._recorder.setCandidate(case.candidate)
+                self._recorder.setDraft(_draft_of(case))
             return
         self._stopLogging()
         if wanted is None:
@@ -214,6 +213,7 @@ class EditingPanel(Panel):
         self._logged, self._shown_paused = wanted, False
         session.event_writer = self._recorder.write
         self._recorder.setCandidate(case.candidate)
+        self._recorder.setDraft(_draft_of(case))
         if self._follower.candidate is case.candidate:
             self._recorder.met(self._follower.provenances())
             self._recorder.counted(self._follower.changes())
@@ -328,6 +328,11 @@ class EditingPanel(Panel):
         if segment is not None:
             self._names[segment_id] = segment.GetName()
         return self._names.get(segment_id, segment_id)
+
+
+def _draft_of(case):
+    # The candidate itself is no draft.
+    return None if case.draft is case.candidate else case.draft
 
 
 def _clock(seconds):

@@ -34,6 +34,8 @@ from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.panels.slice_plot import SlicePlot
 from SegQCLib.prepare import prepare
 from SegQCLib.progress import part
+from SegQCLib.readers.log_events import EventKind
+from SegQCLib.readers.measured_segments import logged_findings, measured_segments
 from SegQCLib.record import Verdict
 from SegQCLib.renderers import html_report
 from SegQCLib.slice_agreement import slice_agreement
@@ -210,18 +212,20 @@ class ReportPanel(Panel):
 
     def _evaluate(self):
         self._edited = False
-        self._startOnCase(partial(_evaluated, self.session.protocol), self.onEvaluated)
+        # Measuring what is logged of the segments takes time as well.
+        logs = self.session.event_writer is not None
+        self._startOnCase(partial(_evaluated, self.session.protocol, logs), self.onEvaluated)
 
     def onEvaluated(self, outcome):
         # One after the other, so that the window answers in between; the record last: it says that there are results.
-        prepared, record = outcome
+        prepared, record, measured = outcome
         record = replace(record, software={**record.software, "3D Slicer": slicer.app.applicationVersion})
         self._finishing = prepared
         scene, candidate = slicer.mrmlScene, self.session.case.candidate
         self._unwritten = [
             partial(write_findings, scene, record, candidate),
             partial(write_measurements, scene, record, candidate),
-            partial(self._keepRecord, scene, record, candidate),
+            partial(self._keepRecord, measured, scene, record, candidate),
         ]
         self.onWriteNext(prepared, record)
 
@@ -241,12 +245,20 @@ class ReportPanel(Panel):
             return
         qt.QTimer.singleShot(0, partial(self.onWriteNext, prepared, record))
 
-    def _keepRecord(self, scene, record, candidate):
+    def _keepRecord(self, measured, scene, record, candidate):
         write_record(scene, record, candidate)
         if self._edited:
             # It is about the voxels of the moment at which it began.
             mark_outdated(candidate)
-        self.session.write_event("evaluated", verdict=str(record.verdict), protocol=record.protocol.id, outdated=self._edited)
+        elif measured is not None:
+            self.session.write_event(EventKind.SEGMENTS_MEASURED, **measured)
+        self.session.write_event(
+            EventKind.EVALUATED,
+            verdict=str(record.verdict),
+            protocol=record.protocol.id,
+            outdated=self._edited,
+            findings=logged_findings(record),
+        )
 
     def onCancel(self, _checked=False):
         if self._work is not None and self._finishing is None:
@@ -619,9 +631,10 @@ def _prepared(protocol, make, progress):
     return prepare(make(), protocol.protocol, part(progress, 0.5, 1.0))
 
 
-def _evaluated(protocol, make, progress):
+def _evaluated(protocol, logs, make, progress):
     prepared = _prepared(protocol, make, part(progress, 0.0, 0.1))
-    return prepared, evaluate_prepared(prepared, protocol, part(progress, 0.1, 1.0))
+    record = evaluate_prepared(prepared, protocol, part(progress, 0.1, 1.0))
+    return prepared, record, measured_segments(prepared.case, record) if logs else None
 
 
 def _save_page(record, protocol, prepared, path, progress):

@@ -56,6 +56,7 @@ class Session(VTKObservationMixin):
         self.event_writer: Callable[[str, dict], None] | None = None
         self._logic = logic
         self._worklist: Path | None = None
+        self._course_cases: Path | None = None
         self._connected = False
         self._case_tag = 0
         self._chosen: tuple = ()
@@ -151,6 +152,11 @@ class Session(VTKObservationMixin):
         self._worklist = path
         self.announce()
 
+    def open_course_cases(self, path: Path) -> None:
+        """Take a training course's cases as the worklist; whatever is read in it is training."""
+        self._course_cases = path
+        self.worklist = path
+
     @property
     def case_name(self) -> str:
         """The case's name for files and logs: the worklist's, else the volume's; empty if there is neither."""
@@ -160,9 +166,12 @@ class Session(VTKObservationMixin):
 
     @property
     def purpose(self) -> Purpose:
-        """What a read of this case is for: training where its image is of a training set, else clinical."""
+        """What a read of this case is for: training in a course's cases and in a training set, else clinical."""
         volume = None if self.case is None else self.case.volume
-        return "clinical" if volume is None or volume.GetAttribute(TRAINING_ATTRIBUTE) is None else "training"
+        if volume is not None and volume.GetAttribute(TRAINING_ATTRIBUTE) is not None:
+            return "training"
+        of_course = self._worklist is not None and self._worklist == self._course_cases
+        return "training" if of_course and self.worklist_case is not None else "clinical"
 
     def onCaseModified(self, _caller=None, _event=None) -> None:
         case = self.case

@@ -74,7 +74,7 @@ class TrainingPanel(Panel):
         self.show()
 
     def onOpenCases(self, _checked=False):
-        self.session.worklist = self._course.cases
+        self.session.open_course_cases(self._course.cases)
         self._message = _("The practice cases are in step 1, Case.")
         self.show()
 

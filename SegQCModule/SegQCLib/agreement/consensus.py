@@ -29,8 +29,10 @@ HOW = {
     "STAPLE": (
         "STAPLE (Warfield et al., IEEE Trans Med Imaging 2004;23:903-921) by SimpleITK, for each structure alone: a voxel belongs"
         " to it if its probability is above 0.5. Its foreground prior is the mean share that the readers' segments fill of the box"
-        f" around all of them, {_MARGIN_VOXELS} voxel wider on each side (ConfidenceWeight 1): in a larger box the prior is"
-        " smaller, specificities are nearer to 1, and disputed voxels are left out sooner. Specificity is that inside the box."
+        f" around all of them, {_MARGIN_VOXELS} voxel wider on each side (ConfidenceWeight 1), and specificity is that inside this"
+        " box. The box matters: in the whole image nearly everything is background that all agree on, specificities come near to 1,"
+        " a single reader's voxel weighs more, and voxels that a minority drew come in"
+        " (Hamzaoui et al., MELBA 2023:013)."
     ),
     "majority": (
         "Majority voting by SimpleITK (LabelVotingImageFilter), for each structure alone: a voxel belongs to it if more than half"

@@ -1,0 +1,1 @@
+"""Readers' session logs in a database: loading them, asking it, taking a reader out of it again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from SegQCLib.pseudonyms import Pseudonyms
 
 JSON_NAME, CSV_NAME, HTML_NAME = "agreement.json", "agreement.csv", "agreement.html"
+_NUMBERED = re.compile(r"(reader|rater|observer|r)?[ _-]?\d{1,2}", re.IGNORECASE)
 # Options of one case that mean nothing for a table.
 _OF_ONE_CASE = ("image", "names", "ai_anchored", "protocol", "consensus", "consensus_of", "map", "map_structure", "json", "csv")
 
@@ -64,6 +66,12 @@ def run(options: argparse.Namespace) -> int:
     progress = terminal_progress()
     table = read_study_table(options.study)
     reads, ratings = table.reads, table.ratings
+    readers = {entry.reader for entry in (*reads, *ratings)}
+    if not options.exchangeable_readers and all(_NUMBERED.fullmatch(reader) for reader in readers):
+        say(
+            "Readers are called by numbers here. If 'reader 1' of two cases may be two persons, give --exchangeable-readers:"
+            " two-way intraclass correlation, Bland-Altman and kappa of two readers then mean nothing and are left out."
+        )
     if pseudonyms is not None:
         reads, ratings = _without_names(reads, ratings, pseudonyms)
     tolerance_mm = 2.0 if options.tolerance is None else options.tolerance

@@ -42,8 +42,8 @@ _TESTS_RULE = (
 )
 _ABSENT_RULE = (
     "A structure that a file does not have counts as absent, as if its segment were empty; the count of such reads is given."
-    " Volumes of a structure that both readers (for ICC: all readers) call absent are not compared: two zeros agree in presence,"
-    " not in volume."
+    " Volumes are compared where both readers (for ICC: all readers) drew the structure; whether it is there is a question of its"
+    " own, and answered by kappa."
 )
 RULES = (_PAIRS_RULE, _REPEATS_RULE, _CASES_RULE, _TESTS_RULE, _ABSENT_RULE, OUTLIER_RULE, FEWEST_RULE, FEW_RULE)
 
@@ -89,7 +89,8 @@ class VolumeDifferences:
     absolute: BlandAltman = field(metadata={"doc": "Differences in mL."})
     percent: BlandAltman = field(metadata={"doc": "Differences in percent of the mean of the two."})
     without_outliers: BlandAltman | None = field(metadata={"doc": "In mL without cases of a named outlier; null: nobody is named."})
-    values: tuple[CaseValues, ...] = field(metadata={"doc": "The volumes."})
+    one_absent: int = field(metadata={"doc": "Cases in which only one of the two drew the structure: not in the differences."})
+    values: tuple[CaseValues, ...] = field(metadata={"doc": "The volumes, where both drew it."})
 
 
 @dataclass(frozen=True)
@@ -380,7 +381,7 @@ def _cell(first: str, second: str, pairs: Sequence[MeasuredPair]) -> MatrixCell:
 
 def _volumes(pairs: Sequence[MeasuredPair], relation: Relation, mixed: bool) -> VolumeDifferences:
     own = list(_first_two(pairs))
-    drawn = [pair for pair in own if pair.first.volume_ml or pair.second.volume_ml]
+    drawn = [pair for pair in own if pair.first.volume_ml and pair.second.volume_ml]
     kept = [pair for pair in drawn if not pair.has_outlier]
     first, second = own[0].first.reader, own[0].second.reader
     if relation == "intra-reader":
@@ -391,6 +392,7 @@ def _volumes(pairs: Sequence[MeasuredPair], relation: Relation, mixed: bool) -> 
         _limits(drawn),
         _limits(drawn, percent=True),
         None if len(kept) == len(drawn) else _limits(kept),
+        sum(bool(pair.first.volume_ml) != bool(pair.second.volume_ml) for pair in own),
         tuple(CaseValues(pair.first.case, pair.first.volume_ml, pair.second.volume_ml, pair.has_outlier) for pair in drawn),
     )
 
@@ -447,7 +449,8 @@ def _icc(pairs: Sequence[MeasuredPair], relation: Relation, order: Sequence[str]
 
 def _icc_of(rows: dict[str, list[MeasuredRead | None]], k: int, exchangeable: bool, with_outliers: bool) -> ICCTable:
     def volume(read: MeasuredRead | None) -> float:
-        return np.nan if read is None or not (with_outliers or read.outlier is None) else read.volume_ml
+        known = read is not None and read.volume_ml and (with_outliers or read.outlier is None)
+        return read.volume_ml if known else np.nan
 
     drawn = {case: row for case, row in rows.items() if any(read is not None and read.volume_ml for read in row)}
     table = np.array([[volume(read) for read in row] for row in drawn.values()]).reshape(-1, k)

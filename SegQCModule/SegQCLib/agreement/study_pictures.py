@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from SegQCLib.agreement.bland_altman import BlandAltman
-from SegQCLib.agreement.estimate import Estimate
 from SegQCLib.agreement.study_agreement import MatrixCell, VolumeDifferences
 from SegQCLib.number_texts import signed
 from SegQCLib.statistics.missing_package import missing_package
@@ -48,7 +47,7 @@ def bland_altman_svg(volumes: VolumeDifferences) -> str:
     axes.set_xlabel("Mean volume of the two, mL")
     axes.set_ylabel(f"{volumes.first} − {volumes.second},\n% of the mean")
     if any(entry.outlier for entry in volumes.values):
-        axes.legend(fontsize=8, frameon=False, loc="best")
+        axes.legend(fontsize=9, frameon=False, loc="best")
     axes.margins(y=0.12)
     return _svg(figure)
 
@@ -58,7 +57,7 @@ def _size_axis(axes) -> None:
 
     lowest, highest = axes.get_xlim()
     few = highest / lowest < 30
-    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if few else (1.0,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace(",", "\u202f")))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
@@ -78,7 +77,7 @@ def _lines(axes, limits: BlandAltman) -> None:
             f"{word}\n{signed(found.value, 1)} %",
             (1.01, found.value),
             xycoords=("axes fraction", "data"),
-            fontsize=8,
+            fontsize=10,
             va="center",
             color=_INK,
             annotation_clip=False,
@@ -86,37 +85,36 @@ def _lines(axes, limits: BlandAltman) -> None:
 
 
 def matrix_svg(cells: Sequence[MatrixCell], readers: Sequence[str], *, asymmetric: bool = False) -> str:
-    """Return median Dice of each two readers as a matrix of numbers on a grey scale; its middle line are repeats of one reader.
+    """Return median Dice of each two readers as a matrix of numbers on a grey scale.
 
     Parameters
     ----------
     cells : sequence of MatrixCell
+        Of different readers.
     readers : sequence of str
         In the order of rows and columns.
     asymmetric : bool
-        Rows saw no AI result, columns did: both triangles mean something.
+        Rows saw no AI result, columns did: both triangles mean something. Else there is one triangle.
 
     Raises
     ------
     BadDataError
         If matplotlib is not installed.
     """
-    size = 0.75 * len(readers) + 1.6
-    figure = _figure(max(3.0, size + 0.4), max(2.4, size))
+    rows, columns = (list(readers), list(readers)) if asymmetric else (list(readers[1:]), list(readers[:-1]))
+    figure = _figure(0.95 * len(columns) + 1.9, 0.75 * len(rows) + 1.3)
     axes = figure.add_subplot()
     for cell in cells:
-        row, column = readers.index(cell.first), readers.index(cell.second)
-        if not asymmetric and column > row:
-            row, column = column, row
-        _cell(axes, row, column, cell)
-    axes.set_xlim(-0.5, len(readers) - 0.5)
-    axes.set_ylim(len(readers) - 0.5, -0.5)
-    axes.set_aspect("equal")
-    axes.set_xticks(range(len(readers)), readers, rotation=40, ha="right")
-    axes.set_yticks(range(len(readers)), readers)
+        pair = (cell.first, cell.second)
+        row, column = pair if asymmetric else sorted(pair, key=readers.index, reverse=True)
+        _cell(axes, rows.index(row), columns.index(column), cell)
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", fontsize=11)
+    axes.set_yticks(range(len(rows)), rows, fontsize=11)
     if asymmetric:
-        axes.set_ylabel("AI-free")
-        axes.set_xlabel("AI-anchored")
+        axes.set_ylabel("saw no AI result", fontsize=11)
+        axes.set_xlabel("saw an AI result", fontsize=11)
     for side in axes.spines.values():
         side.set_visible(False)
     axes.tick_params(length=0)
@@ -133,8 +131,8 @@ def _cell(axes, row: int, column: int, cell: MatrixCell) -> None:
     )
     text = "–" if cell.median_dice is None else f"{cell.median_dice:.3f}"
     color = "white" if share > 0.55 else _INK
-    axes.text(column, row - 0.08, text, ha="center", va="center", fontsize=10, color=color)
-    axes.text(column, row + 0.24, f"n = {cell.cases}", ha="center", va="center", fontsize=7.5, color=color)
+    axes.text(column, row - 0.08, text, ha="center", va="center", fontsize=13, color=color)
+    axes.text(column, row + 0.26, f"n = {cell.cases}", ha="center", va="center", fontsize=9, color=color)
 
 
 def _figure(width: float, height: float) -> Figure:

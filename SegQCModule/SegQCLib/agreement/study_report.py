@@ -69,12 +69,8 @@ def render_study(study: StudyAgreement, progress: Progress = unwatched) -> str:
 def _plots(group: StructureGroup) -> list[_Plot]:
     plots = []
     kind = f"{group.structure}, {_RELATIONS[group.relation].lower()}, {_ANCHORING[group.anchoring]}"
-    if any(cell.median_dice is not None for cell in group.matrix):
-        svg = matrix_svg(
-            group.matrix,
-            group.readers,
-            asymmetric=group.anchoring == "AI-free against AI-anchored" and group.relation == "inter-reader",
-        )
+    if group.relation == "inter-reader" and any(cell.median_dice is not None for cell in group.matrix):
+        svg = matrix_svg(group.matrix, group.readers, asymmetric=group.anchoring == "AI-free against AI-anchored")
         caption = "Median Dice of each two readers over the n cases that both read. Darker is higher; white is 0.5 or less."
         plots.append(_plot(svg, f"Median Dice of each two readers: {kind}.", caption))
     for volumes in [entry for entry in group.volumes if entry.values][:_MOST_PLOTS]:

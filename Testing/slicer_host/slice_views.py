@@ -42,6 +42,8 @@ class _Drawing:
         self.logic.SetMRMLScene(scene)
         self.logic.AddSliceNode(name)
         self.logic.GetSliceNode().SetOrientation(orientation)
+        # As Slicer's layout manager says of the views that it shows.
+        self.logic.GetSliceNode().SetMappedInLayout(1)
         host.logic.GetSliceLogics().AddItem(self.logic)
         self.image_renderer = vtk.vtkRenderer()
         self.renderer = vtk.vtkRenderer()

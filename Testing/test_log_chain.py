@@ -131,6 +131,16 @@ def test_a_kind_of_event_has_small_letters_only(kind):
         event_line(LogEvent(1, "2026-11-22T08:00:00.000+01:00", 1.0, kind, {}), "0" * 64)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"sequence": 0}, {"time": "2026-11-22T08:00:00.000"}, {"time": "2026-11-22T08:00:00+01:00"}, {"monotonic_s": float("inf")}],
+)
+def test_an_event_that_could_not_be_read_again_is_not_written(change):
+    event = LogEvent(1, "2026-11-22T08:00:00.000+01:00", 1.0, "edit", {})
+    with pytest.raises(ValueError, match="it needs a number from 1, a time"):
+        event_line(replace(event, **change), "0" * 64)
+
+
 def test_facts_that_no_line_can_hold_are_refused():
     with pytest.raises(ValueError, match="1048576 are possible"):
         event_line(LogEvent(1, "2026-11-22T08:00:00.000+01:00", 1.0, "edit", {"x": "x" * LONGEST_LINE_BYTES}), "0" * 64)

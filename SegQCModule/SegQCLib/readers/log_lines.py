@@ -146,17 +146,21 @@ def event_line(event: LogEvent, previous: str) -> tuple[bytes, str]:
     Raises
     ------
     TypeError, ValueError
-        If the facts are no plain JSON values (NaN is none), the kind has other letters than a-z, 0-9 and _, or the
-        line is longer than a log's lines can be.
+        If the facts are no plain JSON values (NaN is none), the kind has other letters than a-z, 0-9 and _, the time is
+        not in ISO 8601 with milliseconds and time zone, or the line is longer than a log's lines can be.
     """
     if not _KIND.fullmatch(event.kind):
         raise ValueError(f"{event.kind!r} is no kind of event: it needs small letters, digits and _.")
-    facts = _json(to_plain(dict(event.facts)))
-    line, sha256 = sealed(
+    body = (
         f'{{"sequence": {event.sequence}, "time": "{event.time}", "monotonic_s": {float(event.monotonic_s)!r}, '
-        f'"kind": "{event.kind!s}", "facts": {facts}'.encode(),
-        previous,
+        f'"kind": "{event.kind!s}", "facts": {_json(to_plain(dict(event.facts)))}'
     )
+    if not _EVENT.fullmatch(body):
+        raise ValueError(
+            f"Event {event.sequence} at {event.time} ({event.monotonic_s} s) is none: it needs a number from 1, a time as"
+            " 2026-11-22T09:30:00.000+01:00, and a clock that is finite."
+        )
+    line, sha256 = sealed(body.encode(), previous)
     if len(line) > LONGEST_LINE_BYTES:
         raise ValueError(f"The facts of {event.kind!r} make a line of {len(line)} bytes; {LONGEST_LINE_BYTES} are possible.")
     return line, sha256

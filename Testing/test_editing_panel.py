@@ -5,6 +5,7 @@ import time
 import pytest
 
 from phantoms import a_segmentation, a_volume
+from SegQCLib.readers.effort import case_reads
 from SegQCLib.readers.log_times import times_of
 from SegQCLib.readers.provenance import provenance_of
 from SegQCLib.readers.session_log import read_log
@@ -214,6 +215,105 @@ def test_the_log_tells_edits_effects_voxels_and_what_was_done_while_looking_away
     assert [str(found[segment_id].algorithm_type) for segment_id in (LIVER, SPLEEN)] == ["SEMIAUTOMATIC", "AUTOMATIC"]
     total = times_of(log).total()
     assert (total.active + total.wait > 1.5, total.idle) == (True, 0)
+
+
+def facts_of(log, kind):
+    return [event.facts for event in log.events if event.kind == kind]
+
+
+def test_the_log_tells_which_slices_were_shown_and_whether_the_reader_scrolled(host, tmp_path):
+    opened = Opened(host, tmp_path)
+    red = opened.slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed")
+    opened.slicer.util.setSliceViewerLayers(background=opened.volume)
+    red.SetSliceOffset(4.0)
+    host.process_events()
+    opened.log()
+    red.SetSliceOffset(6.0)
+    # A script turned it: nobody touched mouse or keys.
+    opened.panel.onTick()
+    opened.settle(1.2)
+    red.SetSliceOffset(12.0)
+    host.key(opened.ui.segmentsTable, "7")
+    opened.settle(1.2)
+    opened.log(False)
+    (log,) = opened.logs()
+    told = facts_of(log, "slices_seen")
+    assert {(facts["volume"], facts["slices"]) for facts in told} == {("CT 1", 10)}
+    assert sorted(k for facts in told for first, last in facts["seen"] for k in range(first, last + 1)) == [2, 3, 6]
+    assert [facts["scrolled"] for facts in told][-1] is True
+    assert not any(facts["scrolled"] for facts in told[:-1])
+    (read,) = case_reads([log])
+    assert (read.slices, read.slices_seen, read.scrolled) == (10, 3, True)
+
+
+def test_a_read_of_a_draft_s_copy_is_ai_anchored_from_the_start(host, tmp_path):
+    opened = Opened(host, tmp_path)
+    opened.session.case.draft.SetDisplayVisibility(False)
+    opened.log()
+    opened.settle()
+    opened.log(False)
+    (log,) = opened.logs()
+    (facts,) = facts_of(log, "draft_shown")
+    assert (facts["algorithm"], facts["version"]) == (MODEL, None)
+    assert facts["segments"] == [{"id": LIVER, "name": "liver"}, {"id": SPLEEN, "name": "spleen"}]
+    (read,) = case_reads([log])
+    assert [(segment.model, segment.edited, segment.accepted_unchanged) for segment in read.segments] == [(MODEL, False, True)] * 2
+
+
+def test_a_first_read_without_the_draft_stays_free_of_it_until_the_draft_is_shown(host, tmp_path):
+    from SegQCLib.mrml.segmentation import add_segmentation
+
+    opened = Opened(host, tmp_path)
+    opened.session.case.draft.SetDisplayVisibility(False)
+    own = add_segmentation(opened.slicer.mrmlScene, a_segmentation(name="own", liver=None, spleen=None), opened.volume, "own")
+    opened.session.case.candidate = own
+    opened.log()
+    opened.paint(ONE_MORE_ROW)
+    opened.log(False)
+    (free,) = opened.logs()
+    opened.log()
+    opened.settle(0.2)
+    opened.session.case.draft.GetDisplayNode().SetSegmentVisibility(SPLEEN, False)
+    opened.session.case.draft.SetDisplayVisibility(True)
+    opened.log(False)
+    # Logs of one second have no order by name.
+    (anchored,) = (log for log in opened.logs() if log.path != free.path)
+    assert facts_of(free, "draft_shown") == []
+    assert [facts["segments"] for facts in facts_of(anchored, "draft_shown")] == [[{"id": LIVER, "name": "liver"}]]
+    (read,) = case_reads([free])
+    assert not any(segment.ai_anchored for segment in read.segments)
+    (read,) = case_reads([free, anchored])
+    assert [segment.ai_anchored for segment in read.segments] == [True, False]
+
+
+def test_a_drawing_that_is_resumed_in_the_log_still_shows_that_it_began_as_the_draft(host, tmp_path):
+    opened = Opened(host, tmp_path)
+    opened.session.case.draft.SetDisplayVisibility(False)
+    opened.paint(ONE_MORE_ROW, effect="Threshold")
+    opened.log()
+    opened.settle()
+    opened.log(False)
+    (log,) = opened.logs()
+    shown = {segment["name"]: facts["algorithm"] for facts in facts_of(log, "draft_shown") for segment in facts["segments"]}
+    assert shown == {"liver": MODEL, "spleen": MODEL}
+
+
+def test_what_a_read_cost_is_read_from_its_log(host, tmp_path):
+    opened = Opened(host, tmp_path)
+    opened.settle(0.1)
+    opened.log()
+    opened.paint(ONE_MORE_ROW)
+    opened.paint([(8, 15, 20)], SPLEEN)
+    opened.slicer.modules.segmenteditor.widgetRepresentation().self().editor.undo()
+    opened.settle(1.2)
+    opened.log(False)
+    (log,) = opened.logs()
+    (read,) = case_reads([log])
+    liver, spleen = read.segments
+    assert (liver.voxels, liver.added_voxels, liver.removed_voxels, liver.edited) == (LIVER_VOXELS + 5, 5, 0, True)
+    assert (spleen.added_voxels, spleen.edited) == (0, False)
+    assert read.seconds == times_of(log).total()
+    assert (read.purpose, read.finished, read.simulated) == ("clinical", False, False)
 
 
 def test_the_log_counts_keys_and_says_not_which(host, tmp_path):

@@ -32,7 +32,10 @@ from SegQCLib.panels.background import Background
 from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.protocol import load_protocol, shipped_protocols
 from SegQCLib.readers.log_events import EventKind
+from SegQCLib.readers.logs_of_read import logs_of_read
 from SegQCLib.readers.measured_segments import measured_segments
+from SegQCLib.readers.planted_result import finish_planted_case
+from SegQCLib.readers.planted_truth import has_planted_errors
 from SegQCLib.worklist import read_worklist
 from SegQCLib.worklist_difficulty import case_difficulties, hard_cases_first
 from SegQCLib.worklist_progress import CaseState, case_to_resume, read_progress, write_state
@@ -41,6 +44,7 @@ AUTOSAVE_INTERVAL_MS = 120_000
 # More faults of a protocol or worklist would push the rest of the panel off the screen.
 MOST_LINES = 8
 _LISTED_CASES = 5
+SESSION_LOGS = "Session logs"
 
 
 class CasePanel(Panel):
@@ -501,10 +505,10 @@ class CasePanel(Panel):
         entry, worklist, reader, records = (
             self._open.opened.entry, self._worklist, self.session.reader, self.session.records_folder,
         )  # fmt: skip
-        measure = self._measurer()
+        measure, score = self._measurer(), self._scorer()
 
         def work(_progress):
-            return write_state(worklist, reader, records, entry.case, CaseState.DONE), measure()
+            return write_state(worklist, reader, records, entry.case, CaseState.DONE), measure(), score()
 
         self._run(work, self._onDone, _("Saving ..."))
 
@@ -522,14 +526,34 @@ class CasePanel(Panel):
             return lambda: None
         return partial(_measured, make, record)
 
+    def _scorer(self):
+        """Return what scores the errors planted into a practice case, in any thread; it returns None where none were."""
+        case, reader, folder, work = self._open.opened.entry.case, self.session.reader, self._worklist.folder, self._open.folder
+        logs = self.session.records_folder / SESSION_LOGS
+
+        def score():
+            try:
+                return finish_planted_case(folder, case, reader, work, logs_of_read(logs, case, reader))
+            except BadDataError as error:
+                # A damaged training set does not keep a reader from finishing.
+                logging.warning("SegQC does not score the errors planted into %s: %s", case, error)
+                return None
+
+        planted = self._open.opened.entry.training_set is not None and has_planted_errors(folder, case)
+        return score if planted else lambda: None
+
     def _onDone(self, done):
-        self._progress, measured = done
+        self._progress, measured, planted = done
         if self._open is None:
             return
         progress, entry = self._progress, self._open.opened.entry
         if measured is not None:
             self.session.write_event(EventKind.SEGMENTS_MEASURED, **measured)
         self.session.write_event(EventKind.CASE_FINISHED, case=entry.case)
+        if planted is not None:
+            # The case stays: the reader sees what was planted where it is.
+            self._tellPlanted(*planted)
+            return
         number = self._worklist.number(entry.case)
         after = [*self._worklist.cases[number + 1 :], *self._worklist.cases[:number]]
         left = next((other for other in after if progress.state(other.case) is not CaseState.DONE), None)
@@ -537,6 +561,21 @@ class CasePanel(Panel):
             self._message = _("All cases are done.")
         else:
             self._openEntry(left)
+
+    def _tellPlanted(self, result, is_first):
+        if is_first:
+            for read in result.reads():
+                self.session.write_event(
+                    EventKind.PLANTED_ERROR,
+                    error=read.error,
+                    segment=read.segment,
+                    corrected=read.corrected,
+                    detected=read.detected,
+                    seconds=read.seconds,
+                )
+        self._message = _("Finished. Errors had been put into this draft on purpose; the step Training shows them.")
+        self.session.planted_result = result
+        self.session.announce()
 
     # Saving
 

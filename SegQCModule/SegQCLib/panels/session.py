@@ -20,6 +20,7 @@ from SegQCLib.mrml.volume import TRAINING_ATTRIBUTE
 from SegQCLib.panels.case_parameters import CaseParameters
 from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
 from SegQCLib.readers.case_read import Purpose
+from SegQCLib.readers.planted_result import PlantedResult
 
 READER_SETTING = "SegQC/Reader"
 RECORDS_FOLDER_SETTING = "SegQC/RecordsFolder"
@@ -44,6 +45,8 @@ class Session(VTKObservationMixin):
         True while the reader looks outside of the protocol's window with leave to do so.
     event_writer : callable(kind, facts) or None
         Where `write_event` writes to; the Editing panel sets it while the reader lets it log.
+    planted_result : PlantedResult or None
+        What the reader made of the errors planted into the practice case that was finished last.
     """
 
     def __init__(self, logic):
@@ -54,6 +57,7 @@ class Session(VTKObservationMixin):
         self.worklist_case: str | None = None
         self.looking_away = False
         self.event_writer: Callable[[str, dict], None] | None = None
+        self.planted_result: PlantedResult | None = None
         self._logic = logic
         self._worklist: Path | None = None
         self._course_cases: Path | None = None

@@ -9,7 +9,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from SegQCLib.errors import BadDataError
+from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.panels.panel import Light, Panel, Standing
+from SegQCLib.readers.planted_outcome import DETECTION_RULES
 from SegQCLib.training_course import page_title, read_course
 
 COURSE_FOLDER_SETTING = "SegQC/CourseFolder"
@@ -25,11 +27,14 @@ class TrainingPanel(Panel):
         super().__init__(session, resource_path)
         self._course = None
         self._message = ""
+        self._listed = ()
         self.ui.courseButton.connect("clicked(bool)", self.onChooseCourse)
         self.ui.casesButton.connect("clicked(bool)", self.onOpenCases)
         self.ui.previousPageButton.connect("clicked(bool)", self.onPreviousPage)
         self.ui.nextPageButton.connect("clicked(bool)", self.onNextPage)
         self.ui.pageSelector.connect("currentIndexChanged(int)", self.onPageChosen)
+        self.ui.plantedList.connect("itemActivated(QListWidgetItem*)", self.onPlantedActivated)
+        self.ui.plantedList.connect("currentRowChanged(int)", self.onPlantedChosen)
         # The browser's own height of 192 pixels is half a picture.
         self.ui.pageBrowser.setMinimumHeight(qt.QFontMetrics(self.ui.pageBrowser.font).lineSpacing() * _PAGE_LINES)
         self._folder = str(slicer.util.settingsValue(COURSE_FOLDER_SETTING, "") or "")
@@ -39,6 +44,8 @@ class TrainingPanel(Panel):
         return _("Training")
 
     def standing(self):
+        if self._planted():
+            return Standing(Light.ATTENTION, _("what was planted in this case"))
         training = self._trainingAskedFor()
         if training is None:
             return Standing(Light.OPTIONAL, _("none is asked for"))
@@ -51,6 +58,7 @@ class TrainingPanel(Panel):
 
     def onCaseChanged(self):
         self.show()
+        self.standingChanged()
 
     def _trainingAskedFor(self):
         return None if self.session.protocol is None else self.session.protocol.protocol.reader_training
@@ -106,9 +114,65 @@ class TrainingPanel(Panel):
         ui.pagesFrame.visible = course is not None and bool(course.pages)
         ui.courseMessageLabel.text = self._message
         ui.courseMessageLabel.visible = bool(self._message)
+        self._showPlanted()
         self._showPageButtons()
+
+    def _planted(self):
+        """Return what became of the errors planted into the case that is shown, once the reader has finished it."""
+        result, case = self.session.planted_result, self.session.case
+        if result is None or case is None or case.volume is None:
+            return ()
+        shown = (self.session.worklist_case, self.session.reader)
+        return result.outcomes if shown == (result.case, result.reader) else ()
+
+    def _showPlanted(self):
+        outcomes = self._planted()
+        self.ui.plantedFrame.visible = bool(outcomes)
+        if outcomes == self._listed:
+            return
+        self._listed = outcomes
+        self.ui.plantedList.clear()
+        for one in outcomes:
+            self.ui.plantedList.addItem(_plantedWords(one))
+            self.ui.plantedList.item(self.ui.plantedList.count - 1).setToolTip(_plantedTip(one))
+        found = sum(one.detected for one in outcomes)
+        self.ui.plantedLabel.text = _(
+            "Errors had been put into this draft on purpose, to practise finding them. You found {found} of {count}."
+            " Choose one to see where it was."
+        ).format(found=found, count=len(outcomes))
+        row = self.ui.plantedList.sizeHintForRow(0)
+        self.ui.plantedList.setMaximumHeight(row * max(2, min(4, len(outcomes))) + 6)
+
+    def onPlantedActivated(self, item):
+        self.onPlantedChosen(self.ui.plantedList.row(item))
+
+    def onPlantedChosen(self, row):
+        outcomes = self._planted()
+        if 0 <= row < len(outcomes):
+            jump_slices(slicer.mrmlScene, outcomes[row].centre_lps_mm)
 
     def _showPageButtons(self):
         index, count = self.ui.pageSelector.currentIndex, self.ui.pageSelector.count
         self.ui.previousPageButton.enabled = index > 0
         self.ui.nextPageButton.enabled = index < count - 1
+
+
+def _plantedWords(outcome):
+    words = _("{error}: {structure}").format(error=outcome.kind.words.capitalize(), structure=_structures(outcome))
+    if not outcome.detected:
+        return _("{words}, still there").format(words=words)
+    if outcome.seconds is None:
+        return _("{words}, found").format(words=words)
+    return _("{words}, found after {seconds:.0f} s").format(words=words, seconds=outcome.seconds)
+
+
+def _plantedTip(outcome):
+    return _("{volume:.2f} mL, of which {corrected:.0%} are corrected. Found means: {rule}.").format(
+        volume=outcome.volume_ml, corrected=outcome.corrected, rule=DETECTION_RULES[outcome.kind]
+    )
+
+
+def _structures(outcome):
+    if outcome.partner is None:
+        return outcome.structure
+    return _("{one} and {other}").format(one=outcome.structure, other=outcome.partner)

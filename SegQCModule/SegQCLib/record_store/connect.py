@@ -259,5 +259,8 @@ def _prepare_sqlite(connection: object, record: object) -> None:  # noqa: ARG001
 
 
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("isolation_level") == "AUTOCOMMIT":
+        return
     # A transaction that reads first and writes later could not wait for another writer: SQLite would refuse it at once.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("segqc_writes") else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("segqc_writes") else "BEGIN")

@@ -37,8 +37,8 @@ class IngestReport:
         Files of session logs below the folder.
     unchanged : int
         Logs that the database had already, to their last line.
-    sessions, events : int
-        New in the database.
+    sessions, grown, events : int
+        New in the database; of `grown` sessions a part was there before.
     reads : int
         Reads of cases that were computed anew.
     problems : tuple of Problem
@@ -52,6 +52,7 @@ class IngestReport:
     logs: int
     unchanged: int
     sessions: int
+    grown: int
     events: int
     reads: int
     problems: tuple[Problem, ...]
@@ -93,7 +94,7 @@ def ingest(folder: Path, database: Database, names: Path, progress: Progress = u
     keys = _prepared_database(database, names)
     first = plan = _plan(database, files, deleted_here, keys)
     cases, problems, torn = plan.cases, [*unusable, *faulty_records, *plan.problems], []
-    sessions = events = reads = 0
+    sessions = grown = events = reads = 0
     for _ in range(_MOST_ROUNDS):
         overtaken: list[Prepared] = []
         done, number = 0, len(cases)
@@ -105,12 +106,13 @@ def ingest(folder: Path, database: Database, names: Path, progress: Progress = u
             kept = [prepared for prepared in batch if id(prepared) not in again]
             problems += [problem for prepared in kept for problem in prepared.problems]
             torn += [path for prepared in kept for path in prepared.torn]
-            sessions, events, reads = sessions + loaded.sessions, events + loaded.events, reads + loaded.reads
+            sessions, grown = sessions + loaded.sessions, grown + loaded.grown
+            events, reads = events + loaded.events, reads + loaded.reads
             overtaken += loaded.overtaken
         if not overtaken:
             deleted = {*first.deleted, *plan.deleted}
             return IngestReport(
-                len(files) + len(unusable), first.unchanged, sessions, events, reads,
+                len(files) + len(unusable), first.unchanged, sessions, grown, events, reads,
                 tuple(problems), tuple(torn), tuple(sorted(deleted)),
             )  # fmt: skip
         plan = _plan(database, [file for prepared in overtaken for file in prepared.of.files], deleted_here, keys)

@@ -26,6 +26,7 @@ class LoadedRows:
     """What one transaction has brought in; `overtaken` was not loaded, because somebody else has changed it since it was read."""
 
     sessions: int
+    grown: int
     events: int
     reads: int
     overtaken: tuple[Prepared, ...]
@@ -66,6 +67,7 @@ def load(connection: sqlalchemy.Connection, batch: Sequence[Prepared]) -> Loaded
     _replace_reads(connection, fitting)
     return LoadedRows(
         sum(rows.header.session not in now for prepared in fitting for rows in prepared.sessions),
+        sum(rows.header.session in now for prepared in fitting for rows in prepared.sessions),
         events,
         sum(len(prepared.reads) for prepared in fitting),
         tuple(overtaken),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from SegQCLib.progress import Progress, counted
 from SegQCLib.readers.log_lines import SUFFIX
 from SegQCLib.readers.log_stream import LogStream
 from SegQCLib.readers.previous_sessions import session_so_far
+from SegQCLib.readers.reader_logs import same_reader
 from SegQCLib.readers.tombstones import TOMBSTONE_SUFFIX, read_tombstone
 from SegQCLib.record_store.reader_keys import LONGEST_NAME
 
@@ -127,6 +129,16 @@ def names_in(path: Path) -> tuple[str, str]:
                 f"Names have at most {LONGEST_NAME:,}; the log was not loaded.",
             )
     return header.reader, header.case
+
+
+def sessions_of(folder: Path, reader: str) -> tuple[str, ...]:
+    """Return the sessions of a reader whose logs are below a folder; logs whose first line is damaged are passed over."""
+    found = []
+    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+        with contextlib.suppress(BadDataError), LogStream(path) as log:
+            if same_reader(log.header.reader, reader):
+                found.append(log.header.session)
+    return tuple(found)
 
 
 def _look_at(path: Path) -> LogFile:

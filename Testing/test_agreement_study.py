@@ -291,7 +291,7 @@ def test_the_same_study_gives_the_same_page():
 
 def test_an_exact_agreement_of_readers_is_drawn_too():
     page = render_study(
-        study_agreement(study_of([read(r, case=f"c{c}", volume_ml=10.0) for c in range(8) for r in "AB"], lambda a, b: 1.0))
+        study_agreement(study_of([read(r, case=f"c{c}", volume_ml=10.0) for c in range(8) for r in "AB"], lambda *_: 1.0))
     )
     assert "1.000" in page
 
@@ -322,6 +322,8 @@ def test_a_study_fits_its_schema():
         ("case,reader,rating:motion:1-5\nc1,A,6", "line 2: rating:motion:1-5 is '6'"),
         ("case,reader,rating:motion:1-5\nc1,A,2\nc1,A,3", "line 3: A answers 'motion' of c1 in two ways"),
         ("case,reader,patient,volume_ml,structure\nc1,A,p1,3,liver\nc1,B,p2,3,liver", "a case is of one patient"),
+        ("case,reader,model,volume_ml,structure\nc1,A,None,3,liver", "line 2: model is 'None'; leave it empty"),
+        ("case,reader,volume_ml,structure\nc1,Ada,3,liver\nc1,ada,3,liver", "differ in capitals only"),
         ("case,reader,rating:motion:5-1\nc1,A,2", "unknown column 'rating:motion:5-1'"),
     ],
 )
@@ -348,6 +350,25 @@ def test_a_structure_that_its_file_lacks_is_an_error_and_a_file_of_one_segment_i
     assert measure_study(reads("one.nrrd", "one.nrrd")).pairs[0].dice == 1.0
     with pytest.raises(BadDataError, match="Correct the column structure"):
         measure_study(reads("one.nrrd", "two.nrrd"))
+
+
+def test_neither_one_reader_s_repeats_nor_an_ai_result_outvote_the_others(tmp_path):
+    write_label_map(tmp_path / "there.nrrd", box_mask((4, 6, 6)))
+    write_label_map(tmp_path / "elsewhere.nrrd", np.roll(box_mask((4, 6, 6)), 10, axis=2))
+
+    def reads(*entries):
+        return [StudyRead("c1", "c1", who, n, model, "liver", tmp_path / f"{name}.nrrd") for who, n, model, name in entries]
+
+    def named(*entries):
+        return [(r.reader, r.repeat) for r in measure_study(reads(*entries)).reads if r.outlier is not None]
+
+    repeats = [("A", n, None, "elsewhere") for n in (1, 2, 3)]
+    assert named(*repeats, ("B", 1, None, "there")) == []
+    assert named(*repeats, ("B", 1, None, "there"), ("C", 1, None, "there")) == [("A", 1), ("A", 2), ("A", 3)]
+    saw_it = [(who, 2, "TS", "elsewhere") for who in "ABC"]
+    assert named(*saw_it, ("A", 1, None, "there"), ("B", 1, None, "there")) == []
+    one_of_three = [("A", 1, None, "there"), ("B", 1, None, "there"), ("C", 1, None, "elsewhere")]
+    assert named(*saw_it, *one_of_three) == [("C", 1)]
 
 
 def test_a_case_that_was_read_once_is_named():

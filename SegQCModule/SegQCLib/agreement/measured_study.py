@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
-from SegQCLib.agreement.case_agreement import CaseAgreement, PairAgreement, agree
-from SegQCLib.agreement.readers_of_case import MOST_READERS
+from SegQCLib.agreement.case_agreement import CaseAgreement, PairAgreement, agreement_of
+from SegQCLib.agreement.outlier_reads import ReadOfReader, outlier_reads
+from SegQCLib.agreement.readers_of_case import MOST_READERS, readers_of_case
 from SegQCLib.agreement.study_reads import StudyRead
 from SegQCLib.case import Segmentation
 from SegQCLib.errors import BadDataError
@@ -169,9 +170,9 @@ def measure_study(
             if len(group) == 1:
                 found += _alone(group[0], segmentations[0], titles)
                 continue
-            agreement = _agree(case, group, segmentations, tolerance_mm)
+            agreement, evidence = _agree(case, group, segmentations, tolerance_mm)
             definition = agreement.definition
-            found += _reads_of(group, agreement, titles)
+            found += _reads_of(group, agreement, evidence, titles)
             compared |= _pairs_of(group, agreement, titles)
         for same in _by_structure(found):
             for first, second in compared_pairs(same):
@@ -226,18 +227,26 @@ def _segmentation(read: StudyRead, labels: str | None) -> Segmentation:
     return replace(segmentation, segments=(replace(same[0], name=read.structure),))
 
 
-def _agree(case: str, group: Sequence[StudyRead], segmentations: Sequence[Segmentation], tolerance_mm: float) -> CaseAgreement:
+def _agree(
+    case: str, group: Sequence[StudyRead], segmentations: Sequence[Segmentation], tolerance_mm: float
+) -> tuple[CaseAgreement, dict[tuple[str, str], str]]:
+    """Return all pairs of reads, and the evidence on outliers by the name of the read and of the structure."""
     if len(group) > MOST_READERS:
         raise BadDataError(case, f"has {len(group)} reads.", f"At most {MOST_READERS} reads of one case can be compared.")
+    names = [_read_name(read) for read in group]
+    anchored = {_read_name(read) for read in group if read.model is not None}
     try:
-        return agree(
-            segmentations,
-            names=[_read_name(read) for read in group],
-            ai_anchored={_read_name(read) for read in group if read.model is not None},
-            tolerances_mm=(tolerance_mm,),
-        )
+        readers = readers_of_case(segmentations, names=names, ai_anchored=anchored)
     except BadDataError as error:
         raise BadDataError(f"{case}: {error.where}", error.found, error.remedy) from error
+    agreement = agreement_of(readers, tolerances_mm=(tolerance_mm,))
+    dice = [
+        {(names.index(pair.reader_a), names.index(pair.reader_b)): pair.dice for pair in structure.pairs}
+        for structure in agreement.structures
+    ]
+    reads = [ReadOfReader(read.reader, read.repeat, read.model is not None) for read in group]
+    named = outlier_reads(readers, reads, dice)
+    return agreement, {(names[number], structure): words for (number, structure), words in named.items()}
 
 
 def _read_name(read: StudyRead) -> str:
@@ -251,12 +260,9 @@ def _alone(read: StudyRead, segmentation: Segmentation, titles: dict[str, str]) 
         yield _measured(read, _title(segment.name, titles), voxels * segmentation.geometry.voxel_volume_mm3 / 1000)
 
 
-def _reads_of(group: Sequence[StudyRead], agreement: CaseAgreement, titles: dict[str, str]) -> Iterator[MeasuredRead]:
-    evidence = {
-        (outlier.reader, entry.structure): f"{outlier.kind}: {outlier.evidence}"
-        for outlier in agreement.outliers
-        for entry in outlier.structures
-    }
+def _reads_of(
+    group: Sequence[StudyRead], agreement: CaseAgreement, evidence: Mapping[tuple[str, str], str], titles: dict[str, str]
+) -> Iterator[MeasuredRead]:
     for structure in agreement.structures:
         title = _title(structure.structure, titles)
         for read in group:

@@ -18,6 +18,7 @@ from SegQCLib.agreement.icc import EXCHANGEABLE_REASON, ICCTable, intraclass_cor
 from SegQCLib.agreement.kappa import cohen_kappa, fleiss_kappa
 from SegQCLib.agreement.measured_study import Anchoring, MeasuredPair, MeasuredRead, MeasuredStudy, Relation
 from SegQCLib.agreement.outlier_readers import RULE as OUTLIER_RULE
+from SegQCLib.agreement.outlier_reads import RULE as OUTLIER_READS_RULE
 from SegQCLib.agreement.study_reads import StudyRating
 from SegQCLib.dataclass_json import json_schema, to_json
 from SegQCLib.progress import Progress, counted, unwatched
@@ -45,7 +46,17 @@ _ABSENT_RULE = (
     " Volumes are compared where both readers (for ICC: all readers) drew the structure; whether it is there is a question of its"
     " own, and answered by kappa."
 )
-RULES = (_PAIRS_RULE, _REPEATS_RULE, _CASES_RULE, _TESTS_RULE, _ABSENT_RULE, OUTLIER_RULE, FEWEST_RULE, FEW_RULE)
+RULES = (
+    _PAIRS_RULE,
+    _REPEATS_RULE,
+    _CASES_RULE,
+    _TESTS_RULE,
+    _ABSENT_RULE,
+    OUTLIER_RULE,
+    OUTLIER_READS_RULE,
+    FEWEST_RULE,
+    FEW_RULE,
+)
 
 
 @dataclass(frozen=True)
@@ -294,6 +305,10 @@ def _structure_group(
     icc: tuple[VolumeICC, ...] = ()
     if exchangeable and relation == "inter-reader":
         notes.append(EXCHANGEABLE_REASON + " Bland-Altman and a matrix of readers need persons, too, and are left out.")
+        notes.append(
+            "ICC and Fleiss' kappa need as many reads of each case: as many are taken as keep most of them, the first in the table;"
+            " cases with fewer are left out."
+        )
     elif mixed and relation == "inter-reader":
         notes.append(
             "Volumes are compared within one reader only: between readers, who saw what cannot be told from who reads how."

@@ -27,6 +27,27 @@ COLUMNS = {
 NOT_ASSESSABLE = "not assessable"
 _RATING = re.compile(r"rating:(?P<name>[^:]+):(?P<lowest>-?\d+)-(?P<highest>\d+)")
 _MOST_GRADES = 101
+# Somebody who writes one of these means that there was no AI result, and as a name it would say the opposite.
+_NO_MODEL = frozenset(
+    {
+        "none",
+        "no",
+        "-",
+        "–",
+        "0",
+        "n/a",
+        "na",
+        "nan",
+        "null",
+        "false",
+        "no ai",
+        "without",
+        "without ai",
+        "ai-free",
+        "free",
+        "manual",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -136,7 +157,7 @@ def read_study_table(path: Path) -> StudyTable:
             key = (answer.case, answer.reader, answer.repeat, answer.rating)
             if answers.setdefault(key, answer) != answer:
                 faults.append(f"line {line}: {answer.reader} answers {answer.rating!r} of {answer.case} in two ways; keep one")
-    faults += _across(reads, answers)
+    faults += dict.fromkeys(_across(reads, answers))
     if not faults and not reads and not answers:
         faults.append("no line has a path, a volume or a rating")
     if faults:
@@ -155,6 +176,9 @@ def _read(row: dict[str, str], folder: Path) -> StudyRead:
     repeat = row.get("repeat") or "1"
     if not repeat.isdecimal() or int(repeat) < 1:
         raise ValueError(f"repeat is {repeat!r}; it is a whole number from 1")
+    model = row.get("model") or None
+    if model is not None and model.casefold() in _NO_MODEL:
+        raise ValueError(f"model is {model!r}; leave it empty where the reader saw no AI result")
     where, volume = row.get("path") or None, row.get("volume_ml") or None
     if where and volume:
         raise ValueError("give a path or volume_ml, not both")
@@ -173,7 +197,7 @@ def _read(row: dict[str, str], folder: Path) -> StudyRead:
         patient=row.get("patient") or case,
         reader=reader,
         repeat=int(repeat),
-        model=row.get("model") or None,
+        model=model,
         structure=row.get("structure") or None,
         path=_file(where, folder),
         image=_file(row.get("image"), folder),
@@ -231,6 +255,11 @@ def _across(reads: dict[tuple, StudyRead], answers: dict[tuple, StudyRating]) ->
                 f"{answer.rating!r} is rated from {first[0]} to {first[1]} and from {scale[0]} to {scale[1]}; grades of two scales"
                 " cannot be compared"
             )
+    readers: dict[str, str] = {}
+    for entry in (*reads.values(), *answers.values()):
+        first = readers.setdefault(entry.reader.casefold(), entry.reader)
+        if first != entry.reader:
+            yield f"{first!r} and {entry.reader!r} differ in capitals only; write one reader one way"
     whole = {(read.case, read.reader, read.repeat) for read in reads.values() if read.structure is None}
     for read in reads.values():
         if read.structure is not None and (read.case, read.reader, read.repeat) in whole:

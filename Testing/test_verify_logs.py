@@ -1,6 +1,7 @@
 """segqc records verify: what is found in a folder of logs, and what a chain without a secret cannot find."""
 
 import json
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -126,6 +127,12 @@ def test_a_renamed_log_is_told_with_the_name_that_it_had(tmp_path):
     (finding,) = verify_logs(tmp_path).findings
     assert (finding.trouble, finding.file) == ("renamed", "mine.session-log.jsonl")
     assert path.name in finding.text
+
+
+def test_a_name_whose_letters_a_file_system_took_apart_is_the_same_name(tmp_path):
+    path = a_session(tmp_path, 0, reader="Éva")
+    path.rename(tmp_path / unicodedata.normalize("NFD", path.name))
+    assert found(tmp_path) == []
 
 
 def test_a_log_whose_first_line_is_damaged_is_damaged_and_not_missing_as_well(tmp_path):

@@ -16,6 +16,7 @@ before it went. What follows from that, and what does not:
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -301,7 +302,8 @@ def _verified(folder: Path, path: Path, header: LogHeader, wanted: set[int], fin
             )
         elif last != EventKind.STOPPED and not damaged:
             found(LogTrouble.NOT_ENDED, "does not end with logging_stopped: the program crashed, or the session goes on.")
-        if path.name != log_name(header):
+        # Some file systems give names back with their letters taken apart.
+        if unicodedata.normalize("NFC", path.name) != log_name(header):
             found(LogTrouble.RENAMED, f"has another name than it was given: {log_name(header)}.")
         return _Log(file, header, stream.lines, stream.sha256, seals, damaged)
 

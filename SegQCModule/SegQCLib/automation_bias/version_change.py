@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from scipy.stats import brunnermunzel
+from scipy.stats import mannwhitneyu
 
 from SegQCLib.automation_bias.model_version import ModelVersion
 from SegQCLib.automation_bias.robust_summary import FEWEST, MedianEstimate, median_difference
@@ -37,7 +37,7 @@ class VersionShift:
     reads_after: int = field(metadata={"doc": "Reads with the newer version."})
     difference: MedianEstimate = field(metadata={"doc": "Median after minus median before, each relative to its reader's own."})
     p: float | None = field(
-        metadata={"doc": "Two-sided, Brunner-Munzel test; not corrected for the number of rows; null: fewer than 10 on a side."}
+        metadata={"doc": "Two-sided, Mann-Whitney test; not corrected for the number of rows; null: fewer than 10 on a side."}
     )
 
     @property
@@ -52,8 +52,8 @@ def version_shifts(reads: Iterable[CaseRead], reader: str | None = None) -> tupl
 
     Versions follow each other by their first read. Only readers who worked with both versions of a structure count,
     each relative to the median of all their own values, so that a change of readers is no change of the model. The
-    test does not assume that both sides vary alike (Brunner E, Munzel U. The nonparametric Behrens-Fisher problem.
-    Biom J 2000;42:17-25).
+    test is that of Mann HB, Whitney DR, Ann Math Stat 1947;18:50-60, doi:10.1214/aoms/1177730491: it also notices when
+    values only vary more.
 
     A final segment that began as a draft flatters the model: it is closer to the draft than an independent drawing.
 
@@ -92,7 +92,7 @@ def _shifts(before: ModelVersion, after: ModelVersion, old: list, new: list) -> 
             was, became = ([v - medians[reader] for reader in sorted(both) for v in side[reader]] for side in sides)
             p = None
             if min(len(was), len(became)) >= FEWEST and len({*was, *became}) > 1:
-                p = float(brunnermunzel(was, became).pvalue)
+                p = float(mannwhitneyu(was, became).pvalue)
             yield VersionShift(
                 before.model,
                 before.version,

@@ -103,3 +103,9 @@ def test_misuse_is_refused(times, values, confidence, words):
 def test_a_relative_trend_refuses_values_that_are_not_positive():
     with pytest.raises(ValueError, match="the smallest is 0"):
         relative_trend(range(5), [1, 2, 0, 4, 5])
+
+
+def test_values_and_times_that_are_mostly_the_same_have_no_interval():
+    found = trend([0] * 9 + [1], [5] * 9 + [6])
+    assert (found.slope_per_30_days, found.lower, found.upper) == (30, None, None)
+    assert "are the same" in found.reason

@@ -94,7 +94,9 @@ def trend(times_d: ArrayLike, values: ArrayLike, confidence: float = 0.95) -> Tr
     with np.errstate(invalid="ignore"):
         line = stats.theilslopes(numbers, times, confidence)
     order = stats.kendalltau(times, numbers)
-    reason = "All values are the same; there is no order to test." if math.isnan(order.statistic) else None
+    reason = "Too many times and values are the same for an interval." if math.isnan(line.low_slope) else None
+    if math.isnan(order.statistic):
+        reason = "All values are the same; there is no order to test."
     return Trend(
         n,
         float(line.slope) * DAYS,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import fmean
 from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from SegQCLib.agreement.consensus import ConsensusSummary
 from SegQCLib.agreement.disagreement import DisagreementSlice, worst_slices
@@ -179,25 +181,17 @@ def agreement_of(
         See `metrics.compare`.
     progress : Progress
     """
-    order = _largest_first(case)
     own = tolerances_mm if isinstance(tolerances_mm, Mapping) else dict.fromkeys([s.name for s in case.structures], tolerances_mm)
     compared = compare_every_pair(
-        [
-            {
-                n: reader.segmentation.cropped_reader(s.segments[r])
-                for n, s in enumerate(case.structures)
-                if s.segments[r] is not None
-            }
-            for r, reader in enumerate(case.readers)
-        ],
+        [_labels(case, n) for n in range(len(case.readers))],
         case.geometry.spacing_mm,
-        labels=order,
+        labels=range(len(case.structures)),
         tolerances_mm={n: tuple(own.get(s.name, TOLERANCES_MM)) for n, s in enumerate(case.structures)},
         definition=definition,
         workers=workers,
         progress=part(progress, 0.0, 0.9),
     )
-    by_structure = [{pair: values[order.index(n)] for pair, values in compared.items()} for n in range(len(case.structures))]
+    by_structure = [{pair: values[n] for pair, values in compared.items()} for n in range(len(case.structures))]
     progress("Looking for outliers", 0.9)
     outliers, rule = outlier_readers(case, [{pair: value.dice for pair, value in of_one.items()} for of_one in by_structure])
     named = {(outlier.reader, entry.structure) for outlier in outliers for entry in outlier.structures}
@@ -216,18 +210,11 @@ def agreement_of(
     )
 
 
-def _largest_first(case: ReadersOfCase) -> list[int]:
-    """Return the numbers of the structures so that no thread is left alone with a large one at the end."""
-
-    def box_voxels(n: int) -> int:
-        boxes = [
-            reader.segmentation.box(segment)
-            for reader, segment in zip(case.readers, case.structures[n].segments, strict=True)
-            if segment is not None
-        ]
-        return max((math.prod(axis.stop - axis.start for axis in box) for box in boxes if box is not None), default=0)
-
-    return sorted(range(len(case.structures)), key=box_voxels, reverse=True)
+def _labels(case: ReadersOfCase, reader: int) -> dict[int, tuple[NDArray[np.integer], int]]:
+    """Return where the voxels of each structure, by its number, are in a reader's layers."""
+    layers = case.readers[reader].segmentation.layers
+    segments = ((n, structure.segments[reader]) for n, structure in enumerate(case.structures))
+    return {n: (layers[segment.layer], segment.label_value) for n, segment in segments if segment is not None}
 
 
 def _reader(reader: Reader) -> ComparedReader:

@@ -117,19 +117,19 @@ def holders_of(case: ReadersOfCase, structure: str, without: Collection[str] = (
     ValueError
         If no reader has a structure of this name.
     """
-    both = zip(case.structure(structure).segments, case.readers, strict=True)
-    drawn = [(segment, reader) for segment, reader in both if reader.name not in without]
-    own = [None if segment is None else reader.segmentation.box(segment) for segment, reader in drawn]
+    segments = enumerate(case.structure(structure).segments)
+    drawn = [(n, segment) for n, segment in segments if case.names[n] not in without]
+    own = [case.box(n, segment) for n, segment in drawn]
     boxes = [box for box in own if box is not None]
     if not boxes:
         return None
     box = tuple(slice(min(b[axis].start for b in boxes), max(b[axis].stop for b in boxes)) for axis in range(3))
     code = np.zeros([part.stop - part.start for part in box], np.uint8 if len(drawn) <= 8 else np.uint16)
-    for n, (part, (segment, reader)) in enumerate(zip(own, drawn, strict=True)):
+    for bit, (part, (n, segment)) in enumerate(zip(own, drawn, strict=True)):
         if part is not None:
             inside = tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True))
-            code[inside] |= reader.segmentation.mask(segment, part) * code.dtype.type(1 << n)
-    return Holders(structure, tuple(reader.name for _, reader in drawn), box, code)
+            code[inside] |= case.readers[n].segmentation.mask(segment, part) * code.dtype.type(1 << bit)
+    return Holders(structure, tuple(case.names[n] for n, _ in drawn), box, code)
 
 
 def disagreement_components(

@@ -179,12 +179,7 @@ class _Search:
         self.dice = dice
         self.crops: dict[tuple[int, int], _Crop | None] = {}
         self.drawn = [
-            {
-                n
-                for n, (reader, segment) in enumerate(zip(case.readers, structure.segments, strict=True))
-                if segment is not None and reader.segmentation.box(segment) is not None
-            }
-            for structure in case.structures
+            {n for n, segment in enumerate(structure.segments) if case.box(n, segment) is not None} for structure in case.structures
         ]
 
     def differing(self, reader: int) -> list[_Suspect]:
@@ -243,7 +238,7 @@ class _Search:
         return suspects if better >= _MOST_BETTER * len(suspects) else []
 
     def _box_center(self, reader: int, structure: int) -> list[float]:
-        box = self.case.readers[reader].segmentation.box(self.case.structures[structure].segments[reader])
+        box = self.case.box(reader, self.case.structures[structure].segments[reader])
         return [(part.start + part.stop - 1) / 2 for part in box]
 
     def _suspects(self, reader: int) -> Iterator[_Suspect]:
@@ -357,8 +352,9 @@ class _Search:
     def _crop(self, reader: int, structure: int) -> _Crop | None:
         if (reader, structure) not in self.crops:
             segment = self.case.structures[structure].segments[reader]
-            read = None if segment is None else self.case.readers[reader].segmentation.cropped_reader(segment)
-            self.crops[reader, structure] = None if read is None else read()
+            box = self.case.box(reader, segment)
+            mask = None if box is None else self.case.readers[reader].segmentation.mask(segment, box)
+            self.crops[reader, structure] = None if box is None else (mask, tuple(part.start for part in box))
         return self.crops[reader, structure]
 
 

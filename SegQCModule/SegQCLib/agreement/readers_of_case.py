@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from SegQCLib.agreement.structures import Structure, match_structures
 from SegQCLib.algorithm_type import AlgorithmType
 from SegQCLib.alignment import align, was_resampled
-from SegQCLib.case import Segmentation, Volume
+from SegQCLib.case import Box, Segment, Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry, axis_order, boxes_overlap, part_of, reorder_axes
+from SegQCLib.metrics.label_planes import foreground_box, scan_planes
 from SegQCLib.part_of_grid import place_in_grid
 
 # Who holds a voxel is kept as one bit for each reader.
@@ -68,6 +70,25 @@ class ReadersOfCase:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(reader.name for reader in self.readers)
+
+    def box(self, reader: int, segment: Segment | None) -> Box | None:
+        """Return the bounding box (k, j, i) of a reader's segment; None if there is none or it has no voxels."""
+        return None if segment is None else self._boxes[reader].get((segment.layer, segment.label_value))
+
+    @cached_property
+    def _boxes(self) -> tuple[dict[tuple[int, int], Box], ...]:
+        # From runs in a quarter of the time that scipy's find_objects takes for each whole grid.
+        return tuple(
+            {
+                (number, value): tuple(
+                    slice(int(first.min()), int(last.max()) + 1)
+                    for first, last in ((runs.k, runs.k), (runs.j, runs.j), (runs.start, runs.stop - 1))
+                )
+                for number, layer in enumerate(reader.segmentation.layers)
+                for value, runs in scan_planes(layer, foreground_box(layer, 1), runs=True).runs.items()
+            }
+            for reader in self.readers
+        )
 
     def structure(self, name: str) -> Structure:
         """Return a structure by its name.

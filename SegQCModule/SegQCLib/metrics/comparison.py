@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.case import Box
 from SegQCLib.metrics.distance_statistics import Elements, SurfaceNumbers, surface_numbers
-from SegQCLib.metrics.label_planes import LabelPlanes, Points, foreground_box, scan_planes
+from SegQCLib.metrics.label_planes import LabelPlanes, Points, Runs, foreground_box, scan_planes
 from SegQCLib.metrics.nearest import nearest_distances
 from SegQCLib.metrics.pieces import Pieces, count_pieces
 from SegQCLib.metrics.shared_voxels import shared_voxels, voxel_counts
@@ -28,6 +28,8 @@ Index = tuple[float, float, float]
 # A mask of the whole grid, or a crop with the index (k, j, i) of its first voxel, or a function that reads one of these.
 Mask = NDArray[np.bool_] | tuple[NDArray[np.bool_], tuple[int, int, int]]
 Masks = Mapping[int, Mask | Callable[[], Mask]]
+# A label map (k, j, i) and the value that a label has in it.
+LabelIn = tuple[NDArray[np.integer], int]
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def compare(
 
 
 def compare_every_pair(
-    readers: Sequence[Masks],
+    readers: Sequence[Mapping[int, LabelIn]],
     spacing_mm: Sequence[float],
     *,
     labels: Sequence[int],
@@ -169,14 +171,15 @@ def compare_every_pair(
 ) -> dict[tuple[int, int], list[SegmentComparison]]:
     """Return every measure of every label for every pair of readers, without islands, holes and added path.
 
-    The values are those of `compare` for each pair; each reader's surface is looked for once and not once per pair.
+    The values are those of `compare` for each pair; each reader's surfaces are looked for once and not once per pair.
 
     Parameters
     ----------
-    readers : sequence of mapping of label to mask
-        Two or more, on one grid; see `Mask`. A label that a reader does not have counts as an empty mask.
+    readers : sequence of mapping of label to (label map, value)
+        Two or more, on one grid: in which array of shape (k, j, i) a label's voxels have which value. Labels that
+        overlap are in different arrays. A label that a reader does not have counts as empty.
     labels : sequence of int
-        Which labels, in which order; the largest first keeps all threads busy to the end.
+        Which labels, in which order.
     spacing_mm, tolerances_mm, definition, workers, progress
         As in `compare`.
 
@@ -188,20 +191,35 @@ def compare_every_pair(
     Raises
     ------
     ValueError
-        If the spacing or the definition does not fit.
+        If the spacing or the definition does not fit, or label maps have negative values.
     """
     measure = _Measure(_checked_spacing(spacing_mm, definition), tolerances_mm, definition, pieces=False)
     pairs = list(combinations(range(len(readers)), 2))
+    arrays = {id(array): array for reader in readers for array, _ in reader.values()}
+    threads = workers or (1 if sum(array.nbytes for array in arrays.values()) < _SMALL_MAP_BYTES else os.cpu_count() or 1)
+    planes, voxels = {}, {}
+    for key, array in zip(arrays, counted(part(progress, 0.0, 0.4), "Looking for surfaces", list(arrays.values())), strict=True):
+        planes[key] = measure.scan(array, foreground_box(array, threads), threads)
+        voxels[key] = voxel_counts(planes[key].runs)
+
+    def found(reader: Mapping[int, LabelIn], label: int) -> tuple[_Found, Mapping[int, Runs]]:
+        if label not in reader:
+            return _ABSENT, {}
+        array, value = reader[label]
+        own = planes[id(array)]
+        runs = {label: own.runs[value]} if value in own.runs else {}
+        return measure.found(own, {}, value, voxels[id(array)].get(value, 0)), runs
 
     def one(label: int) -> list[SegmentComparison]:
-        masks = [reader.get(label) for reader in readers]
-        crops = [None if mask is None else _crop(mask() if callable(mask) else mask) for mask in masks]
-        found = [_ABSENT if crop is None else measure.found_in_mask(*crop) for crop in crops]
-        both = [0 if crops[a] is None or crops[b] is None else _common_voxels(crops[a], crops[b]) for a, b in pairs]
-        return [measure.compared(label, found[a], found[b], n) for (a, b), n in zip(pairs, both, strict=True)]
+        sides = [found(reader, label) for reader in readers]
+        both = {(a, b): shared_voxels(sides[a][1], sides[b][1]).get(label, 0) for a, b in pairs}
+        return [measure.compared(label, sides[a][0], sides[b][0], both[a, b]) for a, b in pairs]
 
-    done = _run([lambda label=label: one(label) for label in labels], workers or os.cpu_count() or 1, progress)
-    return {pair: [of_label[n] for of_label in done] for n, pair in enumerate(pairs)}
+    # Largest first: no thread is left alone with a large one at the end.
+    order = sorted(labels, key=lambda label: -max(found(reader, label)[0].voxels for reader in readers))
+    compared = _run([lambda label=label: one(label) for label in order], threads, part(progress, 0.4, 1.0))
+    done = dict(zip(order, compared, strict=True))
+    return {pair: [done[label][n] for label in labels] for n, pair in enumerate(pairs)}
 
 
 def _checked_spacing(spacing_mm: Sequence[float], definition: Definition) -> tuple[float, float, float]:
@@ -287,9 +305,9 @@ class _Measure:
     ) -> SegmentComparison:
         sides = [None if side is None else _crop(side() if callable(side) else side) for side in (reference, candidate)]
         both = 0 if None in sides else _common_voxels(*sides)
-        return self.compared(label, *(_ABSENT if side is None else self.found_in_mask(*side) for side in sides), both)
+        return self.compared(label, *(_ABSENT if side is None else self._found_in_mask(*side) for side in sides), both)
 
-    def found_in_mask(self, mask: NDArray[np.bool_], first: tuple[int, int, int]) -> _Found:
+    def _found_in_mask(self, mask: NDArray[np.bool_], first: tuple[int, int, int]) -> _Found:
         planes = self.scan(mask, foreground_box(mask, 1), 1)
         points = planes.corners if self.definition == "surfel" else planes.borders
         pieces = count_pieces(planes.runs) if self.pieces else {}

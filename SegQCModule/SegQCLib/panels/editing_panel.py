@@ -254,14 +254,10 @@ class EditingPanel(Panel):
         if self.ui.logCheckBox.checked and self._recorder is None:
             return _("Nothing is logged yet: choose an image in the first step.")
         if self._recorder is None:
-            return _(
-                "Off. Switched on, it logs edits (which segment, which effect), the number of mouse, wheel, key and pen events,"
-                " pauses, and when another program is in front: not which keys, and no images. The log stays on this computer."
-            )
-        return _(
-            "Logged are edits (which segment, which effect), the number of mouse, wheel, key and pen events, pauses, and when"
-            " another program is in front: not which keys, and no images. The log stays on this computer."
-        )
+            words = _("Off. Switched on, it notes {logged}. It would be written to {folder}, and SegQC sends it nowhere.")
+        else:
+            words = _("Noted are {logged}. It is written to {folder}, and SegQC sends it nowhere.")
+        return words.format(logged=_loggedWords(), folder=self._folder())
 
     def _showSegments(self):
         table = self.ui.segmentsTable
@@ -328,6 +324,14 @@ class EditingPanel(Panel):
         if segment is not None:
             self._names[segment_id] = segment.GetName()
         return self._names.get(segment_id, segment_id)
+
+
+def _loggedWords():
+    return _(
+        "your name and the case's; edits (which segment, which effect) and the size of segments; how often mouse, wheel, keys and"
+        " pen are used, not which keys; pauses, and when another program is in front; which slices and drafts are shown;"
+        " findings, ratings with your comments, and verdicts. No images"
+    )
 
 
 def _draft_of(case):

@@ -35,7 +35,7 @@ class SegmentRead:
     added_path_length_mm : float or None
         Contour that the reader drew anew, mm (Vaassen et al., Phys Imaging Radiat Oncol 2020;13:1-6); None without a draft.
     slices_of_structure, slices_of_structure_seen : int or None
-        Slices (k) that hold the draft or the final segment, and how many of them were shown to the reader.
+        Slices (k) from the first to the last that hold the draft or the final segment, and how many of them were shown.
     accuracy : float or None
         Dice against a reference, 0 to 1, where the case has one.
     threshold : float or None
@@ -122,7 +122,8 @@ class PlantedRead:
 class CaseRead:
     """One reader's read of one case, from opening it to finishing it, over one session or several.
 
-    A case that a reader finished and opened afresh is another read: an intra-reader repeat.
+    A case that a reader finished and opened afresh is another read: an intra-reader repeat. A finished case that is opened
+    with the reader's own saved segmentation is the same read (see `effort`).
 
     Attributes
     ----------
@@ -134,7 +135,8 @@ class CaseRead:
         Ids of the logs, in order of time.
     purpose : {"clinical", "training"}
     started, ended : datetime
-        Wall clock with time zone: the first and last event.
+        Wall clock with time zone: the first event, and the last one that counts. Time after the case was finished does not,
+        unless it was edited on; nor do sessions in which a finished case was only looked at.
     finished : bool
         The reader said that the case is done.
     protocol : str or None

@@ -28,26 +28,29 @@ class EventKind(StrEnum):
     - window_deviation, look_away: `rule`, `started`, `duration_s`, `count`, `window`, `level`, `unit`.
     - rating: `rating`, `grade`, `scale`, `not_assessable`, `comment`, `proposes_exclusion`.
     - slices_seen: `volume`, `slices` (count of the volume's slices along k), `seen`, a list of [first, last] index k,
-      each slice that was shown whole in a view since the last such event, at most once a second; and `scrolled`,
-      whether the reader changed a view's slice.
+      each slice that a view showed since the last such event, at most once a second (a view across the slices shows none);
+      and `scrolled`, whether the reader changed a view's slice.
 
     Of the segmentation:
 
-    - draft_imported: `algorithm`, `version`, `parameters`, `segments`, `known`, `source`, `sha256`, `source_kind`.
-    - draft_shown: `algorithm`, `version` (or null), `segments`: the draft became visible to the reader, or the candidate
-      began as it. From now on what the reader draws is AI-anchored.
+    - draft_imported: `algorithm`, `version`, `parameters`, `segments` and `known` (how many), `corrected` (names of those that the
+      reader assigned), `maps` (how many), `source`, `sha256`, `source_kind`.
+    - draft_shown: `algorithm`, `version` (each or null), `segments`: those that became visible to the reader for the first
+      time in this log, or that the candidate began as. From now on what the reader draws of them is AI-anchored.
     - candidate: `name` of the segmentation that is edited from now on (or null).
-    - candidate_started: `draft`, `segments`.
+    - candidate_started: `draft` (its name), `segments` (how many).
     - segments: `segments`, each with `algorithm_type` and `algorithm_name` (or null): how the candidate's stood when
       they were first met.
     - edit: `segments` (null: it can be any), `effect` (null: none was chosen), `looking_away` (true: the reader looked
       outside of the protocol's window).
-    - undo_or_structure: `segments` (null: it can be any), `looking_away`. Undo, redo, segments added or removed.
+    - undo_or_structure: `segments` (null: it can be any), `looking_away`. Undo, redo, segments added or removed; of one that
+      was removed `name` is null.
     - voxels: `segments`, each with `voxels`, `draft_voxels`, `added`, `removed`, counted after an edit has ended.
     - segments_measured: `voxel_volume_mm3`, and `segments`, each with `voxels`, `draft_voxels`, `added`, `removed`,
-      `added_path_length_mm` (null without a draft), `slices` [first, last] index k (null: empty), `accuracy` (Dice against the
-      reference, null without one), `expected_dice` and `threshold` (of the expected expert agreement, null where there is none).
-      Written after each evaluation and when a case is finished.
+      `added_path_length_mm` (null without a draft), `slices` [first, last] index k of draft and segment together (null: both
+      empty), `accuracy` (Dice against the first reference, null without one or where these voxels were not evaluated),
+      `expected_dice` and `threshold` (of the expected expert agreement, null where there is none). On the image's grid.
+      Written after each evaluation and before case_finished; not if the segmentation was edited meanwhile.
     - technical_look: `errors`, `failures`. finding_viewed: `check`, `segment_ids`. finding_repaired: `check`, `repair`,
       `segment_id` and numbers. repair_undone: `segment_id`. finding_kept: `check`, `segment`, `message`, `reason`.
       finding_kept_no_longer: `check`, `segment`, `message`.

@@ -250,6 +250,7 @@ def test_who_becomes_quicker_without_drafts_too_is_not_alarmed():
     assert support(alert, "practice") is Support.FOR
     assert support(alert, "ai_free_time") is Support.AGAINST
     assert alert.level is Level.WATCH
+    assert alert.summary.endswith("speaks for a good reason: you became quicker without drafts too.")
 
 
 def test_easier_cases_explain_less_time_and_more_agreement():

@@ -100,7 +100,7 @@ def _alert(reads: list[CaseRead], reader: str, version: ModelVersion, rule: Rule
         last=window.last.isoformat(),
         days=round(window.days, 1),
         reads=len(window.anchored),
-        summary=summary_of(level, version, window, rule),
+        summary=summary_of(level, version, window, alternatives, rule),
         signs=() if signs is None else signs.evidence,
         corroboration=corroboration,
         alternatives=alternatives,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from SegQCLib.automation_bias.evidence import Alternative, Support
 from SegQCLib.automation_bias.model_version import ModelVersion
 from SegQCLib.automation_bias.reading_window import ReadingWindow
 from SegQCLib.automation_bias.rule import Level, Rule
 
-_TRAINING = "Read a training set with planted errors: it shows whether you still see what a draft gets wrong. Nothing else does."
+_TRAINING = "Read a training set with planted errors: it shows whether you see what a draft gets wrong, and nothing else shows that as directly."
 _AI_FREE = "Read a few of your recent cases again without the draft, at least four weeks later, and compare."
 _MORE_AI_FREE = "Read about one case in five without a draft: it is the only yardstick for your own times."
 
@@ -18,12 +21,22 @@ ADVICE: dict[Level, tuple[str, ...]] = {
         _TRAINING,
         _AI_FREE,
         "Scroll once through every draft, from its first slice to its last, before you accept it.",
-        "Talk it over with somebody you trust, if you like. Nobody else has been told.",
+        "Talk it over with somebody you trust, if you like. SegQC tells nobody else.",
     ),
 }
 
 
-def summary_of(level: Level, version: ModelVersion, window: ReadingWindow, rule: Rule) -> str:
+_EXPLAINED_BY = {
+    "as_with_others": "the same change shows with all other readers",
+    "easier_cases": "the cases became easier",
+    "practice": "you became quicker without drafts too",
+    "knows_the_model": "you find planted errors as before",
+    "shorter_list": "the lists of structures became shorter",
+    "logging_gaps": "more and more of the work was not logged",
+}
+
+
+def summary_of(level: Level, version: ModelVersion, window: ReadingWindow, alternatives: Sequence[Alternative], rule: Rule) -> str:
     """Return a few sentences for the reader."""
     of = f"your {len(window.anchored)} reads with drafts of {version} in {window.days:.0f} days"
     if level is Level.TOO_FEW:
@@ -36,9 +49,12 @@ def summary_of(level: Level, version: ModelVersion, window: ReadingWindow, rule:
             " That is no proof of careful reading: a steady habit does not show in a trend."
         )
     both = f"In {of} you took less time, and your final segments came closer to the drafts."
-    if level is Level.WATCH:
-        return f"{both} That can have good reasons, which are listed below; what was measured does not tell them apart."
-    return (
-        f"{both} More of what was measured points in the same direction. You may be relying on the drafts more than before."
-        " This is a reason to look, not a judgement: the other explanations are listed below."
-    )
+    explained = [_EXPLAINED_BY[item.id] for item in alternatives if item.support is Support.FOR]
+    if level is Level.ALERT:
+        return (
+            f"{both} More of what was measured points in the same direction. You may be relying on the drafts more than before."
+            " This is a reason to look, not a judgement: the other explanations are listed below."
+        )
+    if explained:
+        return f"{both} What was measured speaks for a good reason: {', and '.join(explained)}."
+    return f"{both} That can have good reasons, which are listed below; what was measured does not tell them apart."

@@ -32,7 +32,7 @@ def alternatives_of(window: ReadingWindow, signs: Signs, corroboration: Sequence
 
 def _as_with_others(window: ReadingWindow, signs: Signs, rule: Rule) -> Alternative:
     id_ = "as_with_others"
-    opening = "Cases or drafts changed for everybody, for example by an update of the model under the same version number."
+    opening = "Did cases or drafts change for everybody, for example by an update of the model under the same version number?"
 
     def segments_of(read):
         return anchored_segments(read, window.version)
@@ -60,20 +60,20 @@ def _as_with_others(window: ReadingWindow, signs: Signs, rule: Rule) -> Alternat
 
 
 def _easier_cases(window: ReadingWindow, rule: Rule) -> Alternative:
-    id_, opening = "easier_cases", "The cases became easier."
+    id_, opening = "easier_cases", "Did the cases become easier?"
     series = segment_series(
         window.anchored, lambda read: anchored_segments(read, window.version), lambda segment: segment.threshold, window.first
     )
     course = trend(series.days, series.values, rule.confidence)
     if course.n < rule.fewest_reads or not is_defined(course):
-        words = f"{opening} Expected expert agreement, which is higher for easier images, is known of {course.n} reads only."
+        words = f"{opening} Expected expert agreement, which is higher for easier images, is known of {course.n} reads; {rule.fewest_reads} are needed."
         return Alternative(id_, Support.UNKNOWN, words)
     words = f"{opening} The Dice that expected expert agreement asks for changed by {dice_words(course)}; {course.n} reads."
     return Alternative(id_, Support.FOR if course.lower > 0 else Support.AGAINST, words)
 
 
 def _practice(window: ReadingWindow, answers: dict[str, Support], rule: Rule) -> Alternative:
-    id_, opening = "practice", "You have become quicker with practice, with and without drafts."
+    id_, opening = "practice", "Have you become quicker with practice, with and without drafts?"
     free = ai_free_time_trend(window, rule)
     if free.n < rule.fewest_ai_free or not is_defined(free):
         words = f"{opening} There are {free.n} AI-free reads of the same structures; {rule.fewest_ai_free} are needed to tell."
@@ -88,17 +88,17 @@ def _practice(window: ReadingWindow, answers: dict[str, Support], rule: Rule) ->
 
 def _knows_the_model(answers: dict[str, Support]) -> Alternative:
     id_ = "knows_the_model"
-    opening = "You have learnt where this model errs and look there first, without missing anything."
+    opening = "Have you learnt where this model errs, so that you look there first and miss nothing?"
     supports = {answers["planted_falling"], answers["planted_below_others"]}
     if Support.FOR in supports:
         return Alternative(id_, Support.AGAINST, f"{opening} Planted errors were missed, which speaks against it.")
     if answers["planted_falling"] is Support.AGAINST:
         return Alternative(id_, Support.FOR, f"{opening} Planted errors were found as before, which speaks for it.")
-    return Alternative(id_, Support.UNKNOWN, f"{opening} Only planted errors can tell, and too few were met.")
+    return Alternative(id_, Support.UNKNOWN, f"{opening} Only planted errors can tell, and those that you met do not settle it.")
 
 
 def _shorter_list(window: ReadingWindow, rule: Rule) -> Alternative:
-    id_, opening = "shorter_list", "Fewer structures had to be drawn."
+    id_, opening = "shorter_list", "Were there fewer structures to draw?"
     series = active_time_series(window.anchored, lambda read: anchored_segments(read, window.version), window.first)
     days = [(read.started - window.first).total_seconds() / 86400 for read in window.anchored]
     counts = order_of(days, [len(read.segments) for read in window.anchored])
@@ -112,7 +112,7 @@ def _shorter_list(window: ReadingWindow, rule: Rule) -> Alternative:
 
 
 def _gaps(window: ReadingWindow, rule: Rule) -> Alternative:
-    id_, opening = "logging_gaps", "A part of the work was not logged."
+    id_, opening = "logging_gaps", "Was a part of the work not logged?"
     missing = [
         read.scrolled is None
         or any(segment.dice_with_draft is None and segment.voxels != 0 for segment in anchored_segments(read, window.version))

@@ -83,6 +83,15 @@ def test_a_log_that_was_written_anew_is_exchanged(tmp_path):
     assert found(tmp_path) == [("exchanged", path.name)]
 
 
+def test_a_log_that_was_only_a_header_when_another_began_is_known_by_it(tmp_path):
+    path = write_log(tmp_path, header_at(0, "A"), [])
+    a_session(tmp_path, 1)
+    write_log(tmp_path, read_log(path).header, events_from(0, 2))
+    assert found(tmp_path) == []
+    write_log(tmp_path, replace(read_log(path).header, software={"SegQC": "another"}), events_from(0, 2))
+    assert found(tmp_path) == [("exchanged", path.name)]
+
+
 def test_lines_that_came_after_a_later_session_began_are_growth(tmp_path):
     log = SessionLog(tmp_path, new_header("case", "reader", None, {}), pytest.fail)
     log.append("edit")

@@ -54,7 +54,7 @@ def forest_plot(comparison: ModelComparison, metric: Metric) -> str:
         for y, (_, one) in enumerate(rows):
             axes.annotate(
                 _words(one.difference, digits, unit, one.test.p_holm),
-                (1.01, y),
+                (1.03, y),
                 xycoords=("axes fraction", "data"),
                 va="center",
                 annotation_clip=False,
@@ -65,7 +65,7 @@ def forest_plot(comparison: ModelComparison, metric: Metric) -> str:
         )
         axes.text(0.0, 1.01, f"← {_plain(left)} better", transform=axes.transAxes, ha="left", va="bottom")
         axes.text(1.0, 1.01, f"{_plain(right)} better →", transform=axes.transAxes, ha="right", va="bottom")
-        axes.text(1.01, 1.01, " difference (95 % interval), p", transform=axes.transAxes, ha="left", va="bottom", fontsize=8)
+        axes.text(1.03, 1.01, " difference (95 % interval), p (Holm)", transform=axes.transAxes, ha="left", va="bottom", fontsize=8)
         axes.set_xlabel(f"Difference in {name}, A − B{f', {unit.strip()}' if unit else ''}")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)

@@ -51,7 +51,7 @@ class MeasuredCohort:
     structures : tuple of str
         That were compared, in the order in which references have them.
     not_in_a, not_in_b, not_in_reference : tuple of str
-        Structures that a model, or the reference, does not have in any case: they are not compared.
+        Structures of which a model, or the reference, has no voxel in any case, though the other has: they are not compared.
     resampled : tuple of str
         Cases in which a model's output had to be resampled to the reference's grid.
     left_out : tuple of LeftOut
@@ -69,13 +69,10 @@ class MeasuredCohort:
 
 @dataclass(frozen=True)
 class _Case:
-    """All that is kept of a case: names, who has a segment of which, and values; each by plain name."""
+    """All that is kept of a case: names and values, by plain name."""
 
     case: CohortCase
     names: dict[str, str]
-    in_reference: frozenset[str]
-    in_a: frozenset[str]
-    in_b: frozenset[str]
     a: dict[str, ModelValues]
     b: dict[str, ModelValues]
     resampled: bool
@@ -85,9 +82,9 @@ def measure_cohort(cohort: Cohort, *, labels: str | None = None, progress: Progr
     """Return the values of both models in every case; one case at a time is in memory.
 
     Segments are matched by name, else by code (see `pairing.pair_segments`), and models' outputs are brought onto the
-    reference's grid. A structure is compared if the reference and both models have it in at least one case. In a case, it is
-    absent on a side that has no segment of it, or one without voxels: absent on one side is a Dice of 0, absent in model and
-    reference is not counted.
+    reference's grid. A structure is compared if the reference and both models have voxels of it in at least one case. In
+    a case, it is absent on a side that has no segment of it, or one without voxels: absent on one side is a Dice of 0, absent
+    in model and reference is not counted.
 
     Parameters
     ----------
@@ -121,16 +118,14 @@ def _measure(case: CohortCase, labels: str | None, progress: Progress) -> _Case:
     reference = read_segmentation(case.reference, labels=labels)
     grid = Volume(None, reference.geometry)
     names = {plain_name(segment.name): segment.name for segment in reference.segments}
-    in_reference = frozenset(names)
-    known, values, resampled = [], [], False
+    values, resampled = [], False
     for path, first, last in ((case.a, 0.0, 0.5), (case.b, 0.5, 1.0)):
         candidate = align(read_segmentation(path, labels=labels, image=grid), reference.geometry)
         resampled |= was_resampled(candidate)
         pairs = pair_segments(reference, candidate)
         values.append(_values(case.case, reference, candidate, pairs, part(progress, first, last)))
-        known.append(frozenset(_key(pair) for pair in pairs if pair.candidate is not None))
         names |= {_key(pair): pair.name for pair in pairs if pair.reference is None}
-    return _Case(case, names, in_reference, *known, *values, resampled)
+    return _Case(case, names, *values, resampled)
 
 
 def _key(pair: Pair) -> str:
@@ -174,8 +169,9 @@ def _gathered(measured: Sequence[_Case], left_out: tuple[LeftOut, ...]) -> Measu
         for key, name in one.names.items():
             names.setdefault(key, name)
 
-    in_reference = frozenset().union(*(one.in_reference for one in measured))
-    in_a, in_b = frozenset().union(*(one.in_a for one in measured)), frozenset().union(*(one.in_b for one in measured))
+    in_a = {key for one in measured for key, value in one.a.items() if value.presence in ("both", "model only")}
+    in_b = {key for one in measured for key, value in one.b.items() if value.presence in ("both", "model only")}
+    in_reference = {key for one in measured for key, value in one.a.items() if value.presence in ("both", "reference only")}
     compared = [key for key in names if key in in_reference & in_a & in_b]
     if not compared:
         raise BadDataError(
@@ -192,7 +188,7 @@ def _gathered(measured: Sequence[_Case], left_out: tuple[LeftOut, ...]) -> Measu
     # What neither the reference nor a model has in a case says nothing about either of them.
     counted = [row for row in rows if row.a.dice is not None or row.b.dice is not None]
 
-    def named(keys: frozenset[str] | set[str]) -> tuple[str, ...]:
+    def named(keys: set[str]) -> tuple[str, ...]:
         return tuple(name for key, name in names.items() if key in keys)
 
     return MeasuredCohort(

@@ -6,10 +6,10 @@ import csv
 import io
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from SegQCLib.agreement.estimate import Estimate
-from SegQCLib.dataclass_json import to_json
+from SegQCLib.dataclass_json import json_schema, to_json
 from SegQCLib.evaluate import software_versions
 from SegQCLib.measurements_csv import inert
 from SegQCLib.model_comparison.cohort import Cohort, LeftOut
@@ -38,7 +38,8 @@ RULES = (
         " metric (Holm, Scand J Stat 1979;6:65-70). Dice is the main metric; the other two are read beside it."
     ),
     (
-        "'No difference shown' is no proof of equality: a p of 0.05 or more says only that these cases do not tell the models apart."
+        "'No difference shown' is no proof of equality: a p of 0.05 or more says only that these cases do not tell the models"
+        " apart."
         " Non-inferiority needs a margin set beforehand and an interval that lies within it."
     ),
 )
@@ -60,8 +61,8 @@ class ModelComparison:
     left_out: tuple[LeftOut, ...] = field(metadata={"doc": "Cases that were not compared."})
     same_files: tuple[str, ...] = field(metadata={"doc": "Cases in which both models' files are the same, byte for byte."})
     resampled: tuple[str, ...] = field(metadata={"doc": "Cases in which an output was resampled to the reference's grid."})
-    not_in_a: tuple[str, ...] = field(metadata={"doc": "Structures that model A has in no case; not compared."})
-    not_in_b: tuple[str, ...] = field(metadata={"doc": "Structures that model B has in no case; not compared."})
+    not_in_a: tuple[str, ...] = field(metadata={"doc": "Structures of the reference that model A has in no case."})
+    not_in_b: tuple[str, ...] = field(metadata={"doc": "Structures of the reference that model B has in no case."})
     not_in_reference: tuple[str, ...] = field(metadata={"doc": "Structures that only models have; not compared."})
     rules: tuple[str, ...] = field(metadata={"doc": "How the numbers came about."})
     structures: tuple[StructureComparison, ...] = field(metadata={"doc": "The comparison of each structure."})
@@ -69,6 +70,11 @@ class ModelComparison:
 
     def to_json(self) -> str:
         return to_json(self)
+
+
+def models_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a comparison of two models."""
+    return json_schema(ModelComparison, title="SegQC comparison of two models", identifier=MODELS_SCHEMA_ID)
 
 
 def compare_models(

@@ -24,7 +24,7 @@ def render_models_page(comparison: ModelComparison) -> str:
         templates = page_templates()
     except ImportError as error:
         raise missing_package("The page of a comparison of models", error) from error
-    templates.filters["p"] = lambda value: "–" if value is None else p_text(value)
+    templates.filters["p"] = lambda value: "–" if value is None else p_text(value).removeprefix("p = ").removeprefix("p ")
     return templates.get_template("models.html").render(
         comparison=comparison,
         metrics=[(metric, AXES[metric][0], AXES[metric][1], plots[metric]) for metric in METRICS],

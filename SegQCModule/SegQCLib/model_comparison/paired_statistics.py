@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.agreement.case_bootstrap import RESAMPLES, case_interval
+from SegQCLib.agreement.case_bootstrap import RESAMPLES
 from SegQCLib.agreement.estimate import Estimate, estimate, undefined
 from SegQCLib.model_comparison.measured_cohort import MeasuredStructure
+from SegQCLib.model_comparison.patient_interval import Statistic, patient_interval
 from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.statistics.missing_package import missing_package
 
@@ -70,17 +70,20 @@ class StructureComparison:
         return next(one for one in self.metrics if one.metric == metric)
 
 
-def hodges_lehmann(differences: NDArray[np.float64]) -> float:
-    """Return the median of all Walsh averages (d_i + d_j) / 2, i <= j, or NaN without values.
+def hodges_lehmann(differences: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of all Walsh averages (d_i + d_j) / 2, i <= j, of each row.
+
+    Parameters
+    ----------
+    differences : ndarray, shape (..., n)
+        n of at least 1.
 
     References
     ----------
     Hodges, Lehmann, Ann Math Stat 1963;34:598-611 (doi:10.1214/aoms/1177704172).
     """
-    if not len(differences):
-        return math.nan
-    first, second = np.triu_indices(len(differences))
-    return float(np.median((differences[first] + differences[second]) / 2))
+    first, second = np.triu_indices(differences.shape[-1])
+    return np.median((differences[..., first] + differences[..., second]) / 2, axis=-1)
 
 
 def compare_structures(
@@ -130,11 +133,10 @@ def _metric(metric: Metric, rows: Sequence[MeasuredStructure]) -> MetricComparis
     a, b = (np.array([pair[n] for pair in paired], float) for n in (1, 2))
     differences = a - b
 
-    def over(name: str, values: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], float]) -> Estimate:
+    def over(name: str, values: NDArray[np.float64], statistic: Statistic) -> Estimate:
         if not len(values):
             return undefined(name, 0, BOOTSTRAP, "No case has it on both sides.")
-        interval = case_interval(patients, lambda drawn: statistic(values[drawn]))
-        return estimate(name, statistic(values), interval, len(values), BOOTSTRAP)
+        return estimate(name, float(statistic(values)), patient_interval(values, patients, statistic), len(values), BOOTSTRAP)
 
     test = _test(patients, differences)
     return MetricComparison(
@@ -152,12 +154,12 @@ def _metric(metric: Metric, rows: Sequence[MeasuredStructure]) -> MetricComparis
     )
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean())
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values.mean(axis=-1)
 
 
-def _median(values: NDArray[np.float64]) -> float:
-    return float(np.median(values))
+def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.median(values, axis=-1)
 
 
 def _test(patients: Sequence[str], differences: NDArray[np.float64]) -> PairedTest:

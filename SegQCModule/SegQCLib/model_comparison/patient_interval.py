@@ -1,0 +1,49 @@
+"""The interval of an average over cases, quick where every patient has one case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.agreement.case_bootstrap import RESAMPLES, case_interval
+from SegQCLib.agreement.estimate import CONFIDENCE
+
+# Resamples at once: of a hundred cases each takes 5,050 pairwise averages, 40 kB.
+_NUMBERS_AT_ONCE = 4_000_000
+
+# Values of shape (..., cases) to one number for each row.
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def patient_interval(values: NDArray[np.float64], patients: Sequence[str], statistic: Statistic) -> tuple[float, float] | None:
+    """Return the 95 % percentile interval of a statistic by bootstrap over patients; None for a single one.
+
+    Parameters
+    ----------
+    values : ndarray, shape (cases,)
+    patients : sequence of str, shape (cases,)
+        Cases of one patient are drawn together.
+    statistic : callable
+        Works along the last axis.
+    """
+    count = len(set(patients))
+    if count < 2:
+        return None
+    if count < len(values):
+        return case_interval(patients, lambda drawn: float(statistic(values[drawn])))
+    from scipy import stats
+
+    found = stats.bootstrap(
+        (values,),
+        lambda drawn, axis: statistic(np.moveaxis(drawn, axis, -1)),
+        n_resamples=RESAMPLES,
+        vectorized=True,
+        axis=-1,
+        batch=max(1, 2 * _NUMBERS_AT_ONCE // (count * (count + 1))),
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        random_state=np.random.default_rng(0),
+    ).confidence_interval
+    return float(found.low), float(found.high)

@@ -9,7 +9,10 @@ from SegQCLib.automation_bias.model_version import ModelVersion
 from SegQCLib.automation_bias.reading_window import ReadingWindow
 from SegQCLib.automation_bias.rule import Level, Rule
 
-_TRAINING = "Read a training set with planted errors: it shows whether you see what a draft gets wrong, and nothing else shows that as directly."
+_TRAINING = (
+    "Read a training set with planted errors: it shows whether you see what a draft gets wrong, and nothing else shows that"
+    " as directly."
+)
 _AI_FREE = "Read a few of your recent cases again without the draft, at least four weeks later, and compare."
 _MORE_AI_FREE = "Read about one case in five without a draft: it is the only yardstick for your own times."
 

@@ -66,7 +66,10 @@ def _easier_cases(window: ReadingWindow, rule: Rule) -> Alternative:
     )
     course = trend(series.days, series.values, rule.confidence)
     if course.n < rule.fewest_reads or not is_defined(course):
-        words = f"{opening} Expected expert agreement, which is higher for easier images, is known of {course.n} reads; {rule.fewest_reads} are needed."
+        words = (
+            f"{opening} Expected expert agreement, which is higher for easier images, is known of {course.n} reads;"
+            f" {rule.fewest_reads} are needed."
+        )
         return Alternative(id_, Support.UNKNOWN, words)
     words = f"{opening} The Dice that expected expert agreement asks for changed by {dice_words(course)}; {course.n} reads."
     return Alternative(id_, Support.FOR if course.lower > 0 else Support.AGAINST, words)

@@ -193,6 +193,62 @@ def test_finish_marks_the_case_done_and_opens_the_next_one_that_is_not(worklist)
         assert "3 cases, 3 done" in panel.ui.progressLabel.text
 
 
+def log(host, on=True):
+    widget = host.open("SegQCModule")
+    editing = next(panel for panel in widget.column.panels if type(panel).__name__ == "EditingPanel")
+    editing.ui.logCheckBox.setChecked(on)
+    host.process_events()
+
+
+def logs_of(worklist):
+    from SegQCLib.readers.session_log import read_log
+
+    return [read_log(path) for path in (worklist.parent / "records").rglob("*.jsonl")]
+
+
+def test_the_log_of_a_case_tells_what_its_read_cost(worklist):
+    from SegQCLib.readers.effort import case_reads
+
+    with a_host() as host:
+        panel = open_worklist(host, worklist)
+        log(host)
+        for _ in range(2):
+            click(host, panel, "nextButton")
+        draw(panel)
+        click(host, panel, "finishButton")
+        assert panel.session.case_name == "three"
+        log(host, on=False)
+    logs = logs_of(worklist)
+    one, three, two = case_reads(logs)
+    assert [(read.case, read.finished) for read in (one, two, three)] == [("one", False), ("two", True), ("three", False)]
+    assert {read.reader for read in (one, two, three)} == {"Anna"}
+    (kinds,) = ([event.kind for event in stored.events] for stored in logs if stored.header.case == "two")
+    order = [kinds.index(kind) for kind in ("case_opened", "case_saved", "segments_measured", "case_finished", "logging_stopped")]
+    assert order == sorted(order)
+    (segment,) = two.segments
+    # It held 8 voxels; a row of 5 has taken their place. Voxels of 2 x 1 x 1 mm.
+    assert (segment.voxels, segment.volume_ml) == (5, 0.01)
+    assert segment.edited
+    assert not segment.ai_anchored
+    assert (segment.draft_voxels, segment.added_path_length_mm, segment.accuracy) == (0, None, None)
+    assert (segment.slices_of_structure, two.slices) == (1, 10)
+
+
+def test_the_log_of_a_course_s_case_is_one_of_training(worklist):
+    with a_host() as host:
+        panel = open_worklist(host, worklist)
+        log(host)
+        click(host, panel, "nextButton")
+        assert panel.session.purpose == "clinical"
+        panel.session.open_course_cases(worklist.with_name("cases.csv"))
+        wait(host, panel)
+        click(host, panel, "nextButton")
+        assert panel.session.purpose == "training"
+        click(host, panel, "nextButton")
+        log(host, on=False)
+    assert {stored.header.case: stored.header.purpose for stored in logs_of(worklist)}["two"] == "training"
+
+
 def test_resume_opens_the_case_that_was_open_last(worklist):
     with a_host() as host:
         panel = open_worklist(host, worklist)

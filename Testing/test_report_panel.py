@@ -112,6 +112,39 @@ def test_evaluation_shows_verdict_and_structures_worst_first_and_keeps_the_recor
     assert case.candidate.GetNodeReference("SegQC.Measurements").GetNumberOfRows() > 0
 
 
+def test_an_evaluation_is_logged_with_its_findings_and_measured_segments(host, panel, case):
+    from SegQCLib.mrml.record_node import read_record
+    from SegQCLib.readers.log_events import EventKind
+
+    events = []
+    panel.session.event_writer = lambda kind, facts: events.append((kind, facts))
+    evaluate(host, panel)
+    record = read_record(case.candidate)
+    (measured, evaluated) = [facts for kind, facts in events if kind in (EventKind.SEGMENTS_MEASURED, EventKind.EVALUATED)]
+    segments = {segment["name"]: segment for segment in measured["segments"]}
+    assert segments["aorta"]["accuracy"] == 1.0
+    volumes = {m.segment: m.value for m in record.measurements if m.metric == "volume_candidate_mm3"}
+    assert {name: facts["voxels"] * measured["voxel_volume_mm3"] for name, facts in segments.items()} == pytest.approx(volumes)
+    assert evaluated["verdict"] == "REVIEW"
+    failed = [f for f in record.findings if f.status in ("WARN", "FAIL")]
+    assert [finding["check"] for finding in evaluated["findings"]] == [finding.check for finding in failed]
+    panel.session.event_writer = None
+
+
+def test_an_edit_during_the_evaluation_leaves_its_measures_out_of_the_log(host, panel, case):
+    from SegQCLib.readers.log_events import EventKind
+
+    events = []
+    panel.session.event_writer = lambda kind, facts: events.append((kind, facts))
+    panel.ui.evaluateButton.click()
+    edit(host, case.candidate)
+    wait(host, panel)
+    kinds = [kind for kind, _ in events]
+    assert EventKind.SEGMENTS_MEASURED not in kinds
+    assert events[kinds.index(EventKind.EVALUATED)][1]["outdated"] is True
+    panel.session.event_writer = None
+
+
 def test_the_selected_row_tells_its_reasons_and_measures(host, panel, case):
     evaluate(host, panel)
     panel.ui.structuresTable.setCurrentCell(1, 0)

@@ -105,6 +105,12 @@ class DraftFollower(VTKObservationMixin):
             write_provenance(self._candidate, segment_id, self.watch.of(segment_id))
         self._untold.clear()
 
+    def count_now(self):
+        """Count at once what would be counted a moment later."""
+        while self._timer.active:
+            self._timer.stop()
+            self.onTimeout()
+
     def changes(self):
         """Return the voxels of all counted segments against the draft: {id: VoxelChange}."""
         counted = ((segment_id, self.watch.change(segment_id)) for segment_id in self._present())

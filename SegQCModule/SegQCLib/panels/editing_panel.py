@@ -13,6 +13,7 @@ from SegQCLib.panels.edit_recorder import EditRecorder
 from SegQCLib.panels.editor_toolbar import BACK_KEY, EditorToolbar
 from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.readers.edit_times import IDLE_AFTER_S, ReaderState, Seconds
+from SegQCLib.readers.log_events import EventKind
 
 LOG_SETTING = "SegQC/LogEditing"
 IDLE_SETTING = "SegQC/IdleAfterSeconds"
@@ -153,6 +154,13 @@ class EditingPanel(Panel):
             folder = folder.parent
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(folder)))
 
+    def onEvent(self, kind, facts):
+        """Write an event of any panel to the log."""
+        if kind in (EventKind.SEGMENTS_MEASURED, EventKind.CASE_FINISHED):
+            # The last stroke belongs to what is finished.
+            self._follower.count_now()
+        self._recorder.write(kind, facts)
+
     def onEdit(self, change):
         self._follower.edited(change)
         if self._recorder is not None:
@@ -211,7 +219,7 @@ class EditingPanel(Panel):
             self._log_fault = str(error)
             return
         self._logged, self._shown_paused = wanted, False
-        session.event_writer = self._recorder.write
+        session.event_writer = self.onEvent
         self._recorder.setCandidate(case.candidate)
         self._recorder.setDraft(_draft_of(case))
         if self._follower.candidate is case.candidate:

@@ -1,6 +1,7 @@
 """A log's hash chain: whatever is changed in the file is reported."""
 
 import hashlib
+import os
 import tracemalloc
 from dataclasses import replace
 
@@ -213,6 +214,7 @@ def test_damaged_and_foreign_files_in_the_folder_stop_no_new_session(tmp_path, c
     first = a_session(tmp_path, 0)
     a_session(tmp_path, 1).write_bytes(content)
     (tmp_path / "a_b_20261122T120000Z_12345678.session-log.jsonl").mkdir()
+    os.mkfifo(tmp_path / "a_b_20261122T120000Z_12345679.session-log.jsonl")
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "a.session-log.jsonl").write_bytes(content)
     (known,) = previous_sessions(tmp_path)

@@ -31,7 +31,9 @@ def previous_sessions(folder: Path) -> tuple[PreviousSession, ...]:
         If the folder cannot be listed.
     """
     with os.scandir(folder) as entries:
-        begun = ((match[1], match[2], match[0]) for match in (_NAME.fullmatch(entry.name) for entry in entries) if match)
+        # A pipe of that name would be waited for, for ever.
+        matches = (_NAME.fullmatch(entry.name) for entry in entries if entry.is_file())
+        begun = ((match[1], match[2], match[0]) for match in matches if match)
         last = heapq.nlargest(MOST, begun)
     found = (session_so_far(folder / name) for _, _, name in last)
     return tuple(session for session in found if session is not None)

@@ -179,7 +179,7 @@ def verify_logs(folder: Path, receipt: LogReceipt | None = None, progress: Progr
     """
     if not folder.is_dir():
         raise BadDataError(folder, "is no folder.", "Give the folder with readers' session logs.")
-    paths = sorted(path for path in folder.rglob(f"*{SUFFIX}") if not path.name.startswith("."))
+    paths = sorted(path for path in folder.rglob(f"*{SUFFIX}") if path.is_file() and not path.name.startswith("."))
     findings: list[LogFinding] = []
     headers: dict[Path, LogHeader] = {}
     for path in counted(part(progress, 0.0, 0.1), "Reading the first lines of logs", paths):

@@ -117,7 +117,8 @@ def _matrix(agreement: CaseAgreement, structure: StructureAgreement) -> Iterator
 
 
 def _average(agreement: CaseAgreement, structure: StructureAgreement, average: PairAverage) -> str:
-    kind = {"not known": "pairs (AI seen or not: not known)"}.get(average.anchoring, f"{average.anchoring} pairs")
+    pairs = "pair" if average.pairs == 1 else "pairs"
+    kind = f"{pairs} (AI seen or not: not known)" if average.anchoring == "not known" else f"{average.anchoring} {pairs}"
     if average.without_outliers:
         named = dict.fromkeys(
             outlier.reader
@@ -130,8 +131,8 @@ def _average(agreement: CaseAgreement, structure: StructureAgreement, average: P
     tolerance, surface = average.surface_dice[min(1, len(average.surface_dice) - 1)] if average.surface_dice else (0.0, None)
     volume = average.absolute_volume_difference_percent
     return (
-        f"mean of {average.pairs} {kind}: Dice {_number(average.dice, 3)}, surface Dice at {tolerance:g} mm {_number(surface, 3)},"
-        f" HD95 {_number(average.hausdorff_95_mm, 1)} mm, ASSD {_number(average.assd_mm, 2)} mm,"
+        f"{'mean of ' if average.pairs > 1 else ''}{average.pairs} {kind}: Dice {_number(average.dice, 3)},"
+        f" surface Dice at {tolerance:g} mm {_number(surface, 3)}, HD95 {_number(average.hausdorff_95_mm, 1)} mm, ASSD {_number(average.assd_mm, 2)} mm,"
         f" volume difference {'-' if volume is None else f'{volume:.1f} %'}"
     )
 

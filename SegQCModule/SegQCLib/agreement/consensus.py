@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.agreement.disagreement import Holders, holders_of
 from SegQCLib.agreement.readers_of_case import ReadersOfCase
+from SegQCLib.agreement.structures import Structure
 from SegQCLib.algorithm_type import AlgorithmType
 from SegQCLib.case import Box, Segment, Segmentation
 from SegQCLib.errors import BadDataError
@@ -144,8 +145,7 @@ def consensus(
         held = holders_of(case, structure.name)
         mask, box, one = _decided(case, structure.name, held, voters, left_out, method)
         layer = _painted(layers, case, mask, box, number)
-        first = next(segment for segment in structure.segments if segment is not None)
-        segments.append(_segment(first, structure.name, number, layer, method, len(voters)))
+        segments.append(_segment(structure, number, layer, method, len(voters)))
         found.append(one)
     if not layers:
         layers.append(np.zeros(case.geometry.size, np.uint8))
@@ -237,11 +237,14 @@ def _painted(
     return len(layers) - 1
 
 
-def _segment(first: Segment, name: str, value: int, layer: int, method: Method, voters: int) -> Segment:
+def _segment(structure: Structure, value: int, layer: int, method: Method, voters: int) -> Segment:
+    drawn = [segment for segment in structure.segments if segment is not None]
     return replace(
-        first,
+        drawn[0],
+        # What was made from training drafts is for training too.
+        training_set=next((segment.training_set for segment in drawn if segment.training_set is not None), None),
         id=f"consensus-{value}",
-        name=name,
+        name=structure.name,
         label_value=value,
         layer=layer,
         status=None,

@@ -43,7 +43,15 @@ Kind = Literal[
     "wrong side", "structures exchanged", "wrong structure", "mirrored", "shifted", "left out", "drawn by nobody else", "differs"
 ]
 _Pairs = Mapping[tuple[int, int], float | None]
-_Crop = tuple[NDArray[np.bool_], tuple[int, int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Crop:
+    """A mask (k, j, i) cropped to its voxels, the index of its first voxel on the grid, and how many voxels it has."""
+
+    array: NDArray[np.bool_]
+    start: tuple[int, ...]
+    voxels: int
 
 
 @dataclass(frozen=True)
@@ -297,11 +305,11 @@ class _Search:
                 yield "wrong side" if sides else "wrong structure", words, back, (structure, other)
 
     def _mirrored(self, reader: int, structure: int, others: Sequence[int]) -> Iterator[tuple[Kind, str, float, tuple]]:
-        array, start = self._crop(reader, structure)
+        own = self._crop(reader, structure)
         for axis, towards in enumerate(np.argmax(np.abs(self.case.geometry.axes_lps), axis=1)):
-            first = list(start)
-            first[axis] = self.case.geometry.size[axis] - start[axis] - array.shape[axis]
-            flipped = (np.flip(array, axis), tuple(first))
+            first = list(own.start)
+            first[axis] = self.case.geometry.size[axis] - own.start[axis] - own.array.shape[axis]
+            flipped = replace(own, array=np.flip(own.array, axis), start=tuple(first))
             words = f"lies mirrored: {_ENDS[towards]} are exchanged in its grid"
             yield "mirrored", words, self._median_dice(flipped, structure, others), (axis,)
 
@@ -311,8 +319,8 @@ class _Search:
         yield "shifted", self._shift_words(voxels), reached, voxels
 
     def _moved(self, reader: int, structure: int, voxels: Sequence[int]) -> _Crop:
-        array, start = self._crop(reader, structure)
-        return array, tuple(first - step for first, step in zip(start, voxels, strict=True))
+        own = self._crop(reader, structure)
+        return replace(own, start=tuple(first - step for first, step in zip(own.start, voxels, strict=True)))
 
     def _shift_words(self, voxels: Sequence[int]) -> str:
         return f"lies {_way(self._way_mm(np.array(voxels)))} than what the others drew"
@@ -353,8 +361,11 @@ class _Search:
         if (reader, structure) not in self.crops:
             segment = self.case.structures[structure].segments[reader]
             box = self.case.box(reader, segment)
-            mask = None if box is None else self.case.readers[reader].segmentation.mask(segment, box)
-            self.crops[reader, structure] = None if box is None else (mask, tuple(part.start for part in box))
+            if box is None:
+                self.crops[reader, structure] = None
+            else:
+                mask = self.case.readers[reader].segmentation.mask(segment, box)
+                self.crops[reader, structure] = _Crop(mask, tuple(part.start for part in box), int(np.count_nonzero(mask)))
         return self.crops[reader, structure]
 
 
@@ -373,19 +384,17 @@ def _way(lps_mm: NDArray[np.float64]) -> str:
 
 
 def _center(crop: _Crop) -> NDArray[np.float64]:
-    array, start = crop
-    profiles = [np.count_nonzero(array, axis=others) for others in ((1, 2), (0, 2), (0, 1))]
-    return np.array([profile @ np.arange(len(profile)) / profile.sum() for profile in profiles]) + start
+    profiles = [np.count_nonzero(crop.array, axis=others) for others in ((1, 2), (0, 2), (0, 1))]
+    return np.array([profile @ np.arange(len(profile)) / crop.voxels for profile in profiles]) + crop.start
 
 
 def _dice(a: _Crop, b: _Crop) -> float:
-    low = np.maximum(a[1], b[1])
-    high = np.minimum(np.add(a[1], a[0].shape), np.add(b[1], b[0].shape))
-    total = np.count_nonzero(a[0]) + np.count_nonzero(b[0])
-    if not total or np.any(high <= low):
+    low = np.maximum(a.start, b.start)
+    high = np.minimum(np.add(a.start, a.array.shape), np.add(b.start, b.array.shape))
+    if np.any(high <= low):
         return 0.0
-    parts = [array[tuple(slice(p - s, q - s) for p, q, s in zip(low, high, start, strict=True))] for array, start in (a, b)]
-    return 2 * int(np.count_nonzero(parts[0] & parts[1])) / total
+    parts = [crop.array[tuple(slice(p - s, q - s) for p, q, s in zip(low, high, crop.start, strict=True))] for crop in (a, b)]
+    return 2 * int(np.count_nonzero(parts[0] & parts[1])) / (a.voxels + b.voxels)
 
 
 def outliers_by_structure(outliers: Sequence[OutlierReader]) -> dict[str, tuple[str, ...]]:

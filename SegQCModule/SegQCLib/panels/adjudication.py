@@ -230,7 +230,7 @@ class AdjudicationView:
         adjudication = self._adjudication
         if adjudication is not None and adjudication.closed is None and adjudication.decided:
             question = _("{count} decisions of the open adjudication are lost. Begin again?").format(count=adjudication.decided)
-            if not slicer.util.confirmOkCancelDisplay(question):
+            if not self._confirmed(question):
                 return
         try:
             self._adjudication = begin_adjudication(
@@ -391,8 +391,12 @@ class AdjudicationView:
     def onClose(self, _checked=False):
         """Unblind after a question, and make the adjudicated segmentation."""
         question = _("Close the adjudication? Then readers are told, and decisions are final.")
-        if slicer.util.confirmOkCancelDisplay(question):
+        if self._confirmed(question):
             self._start(partial(_closed, self._adjudication, self._case, self._components), self.onClosed)
+
+    def _confirmed(self, question):
+        buttons = qt.QMessageBox.Ok | qt.QMessageBox.Cancel
+        return qt.QMessageBox.question(self.widget, _("Adjudication"), question, buttons) == qt.QMessageBox.Ok
 
     def onClosed(self, outcome):
         self._adjudication, segmentation, layers = outcome

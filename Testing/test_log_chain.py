@@ -70,7 +70,7 @@ def test_every_changed_byte_of_a_longer_log_is_reported(tmp_path):
     for minute in range(3):
         path = a_session(tmp_path, minute, events=30)
     assert path.stat().st_size > 7000
-    require_changed_bytes_are_reported(path, lambda byte: [*flipped(byte), *range(0, 256, 5)])
+    require_changed_bytes_are_reported(path, flipped)
 
 
 def test_every_dropped_and_every_inserted_byte_is_reported(tmp_path):

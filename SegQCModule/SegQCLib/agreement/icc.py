@@ -132,6 +132,8 @@ def intraclass_correlation(values: ArrayLike, cases: Sequence[str], *, exchangea
     reason = None
     if n < 2 or k < 2:
         reason = f"ICC needs at least 2 cases with at least 2 readers; there are {n} complete cases and {k} readers."
+        if left_out and not exchangeable:
+            reason += " Where readers differ from case to case, only the one-way ICC(1,1) applies: readers are exchangeable then."
     elif np.ptp(table.mean(axis=1)) == 0:
         reason = "The cases do not differ from each other: there is no variation between them that readers could agree in."
     if reason is not None:

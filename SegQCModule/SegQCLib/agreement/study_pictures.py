@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ def bland_altman_svg(volumes: VolumeDifferences) -> str:
     if not volumes.values:
         raise ValueError(f"{volumes.first} and {volumes.second} have no case in common.")
     figure = _figure(5.2, 3.4)
-    axes = figure.add_subplot()
+    # Fixed margins: laying each plot out by itself takes most of the time of a page.
+    axes = figure.add_axes((0.15, 0.15, 0.66, 0.71))
     limits = volumes.percent
     for odd, marker, color, label in ((False, "o", _POINT, "case"), (True, "D", _ODD, "case of a named outlier")):
         own = [entry for entry in volumes.values if entry.outlier == odd]
@@ -45,7 +47,8 @@ def bland_altman_svg(volumes: VolumeDifferences) -> str:
     axes.axhline(0, color=_QUIET, linewidth=0.8)
     _lines(axes, limits)
     axes.set_xlabel("Mean volume of the two, mL")
-    axes.set_ylabel(f"{volumes.first} − {volumes.second},\n% of the mean")
+    axes.set_ylabel("Difference, % of the mean")
+    figure.suptitle(textwrap.fill(f"{volumes.first} minus {volumes.second}", 60), fontsize=10)
     if any(entry.outlier for entry in volumes.values):
         axes.legend(fontsize=9, frameon=False, loc="best")
     axes.margins(y=0.12)
@@ -102,8 +105,11 @@ def matrix_svg(cells: Sequence[MatrixCell], readers: Sequence[str], *, asymmetri
         If matplotlib is not installed.
     """
     rows, columns = (list(readers), list(readers)) if asymmetric else (list(readers[1:]), list(readers[:-1]))
-    figure = _figure(0.95 * len(columns) + 1.9, 0.75 * len(rows) + 1.3)
-    axes = figure.add_subplot()
+    longest = 0.1 * max(map(len, readers))
+    left, bottom = 0.5 + longest + 0.3 * asymmetric, 0.35 + 0.65 * longest + 0.3 * asymmetric
+    width, height = left + 1.1 * len(columns) + 0.1, bottom + 0.75 * len(rows) + 0.1
+    figure = _figure(width, height)
+    axes = figure.add_axes((left / width, bottom / height, 1.1 * len(columns) / width, 0.75 * len(rows) / height))
     for cell in cells:
         pair = (cell.first, cell.second)
         row, column = pair if asymmetric else sorted(pair, key=readers.index, reverse=True)
@@ -140,7 +146,7 @@ def _figure(width: float, height: float) -> Figure:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise missing_package("Pictures of agreement", error) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height))
 
 
 def _svg(figure: Figure) -> str:
@@ -148,7 +154,7 @@ def _svg(figure: Figure) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     text = io.BytesIO()
-    # The same study gives the same bytes: no date, no random identifiers.
-    with matplotlib.rc_context({"svg.hashsalt": "segqc", "svg.fonttype": "path"}):
+    # The same study gives the same bytes: no date, no random identifiers. Text stays text: hundreds of plots fit on a page.
+    with matplotlib.rc_context({"svg.hashsalt": "segqc", "svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
     return text.getvalue().decode("utf-8")

@@ -38,12 +38,14 @@ class SegQCWholePathTest(unittest.TestCase):
 
     def test_a_case_from_the_protocol_to_the_report_and_back_from_a_bundle(self):
         self.case_is_chosen()
+        self.panel("EditingPanel").ui.logCheckBox.setChecked(True)
         self.gate_holds_the_window()
         self.artifacts_are_rated()
         self.candidate_is_started_from_the_draft()
-        self.edits_are_followed_and_logged()
+        self.edits_are_followed()
         self.findings_are_repaired_and_kept()
         record = self.report_is_made()
+        self.log_tells_what_the_read_cost(record)
         self.everything_comes_back_from_a_bundle(record)
 
     def case_is_chosen(self):
@@ -95,20 +97,13 @@ class SegQCWholePathTest(unittest.TestCase):
         self.assertEqual(self.algorithm_type("liver"), "AUTOMATIC")
         self.picture("draft", "DraftPanel")
 
-    def edits_are_followed_and_logged(self):
-        from SegQCLib.readers.session_log import read_log
-
+    def edits_are_followed(self):
         editing = self.panel("EditingPanel")
-        editing.ui.logCheckBox.setChecked(True)
         self.wait(lambda: editing.ui.segmentsTable.rowCount == 5)
         self.paint("liver", ((20, 22), (74, 84), (86, 96)))
         self.wait(lambda: self.algorithm_type("liver") == "SEMIAUTOMATIC")
         self.assertEqual(self.algorithm_type("spleen"), "AUTOMATIC")
         self.picture("editing", "EditingPanel")
-        editing.ui.logCheckBox.setChecked(False)
-        (path,) = (self.folder / "records").rglob("*.jsonl")
-        kinds = [event.kind for event in read_log(path).events]
-        self.assertIn("edit", kinds)
 
     def findings_are_repaired_and_kept(self):
         findings = self.panel("FindingsPanel")
@@ -160,6 +155,44 @@ class SegQCWholePathTest(unittest.TestCase):
         self.wait(lambda: "was not loaded from DICOM" in report._export.ui.faultsText.toPlainText())
         self.assertFalse(report._export.ui.writeButton.enabled)
         report.ui.exportDicomButton.click()
+
+    def log_tells_what_the_read_cost(self, record):
+        from SegQCLib.readers.effort import case_reads
+        from SegQCLib.readers.log_times import times_of
+        from SegQCLib.readers.session_log import read_log
+
+        case = self.session.case
+        if slicer.app.layoutManager() is not None:
+            node = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+            node.SetSliceOffset(node.GetSliceOffset() + case.volume.GetSpacing()[2])
+        editing = self.panel("EditingPanel")
+        self.wait(lambda: not editing._follower._timer.active)
+        editing.ui.logCheckBox.setChecked(False)
+        (path,) = (self.folder / "records").rglob("*.jsonl")
+        log = read_log(path)
+        (read,) = case_reads([log])
+        self.assertEqual((read.reader, read.purpose, read.simulated, read.finished), ("Reader 1", "clinical", False, False))
+        self.assertEqual(read.protocol, record.protocol.id)
+        self.assertEqual(read.verdict, record.verdict)
+        self.assertEqual(read.seconds, times_of(log).total())
+        self.assertEqual(len(read.ratings), len(record.ratings))
+        # What was drawn, counted in the nodes.
+        liver, spleen = (next(segment for segment in read.segments if segment.name == name) for name in ("liver", "spleen"))
+        now, draft = (
+            slicer.util.arrayFromSegmentBinaryLabelmap(node, "liver", case.volume) > 0 for node in (case.candidate, case.draft)
+        )
+        self.assertGreater((now & ~draft).sum(), 0)
+        self.assertEqual((liver.added_voxels, liver.removed_voxels), ((now & ~draft).sum(), (draft & ~now).sum()))
+        self.assertAlmostEqual(liver.volume_ml, now.sum() * case.volume.GetSpacing()[0] ** 2 * case.volume.GetSpacing()[2] / 1000)
+        self.assertGreater(liver.added_path_length_mm, 0)
+        self.assertTrue(liver.edited and liver.ai_anchored and spleen.ai_anchored)
+        self.assertFalse(spleen.edited)
+        paths = {(path.check, path.repaired, path.kept) for path in read.findings}
+        self.assertIn(("islands", True, False), paths)
+        self.assertIn(("holes", False, True), paths)
+        if slicer.app.layoutManager() is not None:
+            self.assertEqual(read.slices, case.volume.GetImageData().GetDimensions()[2])
+            self.assertGreaterEqual(read.slices_seen, 2)
 
     def everything_comes_back_from_a_bundle(self, record):
         from SegQCLib.mrml.ratings_node import read_ratings

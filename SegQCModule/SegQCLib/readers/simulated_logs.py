@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,11 +86,6 @@ def simulate_department(
     rng = np.random.default_rng(seed)
     people, used = simulated_readers(readers), MODELS[:models]
     reads = simulated_reads(rng, people, used, cases)
-    progress("Simulating reads", 0.0)
-    sessions = sorted(
-        ((session, read) for read in reads for session in simulated_sessions(rng, read)),
-        key=lambda item: (item[0].started, item[0].session),
-    )
     protocols = {}
     for model in used:
         loaded = load_protocol(model.protocol)
@@ -96,11 +93,14 @@ def simulate_department(
             loaded.protocol.id, loaded.protocol.version, loaded.protocol.title, loaded.sha256
         )
     before: deque[_Written] = deque(maxlen=MOST)
+    sessions = events = 0
     try:
-        for number, (session, read) in enumerate(sessions):
-            progress("Writing session logs", number / len(sessions))
+        for session, read in _in_order(rng, reads):
+            progress("Writing session logs", sessions / len(reads) if sessions < len(reads) else 0.99)
             header = _header(session, read, protocols[read.case.model.protocol], before)
             before.append(_write(logs, header, session, rng))
+            sessions += 1
+            events += len(session.events)
     except OSError as error:
         raise BadDataError(logs, f"could not be written to ({error.strerror}).", "Free space, or choose another folder.") from error
     truth = DepartmentTruth(
@@ -110,8 +110,8 @@ def simulate_department(
         seed,
         cases,
         len(reads),
-        len(sessions),
-        sum(len(session.events) for session, _ in sessions),
+        sessions,
+        events,
         START.isoformat(),
         YEAR_D,
         AI_FREE_SHARE,
@@ -121,6 +121,18 @@ def simulate_department(
     write_files(folder, {TRUTH: to_json(truth)})
     progress("Done", 1.0)
     return truth
+
+
+def _in_order(rng: np.random.Generator, reads: Sequence[SimulatedRead]) -> Iterator[tuple[SimulatedSession, SimulatedRead]]:
+    """Yield the sessions of reads in the order in which they begin; only those that are not over are in memory."""
+    waiting: list[tuple[datetime, str, SimulatedSession, SimulatedRead]] = []
+    for read in reads:
+        while waiting and waiting[0][0] < read.started:
+            yield heapq.heappop(waiting)[2:]
+        for session in simulated_sessions(rng, read):
+            heapq.heappush(waiting, (session.started, session.session, session, read))
+    while waiting:
+        yield heapq.heappop(waiting)[2:]
 
 
 def _header(session: SimulatedSession, read: SimulatedRead, protocol: ProtocolIdentity, before: deque[_Written]) -> LogHeader:

@@ -34,8 +34,9 @@ RULES = (
         " (Hodges and Lehmann, Ann Math Stat 1963;34:598-611)."
     ),
     (
-        "p: Wilcoxon signed-rank test, two-sided, of each patient's mean difference; corrected by Holm over all structures of one"
-        " metric (Holm, Scand J Stat 1979;6:65-70). Dice is the main metric; the other two are read beside it."
+        "p: Wilcoxon signed-rank test, two-sided, of each patient's mean difference; corrected by Holm over all structures that"
+        " were tested by this metric (Holm, Scand J Stat 1979;6:65-70). Dice is the main metric; the other two are read beside"
+        " it. With fewer than 6 patients p cannot fall below 0.05, whatever the difference."
     ),
     (
         "'No difference shown' is no proof of equality: a p of 0.05 or more says only that these cases do not tell the models"

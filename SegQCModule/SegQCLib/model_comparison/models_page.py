@@ -28,6 +28,7 @@ def render_models_page(comparison: ModelComparison) -> str:
     return templates.get_template("models.html").render(
         comparison=comparison,
         metrics=[(metric, AXES[metric][0], AXES[metric][1], plots[metric]) for metric in METRICS],
+        told_apart=[one for one in comparison.structures if one.missed_a or one.missed_b or one.false_a or one.false_b],
         mean=_mean,
         difference=_difference,
         conclusion=_conclusion,

@@ -1,6 +1,6 @@
 # make demo: the sample cases, end to end. make test: lint and every test. Both need only Python and pip.
 # make gui: Slicer's module in a window of its own. make nightly: long proofs. make bench: speed beside peers.
-# make services: what tests of DICOM use beside Python, from Debian's packages (as root); without it they are skipped.
+# make services: what tests of DICOM and databases use beside Python, from Debian's packages (as root); without it they are skipped.
 
 # Slicer's Python is 3.12. A name counts only if it starts: pyenv leaves shims of versions that are not selected.
 PYTHON := $(shell for name in python3.12 python3.11 python3.13 python3 python; do \
@@ -26,11 +26,12 @@ lint: $(VENV)/.test
 gui: $(VENV)/.test
 	PYTHONPATH=Testing:SegQCModule $(BIN)/python -m slicer_host $(if $(SCREENSHOT),--screenshot $(SCREENSHOT))
 
-# A DICOMweb archive, a validator of DICOM objects that nobody here wrote, and DCMTK. Debian would start Orthanc as a service: not wanted.
+# A DICOMweb archive, a validator of DICOM objects that nobody here wrote, DCMTK, and PostgreSQL. Debian would start Orthanc and
+# PostgreSQL as services: not wanted.
 services:
 	apt-get -qq update
-	RUNLEVEL=1 apt-get -qq install -y --no-install-recommends orthanc orthanc-dicomweb dicom3tools dcmtk openssl
-	-systemctl disable --now orthanc 2>/dev/null
+	RUNLEVEL=1 apt-get -qq install -y --no-install-recommends orthanc orthanc-dicomweb dicom3tools dcmtk openssl postgresql
+	-systemctl disable --now orthanc postgresql 2>/dev/null
 
 # Proofs that take longer than a landing may wait for; the last results stand in Benchmarks/README.md.
 nightly: $(VENV)/.test

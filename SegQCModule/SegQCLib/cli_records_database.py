@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def _ingest(options: argparse.Namespace) -> int:
 
     database, names = _database(options)
     progress = terminal_progress()
-    report = ingest(options.folder, database, names, progress)
+    report = ingest(options.folder, database, names, progress, processes=min(8, os.cpu_count() or 1))
     progress("Done", 1.0)
     print(
         f"{report.events:,} events of {report.sessions:,} new and {report.grown:,} grown sessions loaded, {report.reads:,} reads of"

@@ -50,6 +50,11 @@ class Database:
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def url(self) -> sqlalchemy.URL:
+        """With its password."""
+        return self.engine.url
+
     @contextmanager
     def reading(self) -> Iterator[sqlalchemy.Connection]:
         """Yield a connection that sees one moment of the database, whatever is loaded meanwhile.
@@ -208,7 +213,11 @@ def connect(url: str) -> Database:
     BadDataError
         If the URL is of no kind that SegQC can use, or the driver is not installed.
     """
-    parsed = _parsed(url)
+    return connect_to(_parsed(url))
+
+
+def connect_to(parsed: sqlalchemy.URL) -> Database:
+    """Return the database behind the URL of a `Database`, as another process does."""
     from sqlalchemy import create_engine, event
     from sqlalchemy.pool import NullPool
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, part, unwatched
-from SegQCLib.record_store.connect import Database
+from SegQCLib.record_store.connect import Database, connect_to
 from SegQCLib.record_store.load import LoadedRows, deleted_sessions, load, loaded_sessions
 from SegQCLib.record_store.prepare import Prepared, ReaderCase, prepare
 from SegQCLib.record_store.reader_keys import Keys, add_names, make_names
-from SegQCLib.record_store.scan import Loaded, LogFile, Problem, deleted_in, is_unchanged, log_files, names_in
+from SegQCLib.record_store.scan import Loaded, LogFile, Problem, deleted_in, log_paths, look_at
 from SegQCLib.record_store.stored_logs import stored_efforts
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 # A transaction must not need much memory, and not be so small that the disk confirms thousands.
 _EVENTS_AT_ONCE = 50_000
 _CASES_AT_ONCE = 500
+# A process takes about a second to start, and reads about 4 MB in it.
+_WORTH_PROCESSES_BYTES = 2**24
+_BYTES_OF_A_PART = 2**20
 # Somebody else may load a case between our reading and our writing; then it is read again.
 _MOST_ROUNDS = 20
 
@@ -68,7 +74,7 @@ class _Plan:
     deleted: tuple[Path, ...]
 
 
-def ingest(folder: Path, database: Database, names: Path, progress: Progress = unwatched) -> IngestReport:
+def ingest(folder: Path, database: Database, names: Path, progress: Progress = unwatched, *, processes: int = 1) -> IngestReport:
     """Load what is new in the session logs below a folder into a database, made if need be.
 
     A log that is damaged is told and left out. What was loaded is never changed afterwards: a log whose loaded part was
@@ -81,43 +87,45 @@ def ingest(folder: Path, database: Database, names: Path, progress: Progress = u
     names : Path
         File of names and of the keys' secret; made if neither it nor the database is there yet.
     progress : callable, optional
+    processes : int, optional
+        That read logs at the same time, where there is much to read.
 
     Raises
     ------
     BadDataError
         If the folder, the database or the names file cannot be used. What was loaded until then stays loaded.
     """
-    files, unusable = log_files(folder, part(progress, 0.0, 0.1))
+    paths = log_paths(folder)
     deleted_here, faulty_records = deleted_in(folder)
-    if not files and not unusable and not deleted_here:
+    if not paths and not deleted_here:
         raise BadDataError(folder, "holds no session logs.", "Give the folder with files named *.session-log.jsonl.")
     keys = _prepared_database(database, names)
-    first = plan = _plan(database, files, deleted_here, keys)
-    cases, problems, torn = plan.cases, [*unusable, *faulty_records, *plan.problems], []
+    plan = _plan(database, paths, deleted_here, keys, part(progress, 0.0, 0.1))
+    unchanged, deleted = plan.unchanged, set(plan.deleted)
+    problems, torn = [*faulty_records, *plan.problems], []
     sessions = grown = events = reads = 0
     for _ in range(_MOST_ROUNDS):
         overtaken: list[Prepared] = []
-        done, number = 0, len(cases)
-        for batch in _batches(database, cases, keys):
+        done, number = 0, len(plan.cases)
+        for batch in _batches(_all_prepared(database, plan.cases, keys, processes)):
             loaded = database.write(partial(_load, batch=batch, names=names, secret=keys.secret))
             done += len(batch)
             progress(f"loading: {done:,} of {number:,} cases", 0.1 + 0.9 * done / max(1, number))
-            again = {id(prepared) for prepared in loaded.overtaken}
-            kept = [prepared for prepared in batch if id(prepared) not in again]
+            left = {id(prepared) for prepared in loaded.overtaken}
+            kept = [prepared for prepared in batch if id(prepared) not in left]
             problems += [problem for prepared in kept for problem in prepared.problems]
             torn += [path for prepared in kept for path in prepared.torn]
             sessions, grown = sessions + loaded.sessions, grown + loaded.grown
             events, reads = events + loaded.events, reads + loaded.reads
             overtaken += loaded.overtaken
         if not overtaken:
-            deleted = {*first.deleted, *plan.deleted}
             return IngestReport(
-                len(files) + len(unusable), first.unchanged, sessions, grown, events, reads,
-                tuple(problems), tuple(torn), tuple(sorted(deleted)),
-            )  # fmt: skip
-        plan = _plan(database, [file for prepared in overtaken for file in prepared.of.files], deleted_here, keys)
-        cases = plan.cases
+                len(paths), unchanged, sessions, grown, events, reads, tuple(problems), tuple(torn), tuple(sorted(deleted))
+            )
+        again = [file.path for prepared in overtaken for file in prepared.of.files]
+        plan = _plan(database, again, deleted_here, keys, unwatched)
         problems += plan.problems
+        deleted |= {*plan.deleted}
     raise BadDataError(database.name, "is written by others all the time.", "Run the command again.")
 
 
@@ -133,61 +141,43 @@ def _prepared_database(database: Database, names: Path) -> Keys:
     return keys
 
 
-def _plan(database: Database, files: Sequence[LogFile], deleted_here: frozenset[str], keys: Keys) -> _Plan:
+def _plan(database: Database, paths: Sequence[Path], deleted_here: frozenset[str], keys: Keys, progress: Progress) -> _Plan:
     with database.reading() as connection:
         loaded = loaded_sessions(connection)
         gone = deleted_here | deleted_sessions(connection)
-    files_there = [file for file in files if file.session not in gone]
-    problems: list[Problem] = []
-    whose: dict[str, tuple[str, str]] = {}
-    changed = [file for file in files_there if not is_unchanged(file, loaded)]
-    for file in changed:
-        try:
-            reader, case = names_in(file.path)
-        except BadDataError as error:
-            problems.append(Problem(file.path, str(error)))
+    files, unusable = look_at(paths, loaded, progress)
+    problems = list(unusable)
+    there = [file for file in files if file.session not in gone]
+    logs: dict[tuple[str, str], list[LogFile]] = {}
+    names: dict[tuple[str, str], tuple[str, str]] = {}
+    for file in there:
+        if file.names is None:
             continue
+        reader, case = file.names
+        key = keys.reader(reader), keys.case(case)
         known = loaded.get(file.session)
-        if known and (known.reader, known.case) != (keys.reader(reader), keys.case(case)):
+        if known and (known.reader, known.case) != key:
             text = f"{file.path}, line 1: names another reader or case than when it was loaded before."
             problems.append(Problem(file.path, f"{text} Use a copy from a backup; what was loaded stays as it is."))
             continue
-        whose[file.session] = reader, case
+        names.setdefault(key, (reader, case))
+        logs.setdefault(key, []).append(file)
+    of_case: dict[tuple[str, str], dict[str, Loaded]] = {key: {} for key in logs}
+    for session, known in loaded.items():
+        if (known.reader, known.case) in of_case:
+            of_case[known.reader, known.case][session] = known
     return _Plan(
-        _reader_cases(files_there, whose, loaded, keys),
-        len(files_there) - len(changed),
+        tuple(ReaderCase(*key, *names[key], tuple(logs[key]), of_case[key]) for key in logs),
+        sum(file.names is None for file in there),
         tuple(problems),
         tuple(file.path for file in files if file.session in gone),
     )
 
 
-def _reader_cases(
-    files: Sequence[LogFile], whose: dict[str, tuple[str, str]], loaded: dict[str, Loaded], keys: Keys
-) -> tuple[ReaderCase, ...]:
-    """Return what has to be loaded: every reader and case with a log that is new or has grown, with all their other logs."""
-    names = {(keys.reader(reader), keys.case(case)): (reader, case) for reader, case in whose.values()}
-    logs: dict[tuple[str, str], list[LogFile]] = {key: [] for key in names}
-    known: dict[tuple[str, str], dict[str, Loaded]] = {key: {} for key in names}
-    for session, so_far in loaded.items():
-        if (so_far.reader, so_far.case) in names:
-            known[so_far.reader, so_far.case][session] = so_far
-    for file in files:
-        if file.session in whose:
-            reader, case = whose[file.session]
-            logs[keys.reader(reader), keys.case(case)].append(file)
-    return tuple(ReaderCase(*key, *names[key], tuple(logs[key]), known[key]) for key in names)
-
-
-def _batches(database: Database, cases: Sequence[ReaderCase], keys: Keys) -> Iterator[list[Prepared]]:
+def _batches(prepared_cases: Iterable[Prepared]) -> Iterator[list[Prepared]]:
     batch: list[Prepared] = []
     events = 0
-    for case in cases:
-        prepared = _prepared(database, case, keys)
-        damaged = {problem.path for problem in prepared.problems}
-        if any(file.path in damaged and file.session in case.loaded for file in case.files):
-            # What was loaded of a log that is damaged now still counts.
-            whole = replace(case, files=tuple(file for file in case.files if file.path not in damaged))
-            prepared = replace(_prepared(database, whole, keys), problems=prepared.problems)
+    for prepared in prepared_cases:
         batch.append(prepared)
         events += sum(len(rows.events) for rows in prepared.sessions)
         if events >= _EVENTS_AT_ONCE or len(batch) >= _CASES_AT_ONCE:
@@ -197,7 +187,56 @@ def _batches(database: Database, cases: Sequence[ReaderCase], keys: Keys) -> Ite
         yield batch
 
 
+def _all_prepared(database: Database, cases: Sequence[ReaderCase], keys: Keys, processes: int) -> Iterator[Prepared]:
+    """Yield the rows of every case in their order; with several processes the logs are read ahead of what is asked for."""
+    if processes == 1 or sum(file.bytes for case in cases for file in case.files) < _WORTH_PROCESSES_BYTES:
+        for case in cases:
+            yield _prepared(database, case, keys)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        ahead: deque[Future[list[Prepared]]] = deque()
+        try:
+            for part_of_them in _parts(cases):
+                ahead.append(pool.submit(_prepared_part, database.url, part_of_them, keys))
+                # Rows that nobody has taken yet are in memory.
+                if len(ahead) > 2 * processes:
+                    yield from ahead.popleft().result()
+            while ahead:
+                yield from ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _parts(cases: Sequence[ReaderCase]) -> Iterator[list[ReaderCase]]:
+    taken: list[ReaderCase] = []
+    size = 0
+    for case in cases:
+        taken.append(case)
+        size += sum(file.bytes for file in case.files)
+        if size >= _BYTES_OF_A_PART or len(taken) >= _CASES_AT_ONCE:
+            yield taken
+            taken, size = [], 0
+    if taken:
+        yield taken
+
+
+def _prepared_part(url: sqlalchemy.URL, cases: list[ReaderCase], keys: Keys) -> list[Prepared]:
+    database = connect_to(url)
+    return [_prepared(database, case, keys) for case in cases]
+
+
 def _prepared(database: Database, case: ReaderCase, keys: Keys) -> Prepared:
+    prepared = _with_rows_of_others(database, case, keys)
+    damaged = {problem.path for problem in prepared.problems}
+    if any(file.path in damaged and file.session in case.loaded for file in case.files):
+        # What was loaded of a log that is damaged now still counts.
+        whole = replace(case, files=tuple(file for file in case.files if file.path not in damaged))
+        prepared = replace(_with_rows_of_others(database, whole, keys), problems=prepared.problems)
+    return prepared
+
+
+def _with_rows_of_others(database: Database, case: ReaderCase, keys: Keys) -> Prepared:
     here = {file.session for file in case.files}
     elsewhere = [session for session in case.loaded if session not in here]
     efforts = ()

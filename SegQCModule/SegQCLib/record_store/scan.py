@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, counted
-from SegQCLib.readers.log_lines import SUFFIX
+from SegQCLib.readers.log_lines import LONGEST_LINE_BYTES, START, SUFFIX, FaultyLineError, seal_of, unsealed
 from SegQCLib.readers.log_stream import LogStream
-from SegQCLib.readers.previous_sessions import session_so_far
 from SegQCLib.readers.reader_logs import same_reader
 from SegQCLib.readers.tombstones import TOMBSTONE_SUFFIX, read_tombstone
 from SegQCLib.record_store.reader_keys import LONGEST_NAME
+
+# The end of a line, and what a crash left behind it.
+_TAIL_BYTES = 2**14
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,16 @@ class LogFile:
     Attributes
     ----------
     session : str
-    lines : int
-        Whole lines, the header included.
-    sha256 : str
-        At the end of the last of them.
     bytes : int
         Length of the file.
+    names : tuple of str or None
+        Reader and case; None: the database has all of the log, and nobody looked.
     """
 
     path: Path
     session: str
-    lines: int
-    sha256: str
     bytes: int
+    names: tuple[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Loaded:
     bytes: int
 
 
-def log_files(folder: Path, progress: Progress) -> tuple[tuple[LogFile, ...], tuple[Problem, ...]]:
-    """Return the logs below a folder, one for each session, and what is no usable log.
+def log_paths(folder: Path) -> tuple[Path, ...]:
+    """Return the files of session logs below a folder.
 
     Raises
     ------
@@ -72,12 +72,22 @@ def log_files(folder: Path, progress: Progress) -> tuple[tuple[LogFile, ...], tu
             pass
     except OSError as error:
         raise BadDataError(folder, f"cannot be listed ({error.strerror}).", "Give the folder of the session logs.") from error
-    paths = sorted(path for path in folder.rglob(f"*{SUFFIX}") if not path.name.startswith("."))
+    return tuple(sorted(path for path in folder.rglob(f"*{SUFFIX}") if not path.name.startswith(".")))
+
+
+def look_at(
+    paths: Sequence[Path], loaded: Mapping[str, Loaded], progress: Progress
+) -> tuple[tuple[LogFile, ...], tuple[Problem, ...]]:
+    """Return the logs, one for each session, and what is no usable log.
+
+    A log of which the database has all is known by its length and its last line's seal, which holds for all lines before.
+    """
+    ends = {(known.sha256, known.bytes): session for session, known in loaded.items()}
     by_session: dict[str, list[LogFile]] = {}
     problems: list[Problem] = []
     for path in counted(progress, "looking at logs", paths):
         try:
-            file = _look_at(path)
+            file = _look_at(path, ends)
         except BadDataError as error:
             problems.append(Problem(path, str(error)))
         else:
@@ -103,34 +113,6 @@ def deleted_in(folder: Path) -> tuple[frozenset[str], tuple[Problem, ...]]:
     return frozenset(sessions), tuple(problems)
 
 
-def is_unchanged(file: LogFile, loaded: Mapping[str, Loaded]) -> bool:
-    """Return whether the database has all of a log: by its number of lines, its last hash and its length."""
-    known = loaded.get(file.session)
-    return known is not None and (known.lines, known.sha256, known.bytes) == (file.lines, file.sha256, file.bytes)
-
-
-def names_in(path: Path) -> tuple[str, str]:
-    """Return the reader and the case that a log's header names.
-
-    Raises
-    ------
-    BadDataError
-        If it has no whole header, or a name that is empty or longer than names are.
-    """
-    with LogStream(path) as log:
-        header = log.header
-    for role, name in (("reader", header.reader), ("case", header.case)):
-        if not name.strip():
-            raise BadDataError(f"{path}, line 1", f"names no {role}.", "The log was not loaded: nobody could be asked about it.")
-        if len(name) > LONGEST_NAME:
-            raise BadDataError(
-                f"{path}, line 1",
-                f"has a name of {len(name):,} characters for its {role}.",
-                f"Names have at most {LONGEST_NAME:,}; the log was not loaded.",
-            )
-    return header.reader, header.case
-
-
 def sessions_of(folder: Path, reader: str) -> tuple[str, ...]:
     """Return the sessions of a reader whose logs are below a folder; logs whose first line is damaged are passed over."""
     found = []
@@ -141,19 +123,45 @@ def sessions_of(folder: Path, reader: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _look_at(path: Path) -> LogFile:
+def _look_at(path: Path, ends: Mapping[tuple[str, int], str]) -> LogFile:
     try:
         # Before the lines: what is written meanwhile makes the file longer than this, and it is read again next time.
         length = path.stat().st_size
+        with path.open("rb") as file:
+            file.seek(max(0, length - _TAIL_BYTES))
+            tail = file.read(_TAIL_BYTES)
     except OSError as error:
         raise BadDataError(path, f"cannot be read ({error.strerror}).", "Copy it again.") from error
-    so_far = session_so_far(path)
-    if so_far is None:
-        # Opening says what is wrong with the first line.
-        with LogStream(path) as log:
-            session = log.header.session
-        return LogFile(path, session, 0, "", length)
-    return LogFile(path, so_far.session, so_far.lines, so_far.sha256, length)
+    session = ends.get((seal_of(tail[: tail.rfind(b"\n") + 1]) or "", length))
+    if session is not None:
+        return LogFile(path, session, length, None)
+    session, reader, case = _whose(path)
+    for role, name in (("reader", reader), ("case", case)):
+        if not name.strip():
+            raise BadDataError(f"{path}, line 1", f"names no {role}.", "The log was not loaded: nobody could be asked about it.")
+        if len(name) > LONGEST_NAME:
+            raise BadDataError(
+                f"{path}, line 1",
+                f"has a name of {len(name):,} characters for its {role}.",
+                f"Names have at most {LONGEST_NAME:,}; the log was not loaded.",
+            )
+    return LogFile(path, session, length, (reader, case))
+
+
+def _whose(path: Path) -> tuple[str, str, str]:
+    """Return session, reader and case of a log whose header is checked in full when it is read."""
+    try:
+        with path.open("rb") as file:
+            body, _ = unsealed(file.readline(LONGEST_LINE_BYTES), START)
+        header = json.loads(body + b"}")
+        found = header["session"], header["reader"], header["case"]
+        if all(isinstance(text, str) for text in found):
+            return found
+    except (OSError, FaultyLineError, ValueError, KeyError, TypeError):
+        # Reading it in full says what is wrong.
+        pass
+    with LogStream(path) as log:
+        return log.header.session, log.header.reader, log.header.case
 
 
 def _double(file: LogFile, copies: list[LogFile]) -> Problem:

@@ -14,6 +14,7 @@ from SegQCLib.automation_bias.model_version import ModelVersion, anchored_segmen
 from SegQCLib.automation_bias.order import order_of
 from SegQCLib.automation_bias.proportion import proportion
 from SegQCLib.automation_bias.read_series import active_time_series, segment_series
+from SegQCLib.automation_bias.reading_trends import reading_trends
 from SegQCLib.automation_bias.rule import RULE, Level
 from SegQCLib.automation_bias.signs import Signs
 from SegQCLib.automation_bias.slope_difference import slope_difference
@@ -363,6 +364,32 @@ def test_many_segments_taken_unchanged_have_no_interval_and_say_why():
 
 
 SIGN = Evidence("x", Support.FOR, "", 1, "")
+
+
+def test_each_measure_is_followed_version_by_version_and_without_drafts():
+    newer = ModelVersion("LiverNet", "2.0")
+    reads = [*year(seen=(0.9, 0.5)), *year(first=121, version=newer, reads=10), *ai_free(), *year("Ben", reads=7)]
+    trends = reading_trends(reads, "Ann")
+    found = {(item.model_version, item.measure.id): item for item in trends}
+    assert set(found) == {
+        ("1.0", "log_active_time"),
+        ("1.0", "dice_with_draft"),
+        ("1.0", "accepted_unchanged"),
+        ("1.0", "slices_seen"),
+        ("2.0", "log_active_time"),
+        ("2.0", "dice_with_draft"),
+        ("2.0", "accepted_unchanged"),
+        ("2.0", "slices_seen"),
+        (None, "log_active_time"),
+        (None, "slices_seen"),
+    }
+    assert len(found["1.0", "dice_with_draft"].series) == 40
+    assert found["1.0", "slices_seen"].trend.slope_per_30_days == pytest.approx(-0.4 / 4, abs=0.01)
+    assert len(found[None, "log_active_time"].series) == 20
+    # All readers together: Ben's seven reads too.
+    everybody = {(item.model_version, item.measure.id): item for item in reading_trends(reads)}
+    assert len(everybody["1.0", "dice_with_draft"].series) == 47
+    assert reading_trends([]) == ()
 
 
 FLAT = Trend(30, 0.0, -1.0, 1.0, 0.0, 1.0, 0.95)

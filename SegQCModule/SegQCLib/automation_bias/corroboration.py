@@ -9,6 +9,7 @@ from SegQCLib.automation_bias.model_version import ai_free_segments, anchored_se
 from SegQCLib.automation_bias.order import order_of
 from SegQCLib.automation_bias.proportion import proportion
 from SegQCLib.automation_bias.read_series import active_time_series, segment_series
+from SegQCLib.automation_bias.reading_trends import share_of_slices_seen
 from SegQCLib.automation_bias.reading_window import ReadingWindow
 from SegQCLib.automation_bias.rule import Rule
 from SegQCLib.automation_bias.signs import (
@@ -96,12 +97,7 @@ def _planted_below_others(window: ReadingWindow, rule: Rule) -> Evidence:
 
 
 def _slices_seen(window: ReadingWindow, rule: Rule) -> Evidence:
-    def share_seen(segment: SegmentRead) -> float | None:
-        if not segment.slices_of_structure or segment.slices_of_structure_seen is None:
-            return None
-        return segment.slices_of_structure_seen / segment.slices_of_structure
-
-    course = _segment_trend(window, share_seen, rule)
+    course = _segment_trend(window, share_of_slices_seen, rule)
     if not is_defined(course):
         words = f"Slices looked at: no trend. {why_undefined(course)}"
         return Evidence("slices_seen", Support.UNKNOWN, words, course.n, SHARE)

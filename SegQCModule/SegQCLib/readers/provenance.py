@@ -186,6 +186,8 @@ def _after_edit(before: Provenance, effect: str | None) -> Provenance:
     effects = before.effects if before.edited else ()
     if effect not in HAND_EFFECTS and effect not in effects:
         effects = (*effects, effect)
+    if before.edited and effects == before.effects:
+        return before
     return replace(before, edited=True, effects=effects)
 
 

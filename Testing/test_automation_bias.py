@@ -13,7 +13,7 @@ from SegQCLib.automation_bias.evidence import Alternative, Evidence, Support
 from SegQCLib.automation_bias.model_version import ModelVersion, anchored_segments
 from SegQCLib.automation_bias.order import order_of
 from SegQCLib.automation_bias.proportion import proportion
-from SegQCLib.automation_bias.read_series import active_time_series, segment_series
+from SegQCLib.automation_bias.read_series import ReadSeries, active_time_series, segment_series, series_trend
 from SegQCLib.automation_bias.reading_trends import reading_trends
 from SegQCLib.automation_bias.rule import RULE, Level
 from SegQCLib.automation_bias.signs import Signs
@@ -153,6 +153,13 @@ def test_beside_a_segment_without_a_draft_only_the_segment_s_own_time_counts():
     reads = [read(day, segment(active_s=np.e**3), segment("lesion", active_s=500, model=None)) for day in range(5)]
     series = active_time_series(reads, lambda r: anchored_segments(r, VERSION), START)
     assert series.values == pytest.approx([3.0] * 5)
+
+
+def test_a_trend_of_very_many_reads_is_that_of_reads_spread_evenly_over_them():
+    days = tuple(float(day) for day in range(2500))
+    found = series_trend(ReadSeries(days, tuple(0.01 * day for day in days), 0))
+    assert found.n == 834
+    assert found.slope_per_30_days == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(

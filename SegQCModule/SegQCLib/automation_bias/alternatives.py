@@ -9,12 +9,11 @@ from SegQCLib.automation_bias.evidence import Alternative, Evidence, Support
 from SegQCLib.automation_bias.model_version import anchored_segments
 from SegQCLib.automation_bias.order import order_of
 from SegQCLib.automation_bias.proportion import proportion
-from SegQCLib.automation_bias.read_series import active_time_series, segment_series
+from SegQCLib.automation_bias.read_series import active_time_series, segment_series, series_trend
 from SegQCLib.automation_bias.reading_window import ReadingWindow
 from SegQCLib.automation_bias.rule import Rule
 from SegQCLib.automation_bias.signs import Signs, dice_words, is_defined, percent_words
 from SegQCLib.automation_bias.slope_difference import slope_difference
-from SegQCLib.statistics.trend import trend
 
 
 def alternatives_of(window: ReadingWindow, signs: Signs, corroboration: Sequence[Evidence], rule: Rule) -> tuple[Alternative, ...]:
@@ -39,8 +38,8 @@ def _as_with_others(window: ReadingWindow, signs: Signs, rule: Rule) -> Alternat
 
     times = active_time_series(window.others_anchored, segments_of, window.first)
     agreement = segment_series(window.others_anchored, segments_of, lambda segment: segment.dice_with_draft, window.first)
-    others_time = trend(times.days, times.values, rule.confidence)
-    others_dice = trend(agreement.days, agreement.values, rule.confidence)
+    others_time = series_trend(times, rule.confidence)
+    others_dice = series_trend(agreement, rule.confidence)
     readers = len({read.reader for read in window.others_anchored})
     is_enough = others_time.n >= rule.fewest_reads and readers >= rule.fewest_others
     if not (is_enough and is_defined(others_time) and is_defined(others_dice) and is_defined(signs.dice)):
@@ -64,7 +63,7 @@ def _easier_cases(window: ReadingWindow, rule: Rule) -> Alternative:
     series = segment_series(
         window.anchored, lambda read: anchored_segments(read, window.version), lambda segment: segment.threshold, window.first
     )
-    course = trend(series.days, series.values, rule.confidence)
+    course = series_trend(series, rule.confidence)
     if course.n < rule.fewest_reads or not is_defined(course):
         words = (
             f"{opening} Expected expert agreement, which is higher for easier images, is known of {course.n} reads;"

@@ -8,7 +8,7 @@ from SegQCLib.automation_bias.evidence import Evidence, Support
 from SegQCLib.automation_bias.model_version import ai_free_segments, anchored_segments
 from SegQCLib.automation_bias.order import order_of
 from SegQCLib.automation_bias.proportion import proportion
-from SegQCLib.automation_bias.read_series import active_time_series, segment_series
+from SegQCLib.automation_bias.read_series import active_time_series, segment_series, series_trend
 from SegQCLib.automation_bias.reading_trends import share_of_slices_seen
 from SegQCLib.automation_bias.reading_window import ReadingWindow
 from SegQCLib.automation_bias.rule import Rule
@@ -24,7 +24,7 @@ from SegQCLib.automation_bias.signs import (
 )
 from SegQCLib.automation_bias.slope_difference import slope_difference
 from SegQCLib.readers.case_read import CaseRead, SegmentRead
-from SegQCLib.statistics.trend import Trend, trend
+from SegQCLib.statistics.trend import Trend
 
 SHARE = "share per 30 days"
 
@@ -49,7 +49,7 @@ def ai_free_time_trend(window: ReadingWindow, rule: Rule) -> Trend:
         return tuple(segment for segment in ai_free_segments(read) if segment.name in names)
 
     times = active_time_series(window.ai_free, segments_of, window.first)
-    return trend(times.days, times.values, rule.confidence)
+    return series_trend(times, rule.confidence)
 
 
 def detected(reads: tuple[CaseRead, ...]) -> list[bool]:
@@ -156,7 +156,7 @@ def _accuracy(window: ReadingWindow, rule: Rule) -> Evidence:
 
 def _segment_trend(window: ReadingWindow, value_of, rule: Rule) -> Trend:
     series = segment_series(window.anchored, lambda read: anchored_segments(read, window.version), value_of, window.first)
-    return trend(series.days, series.values, rule.confidence)
+    return series_trend(series, rule.confidence)
 
 
 def _share_evidence(id_: str, words: str, course: Trend, *, rises_for: bool) -> Evidence:

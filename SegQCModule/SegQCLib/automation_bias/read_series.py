@@ -16,11 +16,13 @@ from datetime import datetime
 import numpy as np
 
 from SegQCLib.readers.case_read import CaseRead, SegmentRead
+from SegQCLib.statistics.trend import Trend, trend
 
 # A median of fewer reads follows each of them.
 FEWEST_OF_A_KIND = 5
 # A draft that nobody selected takes no time, which has no logarithm.
 _SHORTEST_S = 1.0
+_MOST_OF_A_TREND = 1000
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,13 @@ def active_time_series(
         names = tuple(sorted(segment.name for segment in segments))
         observations.append((number, read.started, (read.reader, is_whole, names), math.log(max(_SHORTEST_S, seconds))))
     return _series(observations, origin)
+
+
+def series_trend(series: ReadSeries, confidence: float = 0.95) -> Trend:
+    """Return the trend of a series; of more than 1,000 reads, those that are spread evenly over them."""
+    # Memory grows with the square of the number of values: 5,000 would take half a gigabyte and tell the same.
+    step = max(1, -(-len(series) // _MOST_OF_A_TREND))
+    return trend(series.days[::step], series.values[::step], confidence)
 
 
 def _series(observations: list[tuple[int, datetime, tuple, float]], origin: datetime) -> ReadSeries:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from SegQCLib.automation_bias.model_version import ModelVersion, ai_free_segments, anchored_segments
-from SegQCLib.automation_bias.read_series import ReadSeries, active_time_series, segment_series
+from SegQCLib.automation_bias.read_series import ReadSeries, active_time_series, segment_series, series_trend
 from SegQCLib.readers.case_read import CaseRead, SegmentRead
-from SegQCLib.statistics.trend import Trend, trend
+from SegQCLib.statistics.trend import Trend
 
 
 @dataclass(frozen=True)
@@ -109,4 +109,4 @@ def _trends(
     for measure, values in series:
         if len(values):
             of = (None, None) if version is None else version
-            yield ReadingTrend(reader, *of, measure, origin.isoformat(), values, trend(values.days, values.values))
+            yield ReadingTrend(reader, *of, measure, origin.isoformat(), values, series_trend(values))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from SegQCLib.automation_bias.evidence import Evidence, Support
 from SegQCLib.automation_bias.model_version import anchored_segments
-from SegQCLib.automation_bias.read_series import active_time_series, segment_series
+from SegQCLib.automation_bias.read_series import active_time_series, segment_series, series_trend
 from SegQCLib.automation_bias.reading_window import ReadingWindow
 from SegQCLib.automation_bias.rule import Rule
-from SegQCLib.statistics.trend import DAYS, Trend, trend
+from SegQCLib.statistics.trend import DAYS, Trend
 
 PERCENT = "% per 30 days"
 DICE = "Dice per 30 days"
@@ -46,9 +46,9 @@ def signs_of(window: ReadingWindow, rule: Rule) -> Signs:
         return anchored_segments(read, window.version)
 
     times = active_time_series(window.anchored, segments_of, window.first)
-    log_time = trend(times.days, times.values, rule.confidence)
+    log_time = series_trend(times, rule.confidence)
     agreement = segment_series(window.anchored, segments_of, lambda segment: segment.dice_with_draft, window.first)
-    dice = trend(agreement.days, agreement.values, rule.confidence)
+    dice = series_trend(agreement, rule.confidence)
     return Signs((_time_sign(log_time, window.days, rule), _dice_sign(dice, window.days, rule)), log_time, dice)
 
 

@@ -20,6 +20,8 @@ from SegQCLib.automation_bias.signs import Signs
 from SegQCLib.automation_bias.slope_difference import slope_difference
 from SegQCLib.readers.case_read import CaseRead, PlantedRead, SegmentRead
 from SegQCLib.readers.edit_times import Seconds
+from SegQCLib.readers.simulated_case_read import simulated_case_read
+from SegQCLib.readers.simulated_department import MODELS, simulated_readers, simulated_reads
 from SegQCLib.statistics.trend import Trend
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -438,3 +440,12 @@ def test_simulated_readers_who_stop_looking_are_found():
     rate = alarm_rate(scenario("over-reliant, attention 0.92 to 0.2"), SHORT, 15, seed=502)
     # At least four of five: fewer than 8 of 15 would then come in less than one of a hundred tests.
     assert rate.alert.count >= binom.ppf(0.01, 15, 0.8)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_of_a_simulated_department_the_over_reliant_reader_alone_is_alarmed(seed):
+    readers = simulated_readers(6)
+    planned = simulated_reads(np.random.default_rng(seed), readers, MODELS[:1], 600)
+    reads = [simulated_case_read(plan) for plan in planned]
+    alarmed = {reader.kind for reader in readers if any(a.level is Level.ALERT for a in bias_alerts(reads, reader.name))}
+    assert alarmed == {"over-reliant"}

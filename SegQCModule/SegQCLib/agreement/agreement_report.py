@@ -130,9 +130,11 @@ def _average(agreement: CaseAgreement, structure: StructureAgreement, average: P
         return f"{kind}: none left"
     tolerance, surface = average.surface_dice[min(1, len(average.surface_dice) - 1)] if average.surface_dice else (0.0, None)
     volume = average.absolute_volume_difference_percent
+    mean_of = "mean of " if average.pairs > 1 else ""
     return (
-        f"{'mean of ' if average.pairs > 1 else ''}{average.pairs} {kind}: Dice {_number(average.dice, 3)},"
-        f" surface Dice at {tolerance:g} mm {_number(surface, 3)}, HD95 {_number(average.hausdorff_95_mm, 1)} mm, ASSD {_number(average.assd_mm, 2)} mm,"
+        f"{mean_of}{average.pairs} {kind}: Dice {_number(average.dice, 3)},"
+        f" surface Dice at {tolerance:g} mm {_number(surface, 3)},"
+        f" HD95 {_number(average.hausdorff_95_mm, 1)} mm, ASSD {_number(average.assd_mm, 2)} mm,"
         f" volume difference {'-' if volume is None else f'{volume:.1f} %'}"
     )
 

@@ -269,7 +269,7 @@ class _Search:
     ) -> tuple[Kind, str, float | None, tuple]:
         """Return what the best explanation is: kind, words, Dice if it is put right, and what groups equal ones."""
         found = [
-            *self._exchanged(reader, structure, others),
+            *self._exchanged(reader, structure, others, SHARE_OF_OTHERS * enough),
             *self._mirrored(reader, structure, others),
             *self._shifted(reader, structure, others),
         ]
@@ -278,7 +278,9 @@ class _Search:
             return best
         return self._elsewhere(reader, structure, others)
 
-    def _exchanged(self, reader: int, structure: int, others: Sequence[int]) -> Iterator[tuple[Kind, str, float, tuple]]:
+    def _exchanged(
+        self, reader: int, structure: int, others: Sequence[int], least: float
+    ) -> Iterator[tuple[Kind, str, float, tuple]]:
         own_name = self.case.structures[structure].name
         own = self._crop(reader, structure)
         for other, drawn in enumerate(self.drawn):
@@ -287,8 +289,8 @@ class _Search:
             name = self.case.structures[other].name
             by_words = sorted(set(plain_name(own_name).split()) - {"left", "right"})
             sides = by_words == sorted(set(plain_name(name).split()) - {"left", "right"})
-            there = self._median_dice(self._crop(reader, other), structure, others) if reader in drawn else 0.0
-            back = self._median_dice(own, other, [n for n in others if n in drawn])
+            there = self._median_dice(self._crop(reader, other), structure, others, least) if reader in drawn else 0.0
+            back = self._median_dice(own, other, [n for n in others if n in drawn], least)
             if min(there, back) > SHARE_OF_OTHERS * max(there, back):
                 words = f"'{min(own_name, name)}' and '{max(own_name, name)}' are exchanged"
                 kind: Kind = "wrong side" if sides else "structures exchanged"
@@ -352,10 +354,10 @@ class _Search:
     def _way_mm(self, voxels: NDArray) -> NDArray[np.float64]:
         return self.case.geometry.index_to_lps_matrix @ voxels
 
-    def _median_dice(self, crop: _Crop | None, structure: int, others: Collection[int]) -> float:
+    def _median_dice(self, crop: _Crop | None, structure: int, others: Collection[int], least: float = 0.0) -> float:
         if crop is None or not others:
             return 0.0
-        return median(_dice(crop, self._crop(n, structure)) for n in others)
+        return median(_dice(crop, self._crop(n, structure), least) for n in others)
 
     def _crop(self, reader: int, structure: int) -> _Crop | None:
         if (reader, structure) not in self.crops:
@@ -388,10 +390,12 @@ def _center(crop: _Crop) -> NDArray[np.float64]:
     return np.array([profile @ np.arange(len(profile)) / crop.voxels for profile in profiles]) + crop.start
 
 
-def _dice(a: _Crop, b: _Crop) -> float:
+def _dice(a: _Crop, b: _Crop, least: float) -> float:
+    """Return the Dice of two crops; 0 where their boxes and sizes tell already that it is below `least`."""
     low = np.maximum(a.start, b.start)
     high = np.minimum(np.add(a.start, a.array.shape), np.add(b.start, b.array.shape))
-    if np.any(high <= low):
+    most = min(a.voxels, b.voxels, int(np.prod(np.maximum(high - low, 0))))
+    if most == 0 or 2 * most < least * (a.voxels + b.voxels):
         return 0.0
     parts = [crop.array[tuple(slice(p - s, q - s) for p, q, s in zip(low, high, crop.start, strict=True))] for crop in (a, b)]
     return 2 * int(np.count_nonzero(parts[0] & parts[1])) / (a.voxels + b.voxels)

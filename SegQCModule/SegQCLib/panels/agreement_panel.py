@@ -143,6 +143,7 @@ class AgreementPanel(Panel):
         if volume is not self._volume:
             self._stopWork()
             self._forget()
+            self._choice.forget()
             self._volume = volume
             if volume is not None:
                 # A scene that was saved, or a program that crashed, while readers were hidden.
@@ -339,7 +340,7 @@ class AgreementPanel(Panel):
 
     def _showOutliers(self):
         agreement = self._compared.agreement
-        sentences = [outlier.evidence for outlier in agreement.outliers]
+        sentences = [f"{outlier.reader}: {outlier.evidence}" for outlier in agreement.outliers]
         if len(agreement.readers) == 2:
             sentences.append(agreement.outlier_rule)
         self.ui.outlierLabel.setText("\n".join(sentences))

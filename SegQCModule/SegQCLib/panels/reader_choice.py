@@ -63,6 +63,10 @@ class ReaderChoice:
         self._forgetBoxes()
         self._nodes = []
 
+    def forget(self):
+        """Forget what was typed and ticked: another image is read, and a new scene gives out the same node ids again."""
+        self._ticked, self._names, self._saw, self._shown = {}, {}, {}, None
+
     def show(self, nodes):
         """Show these segmentations; the same again changes nothing."""
         shown = [(node.GetID(), node.GetName(), saw_draft(node)) for node in nodes]

@@ -285,8 +285,13 @@ def test_the_page_loads_nothing_and_escapes_names():
 
 
 def test_the_same_study_gives_the_same_page():
-    study = study_agreement(study_of(simulated_volumes(cases=8, readers=3)))
+    study = study_agreement(study_of(simulated_volumes(cases=6, readers=2)))
     assert render_study(study) == render_study(study)
+
+
+def test_a_name_with_a_dollar_sign_is_a_name_and_no_formula():
+    reads = [read(r, case=f"c{c}", volume_ml=10.0 + c) for c in range(6) for r in (r"$\bad{$", "$_B", "C")]
+    assert "$_B" in render_study(study_agreement(study_of(reads)))
 
 
 def test_an_exact_agreement_of_readers_is_drawn_too():

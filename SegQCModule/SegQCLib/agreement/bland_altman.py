@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from scipy import optimize, stats
 from SegQCLib.agreement.estimate import CONFIDENCE, FEWEST_CASES, Estimate, estimate, undefined
 
 _SHARE = 0.95
-_FACTOR = float(stats.norm.ppf((1 + _SHARE) / 2))
+_FACTOR = NormalDist().inv_cdf((1 + _SHARE) / 2)
 _NODES = 64
 _FARTHEST = 8.0
 BIAS_METHOD = "t distribution"

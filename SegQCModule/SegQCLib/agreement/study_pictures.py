@@ -48,7 +48,7 @@ def bland_altman_svg(volumes: VolumeDifferences) -> str:
     _lines(axes, limits)
     axes.set_xlabel("Mean volume of the two, mL")
     axes.set_ylabel("Difference, % of the mean")
-    figure.suptitle(textwrap.fill(f"{volumes.first} minus {volumes.second}", 60), fontsize=10)
+    figure.suptitle(textwrap.fill(f"{volumes.first} minus {volumes.second}", 60), fontsize=10, parse_math=False)
     if any(entry.outlier for entry in volumes.values):
         axes.legend(fontsize=9, frameon=False, loc="best")
     axes.margins(y=0.12)
@@ -116,8 +116,8 @@ def matrix_svg(cells: Sequence[MatrixCell], readers: Sequence[str], *, asymmetri
         _cell(axes, rows.index(row), columns.index(column), cell)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", fontsize=11)
-    axes.set_yticks(range(len(rows)), rows, fontsize=11)
+    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", fontsize=11, parse_math=False)
+    axes.set_yticks(range(len(rows)), rows, fontsize=11, parse_math=False)
     if asymmetric:
         axes.set_ylabel("saw no AI result", fontsize=11)
         axes.set_xlabel("saw an AI result", fontsize=11)

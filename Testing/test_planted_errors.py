@@ -206,6 +206,21 @@ def test_the_worklist_of_a_training_set_opens_the_planted_draft(folder, tmp_path
     Case(opened.image, opened.candidate, draft=opened.draft)
 
 
+def test_work_on_a_practice_case_and_on_a_patient_of_the_same_name_are_not_exchanged(folder, tmp_path):
+    planted_case(folder)
+    (tmp_path / "clinic.csv").write_text("case,image\none,image.nrrd\n")
+    (practice,), (patient,) = (read_worklist(path).cases for path in (folder / "cases.csv", tmp_path / "clinic.csv"))
+    work = tmp_path / "records" / "one" / "Anna" / "candidate.seg.nrrd"
+    write_segmentation(work, kidneys())
+    assert open_case(patient, tmp_path / "records", "Anna", None).origin is CandidateOrigin.SAVED
+    with pytest.raises(BadDataError, match="work on a patient's case"):
+        open_case(practice, tmp_path / "records", "Anna", None)
+    write_segmentation(work, read_planted(folder, require_training_set(folder), "one").draft)
+    assert open_case(practice, tmp_path / "records", "Anna", None).origin is CandidateOrigin.SAVED
+    with pytest.raises(BadDataError, match="work on a practice case"):
+        open_case(patient, tmp_path / "records", "Anna", None)
+
+
 def test_nothing_that_a_reader_gets_says_what_was_planted(folder):
     planted_case(folder)
     draft = draft_path(folder, "one")
@@ -270,6 +285,7 @@ def test_no_dicom_object_is_ever_written_from_it(training_set):
             "{out}",
         ],
         ["compare", "{clean}", "{draft}"],
+        ["agreement", "{clean}", "{draft}"],
     ],
 )
 def test_the_command_line_refuses_it(folder, tmp_path, capsys, arguments):

@@ -126,6 +126,20 @@ def test_the_scene_refuses_a_planted_draft_on_a_patient_s_image(practice):
             case_from_nodes(patient, case.candidate)
 
 
+def test_whatever_is_added_on_a_practice_case_is_marked(practice):
+    with a_host() as host:
+        import slicer
+
+        from SegQCLib.mrml.segmentation import add_segmentation, segmentation_from_node
+        from SegQCLib.mrml.volume import add_volume
+
+        panel, _events = opened(host, practice)
+        consensus = a_segmentation(GRID, "consensus", liver=KIDNEY)
+        node = add_segmentation(slicer.mrmlScene, consensus, panel.session.case.volume, "consensus")
+        with pytest.raises(BadDataError, match="made for a training set"):
+            segmentation_from_node(node, add_volume(slicer.mrmlScene, a_volume(GRID), "patient"))
+
+
 def test_the_draft_step_refuses_a_planted_draft_for_a_patient(practice, tmp_path):
     with a_host() as host:
         import slicer

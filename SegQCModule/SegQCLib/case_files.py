@@ -33,6 +33,7 @@ from SegQCLib.importers.draft_algorithm import DraftAlgorithm, made_by
 from SegQCLib.output import write_files
 from SegQCLib.protocol import LoadedProtocol, QCProtocol, load_protocol
 from SegQCLib.seg_nrrd import NrrdSegmentation, write_seg_nrrd
+from SegQCLib.training_mark import TRAINING_KEY
 from SegQCLib.voxel_hash import voxels_sha256
 from SegQCLib.worklist import WorklistCase
 
@@ -156,7 +157,8 @@ def open_case(
     ------
     BadDataError
         If a file of the worklist cannot be read, or the reader's work under this case's name was drawn on another
-        image. Work of the reader that is damaged is passed over and named in `unread`; its files stay as they are.
+        image, or for practice where this is a patient's case, or the other way round. Work of the reader that is damaged is
+        passed over and named in `unread`; its files stay as they are.
     """
     folder = reader_folder(records_folder, entry.case, reader)
     if entry.protocol is not None:
@@ -218,11 +220,19 @@ def _own_work(folder: Path, image: Volume, reader: str) -> tuple[Segmentation | 
     ]
     for _, path, origin in sorted(found, key=lambda item: item[0], reverse=True):
         try:
-            drawn_on = read_file_header(path).keys.get(IMAGE_KEY)
-            own = align(read_segmentation(path, name=reader, image=image), image.geometry)
+            keys = read_file_header(path).keys
+            drawn_on, drawn_for = keys.get(IMAGE_KEY), keys.get(TRAINING_KEY)
+            of_same_purpose = drawn_for == image.training_set
+            own = align(read_segmentation(path, name=reader, image=image), image.geometry) if of_same_purpose else None
         except BadDataError as error:
             unread.append(str(error))
             continue
+        if own is None:
+            raise BadDataError(
+                path,
+                "is work on a patient's case." if drawn_for is None else "is work on a practice case of a training set.",
+                "The case that is to be opened has the same name: choose another records folder, so that they are not exchanged.",
+            )
         if drawn_on is not None and image.source is not None and drawn_on != image.source.sha256:
             raise BadDataError(
                 path,

@@ -94,8 +94,11 @@ def add_segmentation(
     images = [_oriented_image(layer, segmentation.geometry) for layer in cropped]
     # Slicer's window follows at the end, not after every segment: 0.2 s instead of 8 s for a hundred of them.
     was_modifying = node.StartModify()
+    training_set = volume_node.GetAttribute(TRAINING_ATTRIBUTE)
     for segment in segmentation.segments:
-        node.GetSegmentation().AddSegment(_vtk_segment(segment, images[segment.layer]), segment.id)
+        # Whatever is made on a practice case is training, also what is computed from readers' segmentations.
+        own = segment if training_set is None else replace(segment, training_set=training_set)
+        node.GetSegmentation().AddSegment(_vtk_segment(own, images[segment.layer]), segment.id)
     node.EndModify(was_modifying)
     return node
 

@@ -348,6 +348,7 @@ def test_kinds_that_nobody_knows_only_let_time_pass():
         ((0.0, "waited", {"seconds": -1}), "less than 0"),
         ((0.0, "idle_limit", {"seconds": 0}), "not larger than 0"),
         ((0.0, "slices_seen", {"slices": 5, "seen": [[3, 5]], "scrolled": True}), "first and last of 5 slices"),
+        ((0.0, "slices_seen", {"slices": 10**12, "seen": [], "scrolled": True}), "an image has up to 1,000,000"),
         (came_as(0.0, "ARTIFICIAL"), "which DICOM does not know"),
         ((0.0, "focus", {"in_front": 1}), "where true or false belongs"),
     ],

@@ -19,6 +19,8 @@ from SegQCLib.readers.voxel_change import VoxelChange
 
 # A draft of which nobody knows what made it is an AI result as well.
 UNNAMED_MODEL = "unnamed model"
+# Of a log that says more, memory would be filled.
+_MOST_SLICES = 1_000_000
 
 Context = tuple[int, str | None, str | None]
 
@@ -351,9 +353,11 @@ class _Session:
 
     def slices_seen(self, facts: Mapping[str, Any]) -> None:
         count = _fact(facts, "slices", int)
+        if not 0 <= count <= _MOST_SLICES:
+            raise _FaultyFactError(f"its slices are {count}; an image has up to {_MOST_SLICES:,}")
         if self._seen is None or len(self._seen) != count:
             # Of another image the numbers mean other slices.
-            self._seen = bytearray(max(count, 0))
+            self._seen = bytearray(count)
         for pair in _fact(facts, "seen", list):
             if type(pair) is not list or [type(k) for k in pair] != [int, int] or not 0 <= pair[0] <= pair[1] < count:
                 raise _FaultyFactError(f"it has seen {str(pair)[:80]} where first and last of {count} slices belong")

@@ -193,12 +193,25 @@ class _Search:
     def differing(self, reader: int) -> list[_Suspect]:
         """Return the structures on which this reader differs grossly from the others."""
         suspects = [*self._suspects(reader)]
+        mirrored = [suspect for suspect in suspects if suspect.kind == "mirrored"]
         shifts = [suspect.shift for suspect in suspects if suspect.shift is not None]
+        # What is wrong with a grid is wrong with all of it, also where a structure alone would fit another explanation as well.
+        if len(mirrored) > len(shifts):
+            return [self._as_mirrored(suspect, mirrored[0]) for suspect in suspects]
         if not shifts:
             return suspects
         # Of a structure that reaches out of one of the grids less is explained by the same shift.
         common = tuple(int(value) for value in np.median(shifts, axis=0).round())
         return [self._with_common_shift(suspect, common) for suspect in suspects]
+
+    def _as_mirrored(self, suspect: _Suspect, first: _Suspect) -> _Suspect:
+        if suspect.kind == "mirrored" or (suspect.shift is None and suspect.explained is not None):
+            return suspect
+        others = sorted(self.drawn[suspect.structure] - {suspect.reader})
+        for kind, reason, reached, axis in self._mirrored(suspect.reader, suspect.structure, others):
+            if (kind, *axis) == first.group and reached >= SHARE_OF_OTHERS * suspect.among_others:
+                return replace(suspect, kind=kind, reason=reason, explained=reached, group=first.group, shift=None)
+        return suspect
 
     def _with_common_shift(self, suspect: _Suspect, common: tuple[int, ...]) -> _Suspect:
         if suspect.shift is None and suspect.explained is not None:

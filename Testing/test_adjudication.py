@@ -103,7 +103,7 @@ def test_outlines_have_neutral_names_and_the_letters_change_sides():
             with_piece, without = (outlines.a, outlines.b) if side == "A" else (outlines.b, outlines.a)
             assert with_piece[outlines.piece].all()
             assert not without[outlines.piece].any()
-            assert [s.name for s in outlines_segmentation(outlines, case).segments] == ["Piece", "A", "B"]
+            assert [s.name for s in outlines_segmentation(outlines, case).segments] == ["A", "B", "Piece"]
     sides = {item.drawn_side for seed in range(20) for item in begun(case, seed=seed)[0].items}
     assert sides == {"A", "B"}
 

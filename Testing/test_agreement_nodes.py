@@ -154,8 +154,8 @@ def test_outlines_name_nobody_and_only_the_piece_is_an_area(scene, volume_node):
     node = show_outlines(scene, outlines, volume_node, PIECE_ID, "outlines")
     segmentation, display_node = node.GetSegmentation(), node.GetDisplayNode()
     ids = segmentation.GetSegmentIDs()
-    assert [segmentation.GetSegment(segment_id).GetName() for segment_id in ids] == ["Piece", "A", "B"]
-    assert [bool(display_node.GetSegmentVisibility2DFill(segment_id)) for segment_id in ids] == [True, False, False]
+    assert [segmentation.GetSegment(segment_id).GetName() for segment_id in ids] == ["A", "B", "Piece"]
+    assert [bool(display_node.GetSegmentVisibility2DFill(segment_id)) for segment_id in ids] == [False, False, True]
     back = segmentation_from_node(node, volume_node)
     # Ada has one slice of 5 x 5 voxels more.
     assert sorted(back.voxel_count(segment) for segment in back.segments) == [25, 75, 100]

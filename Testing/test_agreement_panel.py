@@ -229,7 +229,7 @@ def test_while_it_runs_no_view_and_no_word_tells_a_reader(host, panel, nodes, se
     shown = [node for node in host.scene.GetNodesByClass("vtkMRMLSegmentationNode") if node.GetDisplayNode().GetVisibility()]
     (outlines,) = shown
     segmentation = outlines.GetSegmentation()
-    assert [segmentation.GetSegment(one).GetName() for one in segmentation.GetSegmentIDs()] == ["Piece", "A", "B"]
+    assert [segmentation.GetSegment(one).GetName() for one in segmentation.GetSegmentIDs()] == ["A", "B", "Piece"]
     visible = [
         text
         for widget in panel.widget.findChildren(host_widget())

@@ -354,12 +354,13 @@ def piece_outlines(item: AdjudicationItem, component: DisagreementComponent, cas
 def outlines_segmentation(outlines: PieceOutlines, case: ReadersOfCase) -> Segmentation:
     """Return the piece and its outlines as a segmentation on the part of the grid that they fill; no name tells a reader."""
     start = [part.start for part in outlines.box]
+    # The piece last: it is drawn over the outlines.
     segments = (
-        Segment(PIECE_ID, "Piece", 1, 0, color=_PIECE_COLOR),
-        Segment("A", "A", 1, 1, color=_A_COLOR),
-        Segment("B", "B", 1, 2, color=_B_COLOR),
+        Segment("A", "A", 1, 0, color=_A_COLOR),
+        Segment("B", "B", 1, 1, color=_B_COLOR),
+        Segment(PIECE_ID, "Piece", 1, 2, color=_PIECE_COLOR),
     )
-    layers = tuple(mask.astype(np.uint8) for mask in (outlines.piece, outlines.a, outlines.b))
+    layers = tuple(mask.astype(np.uint8) for mask in (outlines.a, outlines.b, outlines.piece))
     return Segmentation("Adjudication", part_of(case.geometry, start, outlines.piece.shape), layers, segments)
 
 

@@ -31,6 +31,8 @@ _COLORS = 256
 _ANCHORS = np.array([[1.0, 0.95, 0.55], [1.0, 0.75, 0.2], [0.95, 0.4, 0.1], [0.6, 0.0, 0.15]])
 _OPACITY = 0.6
 _LABELS = 5
+# Shares of a view, and points.
+_LEGEND_SIZE, _LEGEND_POSITION, _LEGEND_POINTS = (0.1, 0.35), (0.98, 0.03), 11
 
 
 def write_map(
@@ -147,6 +149,11 @@ def _add_legend(scene: vtkMRMLScene, display_node: vtkMRMLScalarVolumeDisplayNod
     legend_node.SetTitleText(words)
     legend_node.SetLabelFormat("%4.2f")
     legend_node.SetNumberOfLabels(_LABELS)
+    # Slicer's own size covers a third of a view.
+    legend_node.SetSize(*_LEGEND_SIZE)
+    legend_node.SetPosition(*_LEGEND_POSITION)
+    for text in (legend_node.GetTitleTextProperty(), legend_node.GetLabelTextProperty()):
+        text.SetFontSize(_LEGEND_POINTS)
     legend_node.SetVisibility(False)
 
 

@@ -35,10 +35,12 @@ class AgreementMatrix:
         header.setHighlightSections(False)
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
         header.setSectionsClickable(False)
+        # Of a long name the beginning tells more than the middle.
+        header.setDefaultAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)
         table.verticalHeader().setSectionsClickable(False)
         self._line = qt.QFontMetrics(table.font).height()
         table.verticalHeader().setDefaultSectionSize(round(1.4 * self._line))
-        table.verticalHeader().setMaximumWidth(12 * self._line)
+        table.verticalHeader().setMaximumWidth(8 * self._line)
         structure_selector.connect("currentIndexChanged(int)", self.onStructureChosen)
         measure_selector.connect("currentIndexChanged(int)", self.onChosen)
 

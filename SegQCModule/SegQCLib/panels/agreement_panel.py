@@ -385,7 +385,7 @@ class AgreementPanel(Panel):
             volume.array,
             self._volume,
             _("Disagreement: {what}").format(what=what),
-            _("Pairs of readers who differ"),
+            _("Pairs who differ"),
             _("Share of the pairs among {count} readers who differ at a voxel, 0 to 1; {what}.").format(count=count, what=what),
         )
         show_map_over(slicer.mrmlScene, self._volume, True)

@@ -284,6 +284,17 @@ def test_the_page_loads_nothing_and_escapes_names():
     assert all(attributes["alt"] for tag, attributes in tags if tag == "img")
 
 
+def test_structures_that_nobody_drew_are_one_line():
+    reads = [
+        read(r, case=f"c{c}", structure=s, volume_ml=v) for c in range(3) for r in "AB" for s, v in (("liver", 9.0), ("cyst", 0.0))
+    ]
+    study = study_agreement(study_of(reads, lambda a, _: 0.9 if a.volume_ml else None))
+    assert study.absent == ("cyst",)
+    page = render_study(study)
+    assert "Absent in every case by all its readers: cyst." in page
+    assert "<h2>cyst</h2>" not in page
+
+
 def test_the_same_study_gives_the_same_page():
     study = study_agreement(study_of(simulated_volumes(cases=6, readers=2)))
     assert render_study(study) == render_study(study)

@@ -122,14 +122,23 @@ def _without_names(
 def _told(study: StudyAgreement) -> str:
     """Return what the terminal shows: one line for each structure and kind of pairs."""
     simulated = "SIMULATED: " if study.simulated else ""
-    lines = [f"{simulated}{study.cases} cases, {study.reads} reads"]
+    lines = [f"{simulated}{_number(study.cases, 'case')}, {_number(study.reads, 'read')}"]
+    absent = study.absent
     for group in study.structures:
-        dice = group.measures[0].all_pairs.median if group.measures else None
-        if dice is None or dice.value is None:
-            told = "no Dice"
-        elif dice.lower is None:
-            told = f"median Dice {dice.value:.3f}, too few cases for an interval"
-        else:
-            told = f"median Dice {dice.value:.3f} ({dice.lower:.3f} to {dice.upper:.3f})"
-        lines.append(f"  {group.structure}, {group.relation}, {group.anchoring}: {told}; {group.cases} cases, {group.pairs} pairs")
+        if group.structure not in absent:
+            dice = group.measures[0].all_pairs.median if group.measures else None
+            if dice is None or dice.value is None:
+                told = "no Dice"
+            elif dice.lower is None:
+                told = f"median Dice {dice.value:.3f}, too few cases for an interval"
+            else:
+                told = f"median Dice {dice.value:.3f} ({dice.lower:.3f} to {dice.upper:.3f})"
+            about = f"{group.structure}, {group.relation}, {group.anchoring}"
+            lines.append(f"  {about}: {told}; {_number(group.cases, 'case')}, {_number(group.pairs, 'pair')}")
+    if absent:
+        lines.append(f"  {_number(len(absent), 'structure')} that nobody drew in any case")
     return "\n".join(lines)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"

@@ -153,6 +153,11 @@ class StructureGroup:
     presence: Presence = field(metadata={"doc": "Present or absent."})
     notes: tuple[str, ...] = field(metadata={"doc": "What is left out, and why."})
 
+    @property
+    def absent(self) -> bool:
+        """Whether no reader of any of its cases drew the structure."""
+        return not self.presence.present_by_all and not self.presence.disputed
+
 
 @dataclass(frozen=True)
 class RatingGroup:
@@ -205,6 +210,13 @@ class StudyAgreement:
     deidentification: Deidentification | None = field(
         default=None, metadata={"doc": "How the report was de-identified; null: it was not."}
     )
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Structures that were compared and that nobody drew in any case."""
+        names = dict.fromkeys(group.structure for group in self.structures)
+        drawn = {group.structure for group in self.structures if not group.absent}
+        return tuple(name for name in names if name not in drawn)
 
     def to_json(self) -> str:
         return to_json(self)

@@ -52,7 +52,9 @@ def render_study(study: StudyAgreement, progress: Progress = unwatched) -> str:
         slope=_slope,
         count=lambda n: grouped(n, 0),
     )
-    groups = [(group, _plots(group)) for group in counted(progress, "Drawing", study.structures)]
+    absent = study.absent
+    shown = [group for group in study.structures if group.structure not in absent]
+    groups = [(group, _plots(group)) for group in counted(progress, "Drawing", shown)]
     by_structure: dict[str, list[tuple[StructureGroup, list[_Plot]]]] = {}
     for group, plots in groups:
         by_structure.setdefault(group.structure, []).append((group, plots))

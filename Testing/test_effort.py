@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from SegQCLib.errors import BadDataError
@@ -381,6 +381,7 @@ def at_times(steps, start_s=0.0):
     return [(now_s, *event) for now_s, (_, event) in zip(list(seconds)[1:], steps, strict=True)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(STEPS)
 def test_times_are_those_of_the_stopwatch_that_ticks_every_second(steps):
     log = a_log(*at_times(steps))
@@ -392,6 +393,7 @@ def test_times_are_those_of_the_stopwatch_that_ticks_every_second(steps):
         assert segment.active_s_by_effect == {effect or "": s.active for effect, s in of_segment.items() if s.active}
 
 
+@settings(max_examples=60, deadline=None)
 @given(STEPS)
 def test_segments_and_the_time_without_one_are_the_whole_session(steps):
     events = at_times(steps)
@@ -402,6 +404,7 @@ def test_segments_and_the_time_without_one_are_the_whole_session(steps):
     assert sum(segment.seconds.total for segment in read.segments) + without_s == elapsed_s
 
 
+@settings(max_examples=60, deadline=None)
 @given(STEPS, STEPS)
 def test_a_session_that_is_broken_off_and_resumed_has_the_same_sums(before, after):
     begin = [candidate(0.0), works_on(0.0, LIVER)]
@@ -420,6 +423,7 @@ def test_a_session_that_is_broken_off_and_resumed_has_the_same_sums(before, afte
     assert {s.name: s.seconds for s in parts.segments} == {s.name: s.seconds for s in whole.segments}
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.permutations(range(6)))
 def test_the_order_of_the_logs_changes_nothing(order):
     logs = [

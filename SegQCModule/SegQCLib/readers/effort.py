@@ -22,7 +22,8 @@ from SegQCLib.case_files import CandidateOrigin
 from SegQCLib.protocol import plain_name
 from SegQCLib.readers.case_read import CaseRead, FindingPath, RatingRead, SegmentRead
 from SegQCLib.readers.edit_times import Seconds
-from SegQCLib.readers.session_effort import LoggedSegment, Reading, SessionEffort, ShownModel, session_effort
+from SegQCLib.readers.logged_session import LoggedSegment, Reading, SessionEffort, ShownModel
+from SegQCLib.readers.session_effort import session_effort
 from SegQCLib.readers.session_log import StoredLog
 from SegQCLib.readers.voxel_change import VoxelChange
 

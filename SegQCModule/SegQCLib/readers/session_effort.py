@@ -1,156 +1,34 @@
-"""What one session's log says of effort: the part of a read that one log holds."""
+"""Read a session's log for what it says of effort."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from SegQCLib.errors import BadDataError
 from SegQCLib.protocol import plain_name
 from SegQCLib.readers.case_read import PlantedRead
-from SegQCLib.readers.edit_times import Seconds
+from SegQCLib.readers.event_facts import NONE, FaultyFactError, change_of, fact
 from SegQCLib.readers.log_clock import LogClock
 from SegQCLib.readers.log_events import EventKind
 from SegQCLib.readers.log_lines import LogEvent, LogHeader
+from SegQCLib.readers.logged_session import (
+    FindingStep,
+    LoggedCandidate,
+    LoggedSegment,
+    Reading,
+    SegmentMeasures,
+    SessionEffort,
+    ShownModel,
+)
 from SegQCLib.readers.provenance import ProvenanceWatch, provenance_from_tags
-from SegQCLib.readers.voxel_change import VoxelChange
 
 # A draft of which nobody knows what made it is an AI result as well.
 UNNAMED_MODEL = "unnamed model"
 # Of a log that says more, memory would be filled.
 _MOST_SLICES = 1_000_000
-
-Context = tuple[int, str | None, str | None]
-
-
-@dataclass(frozen=True)
-class ShownModel:
-    """The AI result that a reader saw of a structure."""
-
-    name: str
-    version: str | None
-
-
-@dataclass(frozen=True)
-class SegmentMeasures:
-    """What `segments_measured` says of a segment; see `log_events`."""
-
-    voxel_volume_mm3: float
-    added_path_length_mm: float | None
-    slices: tuple[int, int] | None
-    accuracy: float | None
-    threshold: float | None
-
-
-@dataclass
-class LoggedSegment:
-    """What a session says of one segment of one candidate.
-
-    Attributes
-    ----------
-    name : str or None
-        The last one in the session.
-    came_edited : bool
-        Its tags said so when the session met it.
-    touched : bool
-        Its voxels were changed, by an edit or undo.
-    edited : bool
-        Where it was touched: not all of it was undone.
-    automatic : ShownModel or None
-        It came as an algorithm's result.
-    first, last : VoxelChange or None
-    removed : bool
-        It is not in the candidate any more.
-    """
-
-    name: str | None = None
-    came_edited: bool = False
-    touched: bool = False
-    edited: bool = False
-    automatic: ShownModel | None = None
-    first: VoxelChange | None = None
-    last: VoxelChange | None = None
-    measures: SegmentMeasures | None = None
-    removed: bool = False
-
-
-@dataclass(frozen=True)
-class LoggedCandidate:
-    """A segmentation that was the candidate in a session. `name` None: there was none yet."""
-
-    name: str | None
-    segments: dict[str, LoggedSegment]
-
-
-@dataclass(frozen=True)
-class FindingStep:
-    """One thing that happened to a check's findings on a segment: found, viewed, repaired or kept, or that no longer."""
-
-    check: str
-    segment: str | None
-    what: str
-    holds: bool
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How far a reader had come at a moment.
-
-    Attributes
-    ----------
-    seconds : mapping of (number of the candidate, segment id or None, effect or None) to Seconds
-    shown : mapping of `plain_name` of a structure to ShownModel
-    seen : bytes or None
-        1 for each slice k of the image that was shown, else 0.
-    time : str
-        Wall clock.
-    """
-
-    seconds: Mapping[Context, Seconds]
-    shown: Mapping[str, ShownModel]
-    seen: bytes | None
-    scrolled: bool | None
-    time: str
-
-
-@dataclass(frozen=True)
-class SessionEffort:
-    """One session's part of a read.
-
-    Attributes
-    ----------
-    header : LogHeader
-    origin : str or None
-        `case_files.CandidateOrigin` of the case's opening; None: it is not in the log.
-    finished : bool
-    edited_after_finish : bool
-        Then the reading went on to the end.
-    has_edits : bool
-        Something was edited or undone.
-    at_finish, at_end : Reading
-        When the case was finished for the last time, else at the end; and at the end.
-    candidates : tuple of LoggedCandidate
-    verdict : str or None
-    findings : tuple of FindingStep
-    ratings : mapping of rating to grade, None: not assessable
-    planted : tuple of PlantedRead
-        Of the last time that the case was finished.
-    """
-
-    header: LogHeader
-    origin: str | None
-    finished: bool
-    edited_after_finish: bool
-    has_edits: bool
-    at_finish: Reading
-    at_end: Reading
-    candidates: tuple[LoggedCandidate, ...]
-    verdict: str | None
-    findings: tuple[FindingStep, ...]
-    ratings: Mapping[str, int | None]
-    planted: tuple[PlantedRead, ...]
 
 
 def session_effort(path: Path, header: LogHeader, events: Iterable[LogEvent]) -> SessionEffort:
@@ -183,48 +61,13 @@ def session_effort(path: Path, header: LogHeader, events: Iterable[LogEvent]) ->
             read = readers.get(event.kind)
             if read is not None:
                 read(event.facts)
-    except _FaultyFactError as fault:
+    except FaultyFactError as fault:
         raise BadDataError(
             f"{path}, line {event.sequence + 1}",
             f"is the event {event.kind}, but {fault}.",
             "Another program or another version of SegQC wrote the log; leave it out.",
         ) from fault
     return session.effort()
-
-
-class _FaultyFactError(Exception):
-    """A fact that is missing or of another kind; the text is the end of a sentence."""
-
-
-def _fact(facts: Mapping[str, Any], name: str, *kinds: type) -> Any:
-    try:
-        value = facts[name]
-    except (KeyError, TypeError):
-        raise _FaultyFactError(f"has no {name}") from None
-    # Not isinstance: true is an int to it.
-    if type(value) not in kinds:
-        words = {
-            str: "text",
-            int: "a number",
-            float: "a number",
-            bool: "true or false",
-            list: "a list",
-            type(None): "null",
-            dict: "{}",
-        }
-        allowed = " or ".join(dict.fromkeys(words[kind] for kind in kinds))
-        raise _FaultyFactError(f"its {name} is {str(value)[:80]!r} where {allowed} belongs")
-    return value
-
-
-_NONE = type(None)
-
-
-def _change(facts: Mapping[str, Any]) -> VoxelChange:
-    change = VoxelChange(*(_fact(facts, name, int) for name in ("voxels", "draft_voxels", "added", "removed")))
-    if change.voxels + change.removed != change.draft_voxels + change.added or min(change.added, change.removed, change.kept) < 0:
-        raise _FaultyFactError(f"its numbers of voxels contradict each other: {change}")
-    return change
 
 
 class _Session:
@@ -307,9 +150,9 @@ class _Session:
         self.clock.until(event.monotonic_s)
 
     def waited(self, event: LogEvent) -> None:
-        seconds = _fact(event.facts, "seconds", float, int)
+        seconds = fact(event.facts, "seconds", float, int)
         if seconds < 0:
-            raise _FaultyFactError(f"its seconds are {seconds}, less than 0")
+            raise FaultyFactError(f"its seconds are {seconds}, less than 0")
         if self.clock is None:
             self.until(event)
         self.time = event.time
@@ -319,11 +162,11 @@ class _Session:
         self.clock.activity()
 
     def context(self, facts: Mapping[str, Any]) -> None:
-        segment, effect = _fact(facts, "segment", dict, _NONE), _fact(facts, "effect", str, _NONE)
+        segment, effect = fact(facts, "segment", dict, NONE), fact(facts, "effect", str, NONE)
         self.clock.context((len(self._candidates) - 1, None if segment is None else self._met(segment), effect))
 
     def focus(self, facts: Mapping[str, Any]) -> None:
-        self.clock.focus(_fact(facts, "in_front", bool))
+        self.clock.focus(fact(facts, "in_front", bool))
 
     def paused(self, _facts: Mapping[str, Any]) -> None:
         self.clock.pause()
@@ -332,15 +175,15 @@ class _Session:
         self.clock.resume()
 
     def idle_limit(self, facts: Mapping[str, Any]) -> None:
-        seconds = _fact(facts, "seconds", float, int)
+        seconds = fact(facts, "seconds", float, int)
         if not seconds > 0:
-            raise _FaultyFactError(f"its seconds are {seconds}, not larger than 0")
+            raise FaultyFactError(f"its seconds are {seconds}, not larger than 0")
         self.clock.set_idle_after(seconds)
 
     # The case
 
     def case_opened(self, facts: Mapping[str, Any]) -> None:
-        origin = _fact(facts, "candidate", str)
+        origin = fact(facts, "candidate", str)
         if self.origin is None:
             self.origin = origin
 
@@ -349,26 +192,26 @@ class _Session:
         self.at_finish = self._reading()
 
     def rating(self, facts: Mapping[str, Any]) -> None:
-        self.ratings[_fact(facts, "rating", str)] = _fact(facts, "grade", int, _NONE)
+        self.ratings[fact(facts, "rating", str)] = fact(facts, "grade", int, NONE)
 
     def slices_seen(self, facts: Mapping[str, Any]) -> None:
-        count = _fact(facts, "slices", int)
+        count = fact(facts, "slices", int)
         if not 0 <= count <= _MOST_SLICES:
-            raise _FaultyFactError(f"its slices are {count}; an image has up to {_MOST_SLICES:,}")
+            raise FaultyFactError(f"its slices are {count}; an image has up to {_MOST_SLICES:,}")
         if self._seen is None or len(self._seen) != count:
             # Of another image the numbers mean other slices.
             self._seen = bytearray(count)
-        for pair in _fact(facts, "seen", list):
+        for pair in fact(facts, "seen", list):
             if type(pair) is not list or [type(k) for k in pair] != [int, int] or not 0 <= pair[0] <= pair[1] < count:
-                raise _FaultyFactError(f"it has seen {str(pair)[:80]} where first and last of {count} slices belong")
+                raise FaultyFactError(f"it has seen {str(pair)[:80]} where first and last of {count} slices belong")
             first, last = pair
             self._seen[first : last + 1] = b"\1" * (last + 1 - first)
-        self._scrolled = _fact(facts, "scrolled", bool) or bool(self._scrolled)
+        self._scrolled = fact(facts, "scrolled", bool) or bool(self._scrolled)
 
     def draft_shown(self, facts: Mapping[str, Any]) -> None:
-        model = ShownModel(_fact(facts, "algorithm", str, _NONE) or UNNAMED_MODEL, _fact(facts, "version", str, _NONE))
-        for segment in _fact(facts, "segments", list):
-            self._shown[plain_name(_fact(segment, "name", str, _NONE) or _fact(segment, "id", str))] = model
+        model = ShownModel(fact(facts, "algorithm", str, NONE) or UNNAMED_MODEL, fact(facts, "version", str, NONE))
+        for segment in fact(facts, "segments", list):
+            self._shown[plain_name(fact(segment, "name", str, NONE) or fact(segment, "id", str))] = model
 
     def planted_error(self, facts: Mapping[str, Any]) -> None:
         if self._planted_before:
@@ -376,11 +219,11 @@ class _Session:
             self._planted_before = False
         self.planted.append(
             PlantedRead(
-                _fact(facts, "error", str),
-                _fact(facts, "segment", str),
-                _fact(facts, "detected", bool),
-                float(_fact(facts, "corrected", float, int)),
-                _fact(facts, "seconds", float, int, _NONE),
+                fact(facts, "error", str),
+                fact(facts, "segment", str),
+                fact(facts, "detected", bool),
+                float(fact(facts, "corrected", float, int)),
+                fact(facts, "seconds", float, int, NONE),
             )
         )
 
@@ -392,7 +235,7 @@ class _Session:
 
     def _met(self, segment: Mapping[str, Any]) -> str:
         """Note a segment that an event names, and return its id."""
-        segment_id, name = _fact(segment, "id", str), _fact(segment, "name", str, _NONE)
+        segment_id, name = fact(segment, "id", str), fact(segment, "name", str, NONE)
         met = self._present.get(segment_id)
         if met is None:
             met = self._present[segment_id] = LoggedSegment()
@@ -402,7 +245,7 @@ class _Session:
 
     def candidate(self, facts: Mapping[str, Any]) -> None:
         self._end_candidate()
-        self._candidates.append(LoggedCandidate(_fact(facts, "name", str, _NONE), {}))
+        self._candidates.append(LoggedCandidate(fact(facts, "name", str, NONE), {}))
         self._watch = ProvenanceWatch()
 
     def _end_candidate(self) -> None:
@@ -411,13 +254,13 @@ class _Session:
                 segment.edited = self._watch.of(segment_id).edited
 
     def segments(self, facts: Mapping[str, Any]) -> None:
-        for segment in _fact(facts, "segments", list):
+        for segment in fact(facts, "segments", list):
             segment_id = self._met(segment)
-            kind, name = (_fact(segment, fact, str, _NONE) for fact in ("algorithm_type", "algorithm_name"))
+            kind, name = (fact(segment, tag, str, NONE) for tag in ("algorithm_type", "algorithm_name"))
             try:
                 provenance = provenance_from_tags(kind, name)
             except ValueError:
-                raise _FaultyFactError(f"its algorithm_type is {kind[:80]!r}, which DICOM does not know") from None
+                raise FaultyFactError(f"its algorithm_type is {kind[:80]!r}, which DICOM does not know") from None
             met = self._present[segment_id]
             met.came_edited = provenance.edited
             if kind == "AUTOMATIC":
@@ -431,7 +274,7 @@ class _Session:
         self._planted_before = bool(self.planted)
 
     def edit(self, facts: Mapping[str, Any]) -> None:
-        segments, effect = _fact(facts, "segments", list, _NONE), _fact(facts, "effect", str, _NONE)
+        segments, effect = fact(facts, "segments", list, NONE), fact(facts, "effect", str, NONE)
         named = None if segments is None else [self._met(segment) for segment in segments]
         for segment_id in named or ():
             self._present[segment_id].touched = True
@@ -440,7 +283,7 @@ class _Session:
         self._note_edit()
 
     def undo_or_structure(self, facts: Mapping[str, Any]) -> None:
-        for segment in _fact(facts, "segments", list, _NONE) or ():
+        for segment in fact(facts, "segments", list, NONE) or ():
             segment_id = self._met(segment)
             # Its name cannot be asked for any more.
             self._present[segment_id].removed = segment["name"] is None
@@ -448,8 +291,8 @@ class _Session:
         self._note_edit()
 
     def voxels(self, facts: Mapping[str, Any]) -> None:
-        for segment in _fact(facts, "segments", list):
-            segment_id, change = self._met(segment), _change(segment)
+        for segment in fact(facts, "segments", list):
+            segment_id, change = self._met(segment), change_of(segment)
             counted, previous = self._present[segment_id], self._watch.change(segment_id)
             if previous is not None and previous != change:
                 counted.touched = True
@@ -459,17 +302,17 @@ class _Session:
             self._watch.counted(segment_id, change)
 
     def segments_measured(self, facts: Mapping[str, Any]) -> None:
-        voxel_mm3 = float(_fact(facts, "voxel_volume_mm3", float, int))
-        for segment in _fact(facts, "segments", list):
+        voxel_mm3 = float(fact(facts, "voxel_volume_mm3", float, int))
+        for segment in fact(facts, "segments", list):
             measured = self._present[self._met(segment)]
             # On the image's grid, which need not be the segment's own: it tells nothing of edits.
-            measured.last = _change(segment)
+            measured.last = change_of(segment)
             path, accuracy, threshold = (
-                _fact(segment, name, float, int, _NONE) for name in ("added_path_length_mm", "accuracy", "threshold")
+                fact(segment, name, float, int, NONE) for name in ("added_path_length_mm", "accuracy", "threshold")
             )
-            slices = _fact(segment, "slices", list, _NONE)
+            slices = fact(segment, "slices", list, NONE)
             if slices is not None and ([type(k) for k in slices] != [int, int] or not 0 <= slices[0] <= slices[1]):
-                raise _FaultyFactError(f"its slices are {str(slices)[:80]} where the first and last index k belong")
+                raise FaultyFactError(f"its slices are {str(slices)[:80]} where the first and last index k belong")
             measured.measures = SegmentMeasures(voxel_mm3, path, None if slices is None else tuple(slices), accuracy, threshold)
 
     # Findings
@@ -479,25 +322,25 @@ class _Session:
         return segment_id if segment is None or segment.name is None else segment.name
 
     def evaluated(self, facts: Mapping[str, Any]) -> None:
-        self.verdict = _fact(facts, "verdict", str)
-        for finding in _fact(facts, "findings", list):
+        self.verdict = fact(facts, "verdict", str)
+        for finding in fact(facts, "findings", list):
             self._step(finding, "found")
 
     def _step(self, facts: Mapping[str, Any], what: str, holds: bool = True) -> None:
-        self.findings.append(FindingStep(_fact(facts, "check", str), _fact(facts, "segment", str, _NONE), what, holds))
+        self.findings.append(FindingStep(fact(facts, "check", str), fact(facts, "segment", str, NONE), what, holds))
 
     def finding_viewed(self, facts: Mapping[str, Any]) -> None:
-        check, segment_ids = _fact(facts, "check", str), _fact(facts, "segment_ids", list)
+        check, segment_ids = fact(facts, "check", str), fact(facts, "segment_ids", list)
         for segment_id in segment_ids or [None]:
             self.findings.append(FindingStep(check, None if segment_id is None else self._named(str(segment_id)), "viewed", True))
 
     def finding_repaired(self, facts: Mapping[str, Any]) -> None:
-        check, segment_id = _fact(facts, "check", str), _fact(facts, "segment_id", str)
+        check, segment_id = fact(facts, "check", str), fact(facts, "segment_id", str)
         self._repaired[segment_id] = check
         self.findings.append(FindingStep(check, self._named(segment_id), "repaired", True))
 
     def repair_undone(self, facts: Mapping[str, Any]) -> None:
-        segment_id = _fact(facts, "segment_id", str)
+        segment_id = fact(facts, "segment_id", str)
         check = self._repaired.pop(segment_id, None)
         if check is not None:
             self.findings.append(FindingStep(check, self._named(segment_id), "repaired", False))

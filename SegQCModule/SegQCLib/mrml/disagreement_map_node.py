@@ -12,9 +12,9 @@ from slicer import (
     vtkSlicerColorLogic,
 )
 
-from SegQCLib.case import Volume, WindowLevel
+from SegQCLib.case import Volume
 from SegQCLib.mrml.draft import MEANING_ATTRIBUTE, ROLE_ATTRIBUTE
-from SegQCLib.mrml.volume import add_volume, show_with_window, volume_geometry
+from SegQCLib.mrml.volume import add_volume, volume_geometry
 
 # Reference roles: the image's map, the map's colours.
 MAP_ROLE = "SegQC.DisagreementMap"
@@ -56,8 +56,12 @@ def write_map(
     remove_map(scene, volume_node)
     node = add_volume(scene, Volume(array, volume_geometry(volume_node)), name)
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
-    show_with_window(node, WindowLevel(1.0, 0.5))
-    display_node = node.GetScalarVolumeDisplayNode()
+    # Not Slicer's default one: that searches all voxels for a window, for a second.
+    display_node = scene.CreateNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display_node.UnRegister(None)
+    display_node.AutoWindowLevelOff()
+    display_node.SetWindowLevel(1.0, 0.5)
+    scene.AddNode(display_node)
     colors = _colors(scene, name)
     node.SetNodeReferenceID(COLORS_ROLE, colors.GetID())
     display_node.SetAndObserveColorNodeID(colors.GetID())
@@ -65,6 +69,7 @@ def write_map(
     display_node.ApplyThresholdOn()
     # Shares of readers lie beside each other; a value between two of them would be nobody's.
     display_node.SetInterpolate(False)
+    node.SetAndObserveDisplayNodeID(display_node.GetID())
     node.SetAttribute(ROLE_ATTRIBUTE, DISAGREEMENT_MAP)
     node.SetAttribute(MEANING_ATTRIBUTE, meaning)
     volume_node.SetNodeReferenceID(MAP_ROLE, node.GetID())
@@ -161,10 +166,12 @@ def _colors(scene: vtkMRMLScene, name: str) -> vtkMRMLColorTableNode:
     node = scene.AddNewNodeByClass("vtkMRMLColorTableNode", f"{name} colours")
     node.SetTypeToUser()
     node.HideFromEditorsOn()
+    was_modifying = node.StartModify()
     node.SetNumberOfColors(_COLORS)
     places = np.linspace(0, len(_ANCHORS) - 1, _COLORS)
     channels = [np.interp(places, np.arange(len(_ANCHORS)), _ANCHORS[:, channel]) for channel in range(3)]
     for number, (red, green, blue) in enumerate(zip(*channels, strict=True)):
         node.SetColor(number, red, green, blue, 1.0)
     node.SetNamesFromColors()
+    node.EndModify(was_modifying)
     return node

@@ -52,8 +52,9 @@ class ReaderChoice:
             table.setHorizontalHeaderItem(column, item)
         header = table.horizontalHeader()
         header.setHighlightSections(False)
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
+        # A consensus has a name that is wider than the panel.
+        header.setSectionResizeMode(qt.QHeaderView.Stretch)
+        header.setSectionResizeMode(_DRAFT, qt.QHeaderView.ResizeToContents)
         self._line = qt.QFontMetrics(table.font).height()
         table.verticalHeader().setDefaultSectionSize(round(1.6 * self._line))
         table.connect("itemChanged(QTableWidgetItem*)", self.onItemChanged)

@@ -301,6 +301,19 @@ def test_the_command_line_refuses_it(folder, tmp_path, capsys, arguments):
     assert not list((tmp_path / "out").glob("*"))
 
 
+def test_no_model_is_trained_on_a_practice_case(folder, tmp_path, capsys):
+    planted_case(folder)
+    records = tmp_path / "records"
+    write_segmentation(
+        records / "one" / "Anna" / "candidate.seg.nrrd", read_planted(folder, require_training_set(folder), "one").draft
+    )
+    arguments = ["--worklist", str(folder / "cases.csv"), "--records", str(records), "--verdict", "any"]
+    arguments += ["--protocol", "ct-abdomen-portal-venous", "--dataset", "1", "--name", "X", "--out", str(tmp_path / "out")]
+    assert main(["export", "nnunet", *arguments]) == 1
+    assert "is a practice case of a training set" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("Dataset*"))
+
+
 def test_a_case_takes_several_errors_in_different_structures(folder):
     planted_case(folder)
     plant_in_case(folder, "one", PlantedErrorKind.CUT_END, "kidney_right", 2)

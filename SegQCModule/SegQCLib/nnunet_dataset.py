@@ -34,6 +34,7 @@ from SegQCLib.record import ProtocolIdentity
 from SegQCLib.regular_grid import is_regular
 from SegQCLib.training_folds import patient_splits
 from SegQCLib.training_labels import TrainingLabels, training_labels
+from SegQCLib.training_mark import training_sets_of
 from SegQCLib.training_provenance import LeftOutCase, TrainingCase, TrainingProvenance, what_to_know
 
 FILE_ENDING = ".nii.gz"
@@ -64,6 +65,11 @@ class CaseToTrainOn:
         Who the patient is, to keep a patient's cases together; None: not known. It is not written.
     identifying : tuple of str
         The patient's names and numbers, which an identifier must not show. They are not written.
+
+    Raises
+    ------
+    BadDataError
+        If it is a practice case of a training set: a model would learn errors that were put into its drafts on purpose.
     """
 
     identifier: str
@@ -75,6 +81,15 @@ class CaseToTrainOn:
     evaluated_under: ProtocolIdentity | None = None
     patient: str | None = None
     identifying: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        drawn = (self.candidate,) if self.draft is None else (self.candidate, self.draft)
+        if self.image.training_set is not None or any(map(training_sets_of, drawn)):
+            raise BadDataError(
+                self.identifier,
+                "is a practice case of a training set: its draft may hold errors that were put into it on purpose.",
+                "Export cases of a worklist that is no training set.",
+            )
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,9 @@ def seconds(work):
 def ingest(logs, url, names):
     """Run the command in a process of its own, as a person does."""
     command = [Path(sys.executable).parent / "segqc", "records", "ingest", logs, "--db", url, "--names", names]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
     return done.stdout.splitlines()[0]
 
 
@@ -57,11 +59,11 @@ def times_of(name, logs, database, repeats, folder):
     from SegQCLib.record_store.store import open_store
 
     first, nothing, some = [], [], []
+    names = folder / f"{name}.names.json"
     paths = sorted(logs.glob("*.session-log.jsonl"))
-    later = paths[:: max(1, 100)]
+    later = paths[::100]
     for repeat in range(repeats):
         with database() as url:
-            names = folder / f"{name}.names.json"
             names.unlink(missing_ok=True)
             first.append(seconds(lambda: print(f"  {ingest(logs, url, names)}")))
             nothing.append(seconds(lambda: ingest(logs, url, names)))

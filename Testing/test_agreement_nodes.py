@@ -18,6 +18,7 @@ from SegQCLib.agreement.adjudication import (  # noqa: E402
     piece_outlines,
 )
 from SegQCLib.agreement.readers_of_case import readers_of_case  # noqa: E402
+from SegQCLib.case import Volume  # noqa: E402
 from SegQCLib.mrml.adjudication_nodes import (  # noqa: E402
     add_made_from_readers,
     adjudication_text_of,
@@ -55,9 +56,10 @@ def a_reader(scene, volume_node, name="Ada", box=LIVER, **tags):
 
 
 def a_map(scene, volume_node):
-    array = np.zeros(volume_geometry(volume_node).size, np.float32)
+    geometry = volume_geometry(volume_node)
+    array = np.zeros(geometry.size, np.float32)
     array[2, 3, 4] = 1.0
-    return write_map(scene, array, volume_node, "Disagreement", "Pairs who differ", "Share of pairs.")
+    return write_map(scene, Volume(array, geometry), volume_node, "Disagreement", "Pairs who differ", "Share of pairs.")
 
 
 def outlines_of_first_piece():

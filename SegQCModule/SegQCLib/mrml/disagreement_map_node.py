@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from slicer import (
     vtkMRMLColorTableNode,
     vtkMRMLScalarVolumeDisplayNode,
@@ -14,7 +13,7 @@ from slicer import (
 
 from SegQCLib.case import Volume
 from SegQCLib.mrml.draft import MEANING_ATTRIBUTE, ROLE_ATTRIBUTE
-from SegQCLib.mrml.volume import add_volume, volume_geometry
+from SegQCLib.mrml.volume import add_volume
 
 # Reference roles: the image's map, the map's colours.
 MAP_ROLE = "SegQC.DisagreementMap"
@@ -36,15 +35,15 @@ _LEGEND_SIZE, _LEGEND_POSITION, _LEGEND_POINTS = (0.1, 0.35), (0.98, 0.03), 11
 
 
 def write_map(
-    scene: vtkMRMLScene, array: NDArray[np.floating], volume_node: vtkMRMLScalarVolumeNode, name: str, legend: str, meaning: str
+    scene: vtkMRMLScene, disagreement: Volume, volume_node: vtkMRMLScalarVolumeNode, name: str, legend: str, meaning: str
 ) -> vtkMRMLScalarVolumeNode:
     """Write the disagreement map of an image, in place of an earlier one; it is in no view yet.
 
     Parameters
     ----------
     scene : vtkMRMLScene
-    array : ndarray, shape (k, j, i) of the image
-        0 (all agree) to 1. Where it is 0 the image is seen as it is.
+    disagreement : Volume
+        0 (all agree) to 1, on the image's grid or a part of it. Where it is 0 the image is seen as it is.
     volume_node : vtkMRMLScalarVolumeNode
         The image.
     name : str
@@ -54,7 +53,7 @@ def write_map(
         What a value means, in a sentence.
     """
     remove_map(scene, volume_node)
-    node = add_volume(scene, Volume(array, volume_geometry(volume_node)), name)
+    node = add_volume(scene, disagreement, name)
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     # Not Slicer's default one: that searches all voxels for a window, for a second.
     display_node = scene.CreateNodeByClass("vtkMRMLScalarVolumeDisplayNode")

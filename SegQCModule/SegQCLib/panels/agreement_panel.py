@@ -19,6 +19,8 @@ from SegQCLib.agreement.outlier_readers import outliers_by_structure
 from SegQCLib.agreement.readers_of_case import ReadersOfCase, readers_of_case
 from SegQCLib.case import Volume
 from SegQCLib.errors import BadDataError
+from SegQCLib.geometry import part_of
+from SegQCLib.metrics.label_planes import foreground_box
 from SegQCLib.mrml.adjudication_nodes import add_made_from_readers, remove_outlines, show_hidden
 from SegQCLib.mrml.agreement_readers import segmentations_on
 from SegQCLib.mrml.disagreement_map_node import map_is_shown, map_of, remove_map, show_map_over, write_map
@@ -382,7 +384,7 @@ class AgreementPanel(Panel):
         count = len(self._compared.agreement.readers)
         write_map(
             slicer.mrmlScene,
-            volume.array,
+            volume,
             self._volume,
             _("Disagreement: {what}").format(what=what),
             _("Pairs who differ"),
@@ -461,7 +463,11 @@ def _compare(readers, geometry, progress):
 
 
 def _map(case, structure, progress):
-    return disagreement_map(case, None if structure is None else [structure], progress)
+    whole = disagreement_map(case, None if structure is None else [structure], progress)
+    # A hundred megabytes would be copied into the scene while the window waits; most of it is 0.
+    box = foreground_box(whole.array > 0, 1) or (slice(0, 1),) * 3
+    geometry = part_of(whole.geometry, [part.start for part in box], [part.stop - part.start for part in box])
+    return Volume(whole.array[box].copy(), geometry)
 
 
 def _consensus(case, method, names, outliers, progress):

@@ -10,6 +10,7 @@ from phantoms import a_geometry, a_segmentation
 from SegQCLib.agreement.adjudication import (
     adjudicated_segmentation,
     adjudication_from_text,
+    adjudication_schema,
     adjudication_text,
     all_components,
     begin_adjudication,
@@ -23,6 +24,7 @@ from SegQCLib.agreement.adjudication import (
 )
 from SegQCLib.agreement.readers_of_case import readers_of_case
 from SegQCLib.errors import BadDataError
+from SegQCLib.resources import resource
 
 # Voxels of 2 x 1 x 1 mm. All three share 3 x 5 x 5; Ada alone adds a slice of it (25 voxels), Ben and Cyd a row (15).
 ADA = ((1, 5), (2, 7), (3, 8))
@@ -237,3 +239,14 @@ def test_readers_who_agree_leave_nothing_to_decide():
     adjudication, components = begun(case)
     closed = close_adjudication(adjudication, case)
     assert (closed.items, voxels(adjudicated_segmentation(closed, case, components))) == ((), {"liver": 100})
+
+
+def test_what_is_stored_is_what_the_shipped_schema_says():
+    jsonschema = pytest.importorskip("jsonschema")
+    case = three_readers()
+    adjudication = begun(case)[0]
+    closed = close_adjudication(decided(adjudication, v25="accept", v15="undecided"), case)
+    for one in (adjudication, closed):
+        jsonschema.Draft202012Validator(adjudication_schema()).validate(json.loads(adjudication_text(one)))
+    shipped = resource("Schemas/adjudication.schema.json").read_text(encoding="utf-8")
+    assert shipped == json.dumps(adjudication_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,14 @@ from SegQCLib.agreement.disagreement import DisagreementComponent, Holders, disa
 from SegQCLib.agreement.readers_of_case import ReadersOfCase
 from SegQCLib.algorithm_type import AlgorithmType
 from SegQCLib.case import Box, Segment, Segmentation
-from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
+from SegQCLib.dataclass_json import FaultyJSONError, from_json, json_schema, to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Vector, part_of
 from SegQCLib.importers.layer_stack import LayerStack
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.voxel_hash import voxels_sha256
 
+ADJUDICATION_SCHEMA_ID = "https://segqc.invalid/schemas/adjudication.schema.json"
 Decision = Literal["accept", "reject", "undecided"]
 Side = Literal["A", "B"]
 
@@ -452,6 +453,11 @@ def reader_outcomes(adjudication: Adjudication) -> tuple[ReaderOutcome, ...]:
             )
         )
     return tuple(sorted(outcomes, key=lambda outcome: outcome.reader))
+
+
+def adjudication_schema() -> dict[str, Any]:
+    """Return the JSON Schema of an adjudication."""
+    return json_schema(Adjudication, title="SegQC blinded adjudication of one case", identifier=ADJUDICATION_SCHEMA_ID)
 
 
 def adjudication_text(adjudication: Adjudication) -> str:

@@ -1,0 +1,83 @@
+"""How the dashboard's plots look, and how they are written: text as text, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from SegQCLib.statistics.missing_package import missing_package
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, QUIET, GRID = "#16191c", "#4a5158", "#d9dde1"
+# Okabe and Ito's palette (jfly.uni-koeln.de/color): told apart by colour-blind people, and by marker and filling in grey.
+BLUE, ORANGE = "#0072b2", "#d55e00"
+WIDTH_IN = 9.4
+_LONGEST_LABEL = 26
+
+
+def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
+    """Return an empty figure.
+
+    Raises
+    ------
+    BadDataError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise missing_package("The dashboard's plots", error) from error
+    return Figure(figsize=(width_in, height_in))
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    text = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "segqc", "svg.fonttype": "none", "text.parse_math": False}):
+        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
+    return text.getvalue().decode("utf-8")
+
+
+def title(figure: Figure, text: str, *, simulated: bool, height_in: float) -> None:
+    """Write a title at the top left; a plot that is cut out of a page still says that it is simulated."""
+    # parse_math off here, too: a structure may be called $x$.
+    figure.text(
+        0.008, 1 - 0.09 / height_in, f"{'SIMULATED – ' if simulated else ''}{text}", ha="left", va="top", fontsize=11,
+        fontweight="bold", color=INK, parse_math=False,
+    )  # fmt: skip
+
+
+def plain(axes: Axes, *, grid: str = "x") -> None:
+    """Leave of an axes' frame what helps to read it."""
+    for side in ("top", "right", "left" if grid == "x" else "top"):
+        axes.spines[side].set_visible(False)
+    axes.grid(axis=grid, color=GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0 if grid == "x" else 3, labelsize=9.5, colors=INK)
+
+
+def short(text: str, longest: int = _LONGEST_LABEL) -> str:
+    """Return a name that fits beside an axis: of a long one the middle is left out, because names often differ at the end."""
+    text = " ".join(text.split())
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def factor_axis(axes: Axes, dimension: str = "x") -> None:
+    """Mark a logarithmic axis with plain numbers, 1 2 5 10, and never with powers of ten only."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis = axes.xaxis if dimension == "x" else axes.yaxis
+    lowest, highest = axes.get_xlim() if dimension == "x" else axes.get_ylim()
+    ratio = highest / lowest
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if ratio < 120 else (1.0,), numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace(",", "\u202f")))
+    axis.set_minor_formatter(NullFormatter())

@@ -354,6 +354,16 @@ def test_many_ingests_at_once_come_to_one(logs, url, names, monkeypatch, tmp_pat
     assert (len(read_names(names).readers), len(read_names(names).cases)) == (3, 12)
 
 
+def test_several_processes_come_to_the_same_rows_as_one(logs, names, tmp_path, monkeypatch):
+    for number in range(5):
+        a_log(logs, case=f"case {number}")
+    monkeypatch.setattr(ingest_module, "_WORTH_PROCESSES_BYTES", 0)
+    monkeypatch.setattr(ingest_module, "_BYTES_OF_A_PART", 2**13)
+    one, two = (f"sqlite:///{tmp_path / name}" for name in ("one.sqlite", "two.sqlite"))
+    assert ingest(logs, connect(one), names).sessions == ingest(logs, connect(two), names, processes=2).sessions == 5
+    assert everything(one) == everything(two)
+
+
 @pytest.mark.parametrize("moment", [1, 3])
 def test_an_ingest_that_is_killed_and_run_again_comes_to_the_same_rows(logs, url, names, moment):
     for number in range(8):

@@ -63,7 +63,7 @@ class EventKind(StrEnum):
       before: `error` (a `planted_errors.PlantedErrorKind`), `segment`, `corrected` (0 to 1, of the planted voxels), `detected`,
       `seconds` (active time from the draft's first sight to the first edit that corrected it, null: not detected).
     - training_attempt: `course`, `case`, `mode` (practice, exam), `passed` (or null), `scores` (of str to number).
-    - disagreement_decided: one decision in adjudication: `structure`, `component`, `order`, `decision` (accept, reject),
+    - disagreement_decided: one decision in adjudication: `structure`, `component`, `order`, `decision` (accept, reject, undecided),
       `comment`.
     """
 

@@ -49,6 +49,9 @@ bench: $(VENV)/.test
 	$(BIN)/python Benchmarks/difficulty_gating.py
 	$(BIN)/python Benchmarks/read_series.py
 	$(BIN)/python Benchmarks/dicom_seg.py --read --write
+	$(BIN)/python Benchmarks/agreement.py --peers
+	$(BIN)/python Benchmarks/records_store.py --postgresql --peers
+	$(BIN)/python Benchmarks/automation_bias.py
 
 clean:
 	rm -rf $(VENV) segqc-demo dist build

@@ -61,7 +61,7 @@ class RecordsReport:
     first: str | None = field(metadata={"doc": "First read, ISO 8601; null: there is none."})
     last: str | None = field(metadata={"doc": "Last read, ISO 8601."})
     readers: tuple[str, ...] = field(metadata={"doc": "Labels of all readers whose numbers are here one by one."})
-    cases: int = field(metadata={"doc": "Cases."})
+    cases: int = field(metadata={"doc": "Clinical cases."})
     sessions: int = field(metadata={"doc": "Sessions, one log each."})
     clinical_reads: int = field(metadata={"doc": "Finished clinical reads: what everything but planted errors is computed from."})
     anchored_reads: int = field(metadata={"doc": "Of them, those in which the reader saw a draft of at least one segment."})
@@ -185,7 +185,7 @@ def records_report(
         first=times[0].isoformat() if times else None,
         last=times[-1].isoformat() if times else None,
         readers=tuple(sorted({read.reader for read in own})),
-        cases=len({read.case for read in own}),
+        cases=len({read.case for read in clinical}),
         sessions=source.sessions if own_label is None else sum(len(read.sessions) for read in own),
         clinical_reads=len(finished),
         anchored_reads=sum(any(segment.ai_anchored for segment in read.segments) for read in finished),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,11 @@ class ReportSource:
     cut_off: int | None
     names: Mapping[str, str]
     secret: str
+
+    def study_keys(self, readers: Iterable[str]) -> dict[str, str]:
+        """Return the key of each reader of a study, who is called there by name or by key."""
+        keys, known = Keys(self.secret), {read.reader for read in self.reads}
+        return {reader: reader if reader in known else keys.reader(reader) for reader in readers}
 
     def key_of(self, reader: str) -> str:
         """Return the key of a reader given as name, as key, or as the beginning of a key.

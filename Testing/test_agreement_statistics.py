@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from SegQCLib.agreement.bland_altman import bland_altman, limit_factors
+from SegQCLib.agreement.bland_altman import bland_altman
 from SegQCLib.agreement.case_bootstrap import case_interval
 from SegQCLib.agreement.case_summary import case_summary
 from SegQCLib.agreement.estimate import FEW_RULE, FEWEST_RULE
@@ -88,13 +88,29 @@ def test_bland_altman_gives_the_blood_pressure_numbers_of_1999():
     assert found.lower_limit.upper < -47.5
 
 
-@pytest.mark.parametrize(
-    ("n", "inner", "outer"),
-    [(2, 0.9744, 73.0772), (6, 1.2825, 5.1983), (17, 1.4900, 3.0824), (31, 1.5856, 2.6685), (75, 1.6982, 2.3534)],
-)
-def test_factors_of_the_limits_are_those_of_carkeet_s_table(n, inner, outer):
-    # Optom Vis Sci 2015;92:e71-e80, table 2 (pair), by degrees of freedom n - 1, as pyCompare's tests hold it.
-    assert limit_factors(n) == pytest.approx((inner, outer), abs=6e-5)
+# R 4.2.2: qt(c(0.025, 0.975), n - 1, qnorm(0.975) * sqrt(n)) / sqrt(n)
+@pytest.mark.parametrize(("n", "inner", "outer"), [(10, 1.16318089, 3.80090236), (20, 1.35648425, 3.01400309)])
+def test_intervals_of_the_limits_are_those_of_the_noncentral_t_distribution_in_r(n, inner, outer):
+    found = bland_altman(100 + with_mean_and_sd(n, 0.0, 1.0), np.full(n, 100.0), "mL")
+    assert (found.upper_limit.lower, found.upper_limit.upper) == pytest.approx((inner, outer), abs=1e-7)
+    assert (found.lower_limit.upper, found.lower_limit.lower) == pytest.approx((-inner, -outer), abs=1e-7)
+
+
+def test_the_interval_of_a_limit_holds_the_true_one_in_95_of_100_studies():
+    rng = np.random.default_rng(0)
+    studies, n = 800, 8
+    held = 0
+    for _ in range(studies):
+        limit = bland_altman(rng.normal(0.5, 1.0, n), np.zeros(n), "mL").upper_limit
+        held += limit.lower <= 0.5 + 1.959964 <= limit.upper
+    # Four standard errors of a share of 0.95 among 800.
+    assert abs(held / studies - 0.95) < 4 * math.sqrt(0.95 * 0.05 / studies)
+
+
+def test_differences_that_are_all_the_same_have_limits_without_an_interval():
+    found = bland_altman([2.0] * 8, [1.0] * 8, "mL")
+    assert (found.bias.value, found.upper_limit.value, found.upper_limit.lower) == (1.0, 1.0, None)
+    assert "no width" in found.bias.reason
 
 
 def test_volumes_that_differ_by_a_tenth_differ_by_ten_percent_at_every_size():

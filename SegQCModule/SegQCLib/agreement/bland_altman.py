@@ -10,19 +10,18 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import stats
 
 from SegQCLib.agreement.estimate import CONFIDENCE, FEWEST_CASES, Estimate, estimate, undefined
 
 _SHARE = 0.95
 _FACTOR = NormalDist().inv_cdf((1 + _SHARE) / 2)
-_NODES = 64
-_FARTHEST = 8.0
 BIAS_METHOD = "t distribution"
 LIMITS_METHOD = (
-    "exact for normally distributed differences, both limits considered together: two-sided tolerance factors"
-    " (Carkeet, Optom Vis Sci 2015;92:e71-e80)"
+    "exact for normally distributed differences, each limit by itself: noncentral t distribution (Carkeet, Optom Vis Sci"
+    " 2015;92:e71-e80; Shieh, BMC Med Res Methodol 2018;18:45)"
 )
+_NO_SPREAD = "The difference is the same in every case: the interval has no width."
 SLOPE_METHOD = "linear regression of the difference on the mean, t distribution"
 _PATIENTS_REPEAT = (
     "Some patients have several cases here. The limits treat these as independent, so their intervals are too narrow, and the"
@@ -80,7 +79,8 @@ def bland_altman(
     ----------
     Bland JM, Altman DG. Lancet 1986;327:307-310, doi:10.1016/S0140-6736(86)90837-8. Bland JM, Altman DG. Stat Methods Med
     Res 1999;8:135-160, doi:10.1177/096228029900800204. Intervals of the limits: Carkeet A. Optom Vis Sci 2015;92:e71-e80,
-    doi:10.1097/OPX.0000000000000513.
+    doi:10.1097/OPX.0000000000000513 (limits considered individually). Shieh G. BMC Med Res Methodol 2018;18:45,
+    doi:10.1186/s12874-018-0505-y.
     """
     one, other = np.asarray(first, float), np.asarray(second, float)
     if one.ndim != 1 or one.shape != other.shape or (patients is not None and len(patients) != len(one)):
@@ -104,7 +104,7 @@ def bland_altman(
         ]
         return BlandAltman(unit, nothing[0], None, nothing[1], nothing[2], nothing[3], None, left_out, notes)
     bias, sd = float(difference.mean()), float(difference.std(ddof=1))
-    inner, outer = limit_factors(n) if n >= FEWEST_CASES else (math.nan, math.nan)
+    inner, outer = _limit_factors(n) if n >= FEWEST_CASES else (math.nan, math.nan)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n)
     slope = _slope(mean, difference)
     clear = None if slope.lower is None or slope.upper is None else not slope.lower <= 0 <= slope.upper
@@ -113,12 +113,16 @@ def bland_altman(
             "The difference changes with size: one pair of limits does not fit all sizes."
             + ("" if percent else " Look at the limits in percent of the mean."),
         )
+
+    def around(named: tuple[str, str], value: float, lower: float, upper: float) -> Estimate:
+        return estimate(named[0], value, (lower, upper) if np.ptp(difference) > 0 else None, n, named[1], _NO_SPREAD)
+
     return BlandAltman(
         unit,
-        estimate(_BIAS[0], bias, (bias - half, bias + half), n, _BIAS[1]),
+        around(_BIAS, bias, bias - half, bias + half),
         sd,
-        estimate(_LOWER[0], bias - _FACTOR * sd, (bias - outer * sd, bias - inner * sd), n, _LOWER[1]),
-        estimate(_UPPER[0], bias + _FACTOR * sd, (bias + inner * sd, bias + outer * sd), n, _UPPER[1]),
+        around(_LOWER, bias - _FACTOR * sd, bias - outer * sd, bias - inner * sd),
+        around(_UPPER, bias + _FACTOR * sd, bias + inner * sd, bias + outer * sd),
         slope,
         clear,
         left_out,
@@ -142,34 +146,12 @@ def _slope(mean: NDArray[np.float64], difference: NDArray[np.float64]) -> Estima
 
 
 @functools.cache
-def limit_factors(n: int) -> tuple[float, float]:
-    """Return what the standard deviation is multiplied with for the inner and outer ends of the interval of both limits.
+def _limit_factors(n: int) -> tuple[float, float]:
+    """Return what the standard deviation is multiplied with for the inner and outer ends of the interval of one limit.
 
-    With the factor k, bias - k SD to bias + k SD holds at least 95 % of all differences with a probability of 2.5 % (inner)
-    or 97.5 % (outer): two-sided tolerance factors of the normal distribution.
-
-    Parameters
-    ----------
-    n : int
-        Number of cases, at least 2.
-
-    References
-    ----------
-    Carkeet A. Optom Vis Sci 2015;92:e71-e80, doi:10.1097/OPX.0000000000000513, table 2 (limits considered as a pair).
+    The true limit, true mean + 1.96 true standard deviations, lies below mean + factor x SD with a probability of 2.5 %
+    (inner) and 97.5 % (outer): one-sided tolerance factors of the normal distribution.
     """
-    # The mean of the sample lies off the true mean by `offset`, in true standard deviations of the differences.
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    reach = _FARTHEST / math.sqrt(n)
-    offset = reach * (nodes + 1) / 2
-    weights = weights * reach * stats.norm.pdf(offset, scale=1 / math.sqrt(n))
-    # Half the width, squared, that holds the share around a mean that lies off so far.
-    width_squared = stats.ncx2.ppf(_SHARE, 1, offset**2)
-
-    def holds(factor: float) -> float:
-        return float(weights @ stats.chi2.sf((n - 1) * width_squared / factor**2, n - 1))
-
-    inner, outer = (
-        optimize.brentq(lambda factor: holds(factor) - level, 0.5, 200.0, xtol=1e-7)  # noqa: B023 - used before the next level
-        for level in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
-    )
+    root = math.sqrt(n)
+    inner, outer = stats.nct.ppf(((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2), n - 1, _FACTOR * root) / root
     return float(inner), float(outer)

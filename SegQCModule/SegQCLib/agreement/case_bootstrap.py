@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from SegQCLib.agreement.estimate import CONFIDENCE
+from SegQCLib.statistics.percentile_bootstrap import RESAMPLES
 
-RESAMPLES = 2000
 METHOD = (
     f"percentile bootstrap over patients ({RESAMPLES:,} resamples): all cases and all pairs of readers of a patient are drawn"
     " together, because they are not independent"

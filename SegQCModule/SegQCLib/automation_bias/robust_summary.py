@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.stats import bootstrap
+
+from SegQCLib.statistics.percentile_bootstrap import percentile_bootstrap
 
 # With fewer, the resampled medians are a handful of values.
 FEWEST = 10
-_RESAMPLES = 2000
-_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def median_estimate(values: Sequence[float]) -> MedianEstimate:
     value = float(np.median(values))
     if len(values) < FEWEST:
         return MedianEstimate(len(values), value, None, None)
-    return MedianEstimate(len(values), value, *_interval((np.asarray(values, float),), np.median))
+    return MedianEstimate(len(values), value, *percentile_bootstrap((np.asarray(values, float),), np.median))
 
 
 def median_difference(before: Sequence[float], after: Sequence[float]) -> MedianEstimate:
@@ -48,17 +47,8 @@ def median_difference(before: Sequence[float], after: Sequence[float]) -> Median
     value = float(np.median(after) - np.median(before))
     if n < FEWEST:
         return MedianEstimate(n, value, None, None)
-    return MedianEstimate(n, value, *_interval((np.asarray(before, float), np.asarray(after, float)), _difference))
+    return MedianEstimate(n, value, *percentile_bootstrap((np.asarray(before, float), np.asarray(after, float)), _difference))
 
 
 def _difference(before: np.ndarray, after: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.median(after, axis=axis) - np.median(before, axis=axis)
-
-
-def _interval(samples: tuple[np.ndarray, ...], statistic) -> tuple[float, float]:
-    # Resampled medians are often ties, of which the bias-corrected method makes nothing.
-    rng = np.random.default_rng(_SEED)
-    found = bootstrap(
-        samples, statistic, vectorized=True, n_resamples=_RESAMPLES, confidence_level=0.95, method="percentile", rng=rng
-    ).confidence_interval
-    return float(found.low), float(found.high)

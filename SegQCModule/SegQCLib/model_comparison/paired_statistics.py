@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.agreement.case_bootstrap import RESAMPLES
 from SegQCLib.agreement.estimate import Estimate, estimate, undefined
 from SegQCLib.model_comparison.measured_cohort import MeasuredStructure
 from SegQCLib.model_comparison.patient_interval import Statistic, patient_interval
 from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.statistics.missing_package import missing_package
+from SegQCLib.statistics.percentile_bootstrap import RESAMPLES
 
 Metric = Literal["dice", "surface_dice_2mm", "hausdorff_95_mm"]
 METRICS: tuple[Metric, ...] = ("dice", "surface_dice_2mm", "hausdorff_95_mm")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.agreement.case_bootstrap import RESAMPLES, case_interval
+from SegQCLib.agreement.case_bootstrap import case_interval
 from SegQCLib.agreement.estimate import CONFIDENCE
+from SegQCLib.statistics.percentile_bootstrap import percentile_bootstrap
 
 # Resamples at once: of a hundred cases each takes 5,050 pairwise averages, 40 kB.
 _NUMBERS_AT_ONCE = 4_000_000
@@ -33,17 +34,9 @@ def patient_interval(values: NDArray[np.float64], patients: Sequence[str], stati
         return None
     if count < len(values):
         return case_interval(patients, lambda drawn: float(statistic(values[drawn])))
-    from scipy import stats
-
-    found = stats.bootstrap(
+    return percentile_bootstrap(
         (values,),
         lambda drawn, axis: statistic(np.moveaxis(drawn, axis, -1)),
-        n_resamples=RESAMPLES,
-        vectorized=True,
-        axis=-1,
+        CONFIDENCE,
         batch=max(1, 2 * _NUMBERS_AT_ONCE // (count * (count + 1))),
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        random_state=np.random.default_rng(0),
-    ).confidence_interval
-    return float(found.low), float(found.high)
+    )

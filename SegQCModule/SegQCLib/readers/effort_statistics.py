@@ -17,13 +17,13 @@ from scipy import stats
 
 from SegQCLib.readers.case_read import CaseRead, SegmentRead
 from SegQCLib.readers.effort_measures import changed_part_of_draft, minutes_per_ml, seconds_per_changed_ml
+from SegQCLib.statistics.percentile_bootstrap import percentile_bootstrap
 from SegQCLib.statistics.trend import Trend, relative_trend
 
 # With fewer values the bootstrap draws from a handful of medians, and its interval is too narrow.
 FEWEST_FOR_INTERVAL = 10
 # A log notes activity at most once a second: what is shorter has no logarithm that means anything.
 SHORTEST_S = 1.0
-_RESAMPLES = 2000
 _DAY_S = 86400
 
 
@@ -149,7 +149,9 @@ def typical(values: Sequence[float], confidence: float = 0.95, seed: int = 0) ->
     if len(numbers) < FEWEST_FOR_INTERVAL:
         reason = f"An interval needs at least {FEWEST_FOR_INTERVAL} values; there are {len(numbers)}."
         return Typical(len(numbers), median, first, third, mad, None, None, confidence, reason)
-    return Typical(len(numbers), median, first, third, mad, *_median_interval(numbers, confidence, seed), confidence)
+    return Typical(
+        len(numbers), median, first, third, mad, *percentile_bootstrap((numbers,), np.median, confidence, seed=seed), confidence
+    )
 
 
 def time_ratio(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> TimeRatio:
@@ -208,7 +210,7 @@ def paired_time_ratio(first: Sequence[float], second: Sequence[float], confidenc
     if n < FEWEST_FOR_INTERVAL:
         reason = f"An interval needs at least {FEWEST_FOR_INTERVAL} shared cases; there are {n}."
         return TimeRatio(n, n, n, ratio, None, None, p, confidence, reason)
-    lower, upper = (math.exp(end) for end in _median_interval(differences, confidence, seed))
+    lower, upper = (math.exp(end) for end in percentile_bootstrap((differences,), np.median, confidence, seed=seed))
     return TimeRatio(n, n, n, ratio, lower, upper, p, confidence)
 
 
@@ -285,16 +287,3 @@ def _logarithms(seconds: Sequence[float]) -> np.ndarray:
     if (numbers < 0).any():
         raise ValueError(f"A time cannot be less than 0 s: {numbers.min():g} s.")
     return np.log(np.maximum(numbers, SHORTEST_S))
-
-
-def _median_interval(numbers: np.ndarray, confidence: float, seed: int) -> tuple[float, float]:
-    # Not the bias-corrected method: resampled medians are often ties, and leaving out one value tells it nothing.
-    found = stats.bootstrap(
-        (numbers,),
-        np.median,
-        n_resamples=_RESAMPLES,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)

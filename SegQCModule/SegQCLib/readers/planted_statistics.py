@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
-from SegQCLib.errors import BadDataError
+from scipy.stats import binomtest, quantile_test
+
 from SegQCLib.readers.case_read import PlantedRead
 
 # SegQC's own: below it an interval of 95 % spans half of all possible rates.
@@ -46,11 +48,6 @@ def detection_rates(reads: Iterable[tuple[str, PlantedRead]]) -> tuple[Detection
     ----------
     reads : iterable of (reader, PlantedRead)
 
-    Raises
-    ------
-    BadDataError
-        If statsmodels is not installed.
-
     References
     ----------
     Wilson, J Am Stat Assoc 1927;22:209-212 (doi:10.1080/01621459.1927.10502953); Brown, Cai, DasGupta, Stat Sci
@@ -66,14 +63,8 @@ def detection_rates(reads: Iterable[tuple[str, PlantedRead]]) -> tuple[Detection
 
 
 def _rate(reader: str, error: str, reads: list[PlantedRead]) -> DetectionRate:
-    try:
-        from statsmodels.stats.proportion import proportion_confint
-    except ImportError as missing:
-        raise BadDataError(
-            "Detection rates", "need statsmodels, which is not installed here.", "Install it with: pip install 'segqc[records]'"
-        ) from missing
     detected = sum(read.detected for read in reads)
-    lower, upper = proportion_confint(detected, len(reads), alpha=0.05, method="wilson")
+    interval_of_rate = binomtest(detected, len(reads)).proportion_ci(0.95, "wilson")
     times = [read.seconds for read in reads if read.detected and read.seconds is not None]
     interval = _median_interval(times)
     few = len(reads) < FEW
@@ -83,8 +74,8 @@ def _rate(reader: str, error: str, reads: list[PlantedRead]) -> DetectionRate:
         planted=len(reads),
         detected=detected,
         rate=detected / len(reads),
-        rate_lower=float(lower),
-        rate_upper=float(upper),
+        rate_lower=float(interval_of_rate.low),
+        rate_upper=float(interval_of_rate.high),
         timed=len(times),
         median_s=median(times) if times else None,
         median_lower_s=None if interval is None else interval[0],
@@ -97,8 +88,5 @@ def _median_interval(times: list[float]) -> tuple[float, float] | None:
     """Return the exact 95 % interval of a median, or None where all times together are too few for one (fewer than six)."""
     if len(times) < 2:
         return None
-    import numpy as np
-    from scipy.stats import quantile_test
-
     found = quantile_test(times, q=float(median(times)), p=0.5).confidence_interval(0.95)
-    return (float(found.low), float(found.high)) if np.isfinite(found.low) and np.isfinite(found.high) else None
+    return (float(found.low), float(found.high)) if math.isfinite(found.low) and math.isfinite(found.high) else None

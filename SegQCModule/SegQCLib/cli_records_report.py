@@ -95,9 +95,8 @@ def _report(options: argparse.Namespace) -> int:
         write_files(options.json.parent, {options.json.name: report.to_json()})
     progress("Done", 1.0)
     simulated = "SIMULATED: " if report.simulated else ""
-    print(
-        f"{simulated}{report.clinical_reads:,} finished clinical reads of {report.cases:,} cases by {len(report.readers):,} readers."
-    )
+    told = f"{report.clinical_reads:,} finished clinical reads of {report.cases:,} cases"
+    print(f"{simulated}{told}, {len(report.readers):,} reader{'' if len(report.readers) == 1 else 's'}.")
     print(f"  report:  {options.out}")
     for text in report.logs_left_out or ():
         say(text)

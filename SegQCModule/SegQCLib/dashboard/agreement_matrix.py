@@ -51,6 +51,7 @@ class AgreementMatrix:
     readers: tuple[str, ...] = field(metadata={"doc": "Readers with at least one pair, in order."})
     cells: tuple[AgreementCell, ...] = field(metadata={"doc": "Pairs with a case in common."})
     overall: Estimate | None = field(default=None, metadata={"doc": "Ratings: Gwet's AC2 of all readers together."})
+    shared_cases: int | None = field(default=None, metadata={"doc": "Ratings: cases with answers of two readers or more."})
     scale: tuple[int, int] | None = field(default=None, metadata={"doc": "Ratings: lowest and highest grade."})
     scale_is_known: bool = field(
         default=True, metadata={"doc": "Ratings: false where no shipped protocol has the scale, and the grades given stand for it."}
@@ -94,7 +95,7 @@ def rating_matrices(reads: Sequence[CaseRead]) -> tuple[AgreementMatrix, ...]:
 
 
 def volume_matrices(reads: Sequence[CaseRead]) -> tuple[AgreementMatrix, ...]:
-    """Return the agreement in volumes of finished clinical reads, structures with most pairs first.
+    """Return the agreement in volumes of finished clinical reads, those with most pairs first.
 
     Logs have no voxels: two segments of one volume can lie in different places. Pairs are those of `segqc agreement`.
     """
@@ -122,11 +123,8 @@ def volume_matrices(reads: Sequence[CaseRead]) -> tuple[AgreementMatrix, ...]:
             anchoring: Anchoring = "AI-free against AI-anchored" if mixed else "AI-anchored" if first.ai_anchored else "AI-free"
             of_readers = pairs.setdefault((structure, relation, anchoring), {})
             of_readers.setdefault((first.reader, second.reader), []).append((first.volume_ml, second.volume_ml))
-    number: dict[str, int] = defaultdict(int)
-    for (structure, _, _), of_readers in pairs.items():
-        number[structure] += sum(map(len, of_readers.values()))
-    order = sorted(pairs, key=lambda key: (-number[key[0]], key[0], key[1], key[2] != "AI-free", key[2]))
-    return tuple(_matrix("volumes", *key, (_volume_cell(*who, values) for who, values in pairs[key].items())) for key in order)
+    made = [_matrix("volumes", *key, (_volume_cell(*who, values) for who, values in own.items())) for key, own in pairs.items()]
+    return tuple(sorted(made, key=lambda matrix: (-matrix.pairs, matrix.subject, matrix.relation, matrix.anchoring)))
 
 
 def segmentation_matrices(study: StudyAgreement, label: Callable[[str], str]) -> tuple[AgreementMatrix, ...]:
@@ -180,7 +178,8 @@ def _rating_matrices(
     if between:
         table = np.array([[answers.get(reader, np.nan) for reader in readers] for answers in firsts.values()], float)
         overall = gwet_ac(table, scale, "quadratic")
-        yield _matrix("ratings", subject, "inter-reader", anchoring, between, overall=overall, **facts)
+        shared = int((np.isfinite(table).sum(axis=1) > 1).sum())
+        yield _matrix("ratings", subject, "inter-reader", anchoring, between, overall=overall, shared_cases=shared, **facts)
     within = []
     for reader in readers:
         both = [(own[0], own[1]) for answers in by_case.values() if len(own := answers.get(reader, [])) > 1]

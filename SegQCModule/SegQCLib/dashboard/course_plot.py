@@ -16,6 +16,8 @@ _MARKERS = ("o", "s", "^", "v", "P", "X")
 _COLUMNS = 2
 _PANEL_IN = 2.0
 _MOST_STRUCTURES = 6
+# A median of fewer reads jumps with each of them.
+FEW_OF_A_MONTH = 5
 
 
 def model_course_plot(course: ModelCourse, *, simulated: bool) -> str | None:
@@ -61,8 +63,12 @@ def model_course_plot(course: ModelCourse, *, simulated: bool) -> str | None:
                 xs, [month.dice_with_draft.first_quartile for month in months], [m.dice_with_draft.third_quartile for m in months],
                 color=BLUE, linewidth=1.6, alpha=0.55,
             )  # fmt: skip
-            axes.plot(xs, medians, "-", color=BLUE, linewidth=1)
-            axes.plot(xs, medians, _MARKERS[place % len(_MARKERS)], color=BLUE, markersize=5)
+            enough = [month.dice_with_draft.n >= FEW_OF_A_MONTH for month in months]
+            axes.plot(*_kept(xs, medians, enough), "-", color=BLUE, linewidth=1)
+            marker = _MARKERS[place % len(_MARKERS)]
+            axes.plot(*_kept(xs, medians, enough), marker, color=BLUE, markersize=5, linestyle="none")
+            few = [not one for one in enough]
+            axes.plot(*_kept(xs, medians, few), marker, color=BLUE, markerfacecolor="white", markersize=4, linestyle="none")
         axes.set_xlim(min(days) - timedelta(days=25), max(days) + timedelta(days=25))
         axes.set_ylim(lowest, 1.004)
         _versions(axes, course, named=row == 0)
@@ -146,6 +152,11 @@ def _line(axes, one: ReadingTrend, begin: datetime, color: str, is_time: bool) -
         [_shown(middle + slope * (day - middle_day) / DAYS, is_time) for day in ends],
         color=color, linewidth=1.8, linestyle="--" if one.model is None else "-",
     )  # fmt: skip
+
+
+def _kept(xs: Sequence, ys: Sequence, which: Sequence[bool]) -> tuple[list, list]:
+    kept = [(x, y) for x, y, keep in zip(xs, ys, which, strict=True) if keep]
+    return [x for x, _ in kept], [y for _, y in kept]
 
 
 def _shown(value: float, is_time: bool) -> float:

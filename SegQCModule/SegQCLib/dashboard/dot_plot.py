@@ -76,7 +76,8 @@ def dot_plot(heading: str, rows: Sequence[str], panels: Sequence[Panel], *, simu
     BadDataError
         If matplotlib is not installed.
     """
-    series = list(dict.fromkeys(dot.series for panel in panels for dot in panel.dots))
+    used = {dot.series for panel in panels for dot in panel.dots}
+    series = [one for one in (ANCHORED, FREE, PLAIN) if one in used]
     labels = [short(row) for row in rows]
     left_in = 0.35 + 0.085 * max(map(len, labels), default=0)
     top_in, bottom_in = 0.42 + 0.26 * (len(series) > 1), 0.62
@@ -91,7 +92,7 @@ def dot_plot(heading: str, rows: Sequence[str], panels: Sequence[Panel], *, simu
                 1 - (top_in + bottom_in) / height_in,
             )
         )  # fmt: skip
-        _draw(axes, panel, series)
+        _draw(axes, panel, series, width_in)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_yticks(range(len(rows)), labels if number == 0 else [""] * len(rows), parse_math=False)
         for row in range(1, len(rows)):
@@ -102,7 +103,7 @@ def dot_plot(heading: str, rows: Sequence[str], panels: Sequence[Panel], *, simu
     return svg(figure)
 
 
-def _draw(axes, panel: Panel, series: Sequence[Series]) -> None:
+def _draw(axes, panel: Panel, series: Sequence[Series], width_in: float) -> None:
     if panel.logarithmic:
         axes.set_xscale("log")
     if panel.zero is not None:
@@ -127,7 +128,7 @@ def _draw(axes, panel: Panel, series: Sequence[Series]) -> None:
         if ends:
             # A single value, too, gets an axis with numbers on it.
             axes.set_xlim(min(min(ends) / 1.25, max(ends) / 2.6), max(max(ends) * 1.25, min(ends) * 2.6))
-            factor_axis(axes)
+            factor_axis(axes, most=max(3, int(2.2 * width_in)))
     else:
         axes.margins(x=0.08)
     axes.set_xlabel(panel.label, fontsize=9.5, color=INK, parse_math=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING
 
 from SegQCLib.statistics.missing_package import missing_package
@@ -71,13 +72,18 @@ def short(text: str, longest: int = _LONGEST_LABEL) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
-def factor_axis(axes: Axes, dimension: str = "x") -> None:
-    """Mark a logarithmic axis with plain numbers, 1 2 5 10, and never with powers of ten only."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+def factor_axis(axes: Axes, dimension: str = "x", most: int = 6) -> None:
+    """Mark a logarithmic axis with plain numbers, 1 2 5 10, never with powers of ten only, and with no more than have room."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
     axis = axes.xaxis if dimension == "x" else axes.yaxis
     lowest, highest = axes.get_xlim() if dimension == "x" else axes.get_ylim()
-    ratio = highest / lowest
-    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if ratio < 120 else (1.0,), numticks=20))
+    decades = range(math.floor(math.log10(lowest)), math.ceil(math.log10(highest)) + 1)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        marks = [step * 10.0**decade for decade in decades for step in steps]
+        marks = [mark for mark in marks if lowest <= mark <= highest]
+        if len(marks) <= most:
+            break
+    axis.set_major_locator(FixedLocator(marks[:: -(-len(marks) // most)]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace(",", "\u202f")))
     axis.set_minor_formatter(NullFormatter())

@@ -40,6 +40,8 @@ _MATRIX_OF = {
 # More columns than that do not fit a screen; then pairs stand in a list.
 _MOST_IN_MATRIX = 12
 _MOST_ROWS = 400
+# A mean of differences, and its limits, need two.
+_FEWEST_FOR_LIMITS = 2
 
 
 def render_records_report(report: RecordsReport, progress: Progress = unwatched) -> str:
@@ -141,9 +143,16 @@ def _trend(one: ReadingTrend) -> str:
     if found.slope_per_30_days is None:
         return "–"
     numbers = [found.slope_per_30_days, found.lower, found.upper]
-    texts = ["" if n is None else signed(percent(n), 1) if is_time else signed(n, 4) for n in numbers]
+    if not any(numbers):
+        # The slope between most pairs is 0; whether the few that differ come late or early is what p says.
+        return "no slope: most reads are alike"
+    texts = ["" if n is None else _change(percent(n), 1) if is_time else _change(n, 4) for n in numbers]
     unit = "\u202f%" if is_time else ""
-    return f"{texts[0]}{unit}" + (f" ({texts[1]} to {texts[2]})" if numbers[1] is not None else "")
+    return f"{texts[0]}{unit}" + (f" ({texts[1]} to {texts[2]})" if found.lower is not None else "")
+
+
+def _change(value: float, decimals: int) -> str:
+    return f"{value:+.{decimals}f}".replace("-", "−")
 
 
 def _estimate(value: Estimate, decimals: int = 2) -> str:
@@ -168,7 +177,7 @@ def _grid(matrix: AgreementMatrix) -> list[tuple[str, list[AgreementCell | None]
 def _cell(cell: AgreementCell, source: str) -> tuple[str, ...]:
     """Return the lines that a cell of a matrix shows."""
     if cell.value.value is None:
-        return ("undefined", f"n = {cell.cases}")
+        return ("too few" if cell.cases < _FEWEST_FOR_LIMITS else "undefined", f"n = {cell.cases}")
     if source == "volumes":
         lines = [f"{signed(cell.value.value, 1)}\u202f%"]
         if cell.lower_limit is not None and cell.value.lower is not None:

@@ -322,9 +322,9 @@ def test_what_was_loaded_of_a_log_that_is_damaged_later_still_counts(logs, url, 
     assert len(read.sessions) == 2
 
 
-def test_two_files_of_one_session_are_both_told(logs, url, names):
+def test_two_files_of_one_session_that_differ_are_both_told(logs, url, names):
     path = a_log(logs)
-    shutil.copy(path, logs / "copy.session-log.jsonl")
+    a_log(logs / "copy", events=a_read(seconds=140), session=read_log(path).header.session)
     report = ingest(logs, connect(url), names)
     assert ["holds the same session as" in problem.text for problem in report.problems] == [True, True]
     assert report.sessions == 0

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from SegQCLib import (
     __version__,
@@ -27,7 +28,7 @@ from SegQCLib import (
 )
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import part
-from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
+from SegQCLib.terminal import LABELS_HELP, say, terminal_progress, without_passwords
 
 # 2 is argparse's own for wrong usage; 130 is what shells expect after Ctrl-C, 141 where nobody reads on.
 EXIT_DONE, EXIT_BAD_DATA, EXIT_VERDICT, EXIT_STOPPED, EXIT_UNREAD = 0, 1, 3, 130, 141
@@ -58,13 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         message, code = "stopped. Nothing was half written.", EXIT_STOPPED
     terminal_progress()("", 1.0)  # where it was stopped, its line is still there
-    print(f"segqc: {message}", file=sys.stderr)
+    print(f"segqc: {without_passwords(message)}", file=sys.stderr)
     return code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(without_passwords(message))
 
 
 def command_line_parser() -> argparse.ArgumentParser:
     """Return what understands every command."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="segqc",
         description="Check and measure segmentations under a written protocol.",
         epilog=EPILOG,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 
@@ -11,6 +12,14 @@ LABELS_HELP = (
     "what label values mean: totalsegmentator, totalsegmentator_mr, an nnU-Net dataset.json, a names JSON, or a table with codes"
     " (Documentation/dicom.md)"
 )
+
+# Paths have one slash where a URL that was taken for one had two.
+_PASSWORD = re.compile(r"(:/{1,3}[^\s/:@]*:)[^\s@]+(?=@)|([?&]\w*password=)[^&\s]+")
+
+
+def without_passwords(text: str) -> str:
+    """Return a text with *** for the passwords of the URLs in it: whoever mistypes a command sees it again."""
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", text)
 
 
 def say(text: str) -> None:

@@ -14,6 +14,7 @@ from SegQCLib.dataclass_json import to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.hashing import sha256_of
 from SegQCLib.output import require_writable, write_files
+from SegQCLib.readers.log_files import log_files
 from SegQCLib.readers.log_lines import (
     LONGEST_LINE_BYTES,
     START,
@@ -96,7 +97,7 @@ def delete_reader_logs(folder: Path, reader: str) -> LogsDeleted:
     _require_folder(folder)
     sessions: list[str] = []
     unreadable: list[Path] = []
-    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+    for path in log_files(folder, hidden=True):
         header = _header(path)
         if header is None:
             unreadable.append(path)
@@ -134,7 +135,7 @@ def export_reader_logs(folder: Path, reader: str, out: Path) -> tuple[Path, ...]
     require_writable(out)
     copies: list[Path] = []
     logs: list[ExportedLog] = []
-    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+    for path in log_files(folder):
         header = _header(path)
         if header is None or not same_reader(header.reader, reader) or path.resolve().parent == out.resolve():
             continue

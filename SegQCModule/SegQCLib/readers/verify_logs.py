@@ -27,6 +27,7 @@ from pathlib import Path
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, counted, part, unwatched
 from SegQCLib.readers.log_events import EventKind
+from SegQCLib.readers.log_files import log_files
 from SegQCLib.readers.log_lines import SUFFIX, LogHeader, PreviousSession, log_name
 from SegQCLib.readers.log_receipt import LogReceipt
 from SegQCLib.readers.log_stream import LogStream
@@ -179,7 +180,7 @@ def verify_logs(folder: Path, receipt: LogReceipt | None = None, progress: Progr
     """
     if not folder.is_dir():
         raise BadDataError(folder, "is no folder.", "Give the folder with readers' session logs.")
-    paths = sorted(path for path in folder.rglob(f"*{SUFFIX}") if path.is_file() and not path.name.startswith("."))
+    paths = log_files(folder)
     findings: list[LogFinding] = []
     headers: dict[Path, LogHeader] = {}
     for path in counted(part(progress, 0.0, 0.1), "Reading the first lines of logs", paths):
@@ -232,7 +233,7 @@ def _told(error: BadDataError, path: Path) -> str:
 
 def _tombstones(folder: Path, findings: list[LogFinding]) -> Iterator[tuple[str, Tombstone]]:
     for path in sorted(folder.rglob(f"*{TOMBSTONE_SUFFIX}")):
-        if path.name.startswith("."):
+        if path.name.startswith(".") or not path.is_file():
             continue
         file = _below(folder, path)
         try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 URLS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+_SHOWN_OPTIONS = ("host", "port", "user", "dbname", "sslmode")
 _TRIES = 5
 _LOCK_WAIT_S = 120
 _CONNECT_WAIT_S = 10
@@ -237,7 +238,9 @@ def connect_to(parsed: sqlalchemy.URL) -> Database:
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    return Database(parsed.render_as_string(hide_password=True), engine)
+    # A password can also be among the options behind the question mark.
+    shown = parsed.set(query={name: value for name, value in parsed.query.items() if name in _SHOWN_OPTIONS})
+    return Database(shown.render_as_string(hide_password=True), engine)
 
 
 def _parsed(url: str) -> sqlalchemy.URL:
@@ -254,7 +257,12 @@ def _parsed(url: str) -> sqlalchemy.URL:
     if backend == "sqlite" and driver in ("sqlite", "sqlite+pysqlite"):
         if not parsed.database or parsed.database == ":memory:" or parsed.query:
             raise BadDataError("--db", "names no SQLite file.", "Give sqlite:///FILE.")
+        if parsed.host or parsed.username or parsed.password:
+            raise BadDataError("--db", "names a server, which SQLite has none of.", "Give sqlite:///FILE, with three slashes.")
         return parsed
+    if "@" in (parsed.host or ""):
+        # Part of the password would be told as the host.
+        raise BadDataError("--db", "has more than one @.", "Write an @ in the password as %40, or put the password into ~/.pgpass.")
     if backend == "postgresql" and driver in ("postgresql", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
     raise BadDataError("--db", f"is a URL for {driver!r}.", f"Give {URLS}.")

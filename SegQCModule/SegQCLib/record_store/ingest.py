@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -77,8 +77,10 @@ class _Plan:
 def ingest(folder: Path, database: Database, names: Path, progress: Progress = unwatched, *, processes: int = 1) -> IngestReport:
     """Load what is new in the session logs below a folder into a database, made if need be.
 
-    A log that is damaged is told and left out. What was loaded is never changed afterwards: a log whose loaded part was
-    rewritten is told and left out as well. Stopped at any moment and begun again, it comes to the same rows.
+    A log that is damaged is told and left out; so are simulated logs where the folder or the database has real ones, and
+    real ones where the database has simulated ones: what nobody read is never averaged with what readers did. What was
+    loaded is never changed afterwards: a log whose loaded part was rewritten is told and left out as well. Stopped at any
+    moment and begun again, it comes to the same rows.
 
     Parameters
     ----------
@@ -147,7 +149,8 @@ def _plan(database: Database, paths: Sequence[Path], deleted_here: frozenset[str
         gone = deleted_here | deleted_sessions(connection)
     files, unusable = look_at(paths, loaded, progress)
     problems = list(unusable)
-    there = [file for file in files if file.session not in gone]
+    there, mixed = _of_one_kind([file for file in files if file.session not in gone], loaded.values())
+    problems += mixed
     logs: dict[tuple[str, str], list[LogFile]] = {}
     names: dict[tuple[str, str], tuple[str, str]] = {}
     for file in there:
@@ -171,6 +174,19 @@ def _plan(database: Database, paths: Sequence[Path], deleted_here: frozenset[str
         sum(file.names is None for file in there),
         tuple(problems),
         tuple(file.path for file in files if file.session in gone),
+    )
+
+
+def _of_one_kind(files: Sequence[LogFile], loaded: Collection[Loaded]) -> tuple[list[LogFile], list[Problem]]:
+    """Return the logs that belong into one database: what nobody read is never averaged with what readers did."""
+    known = {session.simulated for session in loaded}
+    simulated = {True} == (known or {file.simulated for file in files if file.simulated is not None})
+    other, here = ("real", "simulated") if simulated else ("simulated", "real")
+    text = f"is a {other} log, and this is a database of {here} ones. Load it into another database with --db."
+    left_out = [file for file in files if file.simulated is (not simulated)]
+    return (
+        [file for file in files if file.simulated is not (not simulated)],
+        [Problem(file.path, f"{file.path}: {text}") for file in left_out],
     )
 
 

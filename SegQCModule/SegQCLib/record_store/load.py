@@ -38,7 +38,8 @@ def loaded_sessions(connection: sqlalchemy.Connection, cases: Iterable[str] | No
 
     sessions = table("sessions")
     columns = sessions.c
-    query = select(columns.session, columns.reader, columns.case, columns.lines, columns.last_line_sha256, columns.bytes)
+    how_far = (columns.lines, columns.last_line_sha256, columns.bytes)
+    query = select(columns.session, columns.reader, columns.case, *how_far, columns.simulated)
     if cases is not None:
         query = query.where(columns.case.in_(sorted(set(cases))))
     return {row[0]: Loaded(*row[1:]) for row in connection.execute(query)}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, counted
-from SegQCLib.readers.log_lines import LONGEST_LINE_BYTES, START, SUFFIX, FaultyLineError, seal_of, unsealed
+from SegQCLib.readers.log_files import log_files
+from SegQCLib.readers.log_lines import LONGEST_LINE_BYTES, START, FaultyLineError, seal_of, unsealed
 from SegQCLib.readers.log_stream import LogStream
 from SegQCLib.readers.reader_logs import same_reader
 from SegQCLib.readers.tombstones import TOMBSTONE_SUFFIX, read_tombstone
@@ -19,6 +20,7 @@ from SegQCLib.record_store.reader_keys import LONGEST_NAME
 
 # The end of a line, and what a crash left behind it.
 _TAIL_BYTES = 2**14
+_BLOCK = 2**20
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,15 @@ class LogFile:
         Length of the file.
     names : tuple of str or None
         Reader and case; None: the database has all of the log, and nobody looked.
+    simulated : bool or None
+        Nobody read anything for it; None: nobody looked.
     """
 
     path: Path
     session: str
     bytes: int
     names: tuple[str, str] | None
+    simulated: bool | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Loaded:
     lines: int
     sha256: str
     bytes: int
+    simulated: bool
 
 
 def log_paths(folder: Path) -> tuple[Path, ...]:
@@ -72,7 +78,7 @@ def log_paths(folder: Path) -> tuple[Path, ...]:
             pass
     except OSError as error:
         raise BadDataError(folder, f"cannot be listed ({error.strerror}).", "Give the folder of the session logs.") from error
-    return tuple(sorted(path for path in folder.rglob(f"*{SUFFIX}") if not path.name.startswith(".")))
+    return log_files(folder)
 
 
 def look_at(
@@ -80,6 +86,7 @@ def look_at(
 ) -> tuple[tuple[LogFile, ...], tuple[Problem, ...]]:
     """Return the logs, one for each session, and what is no usable log.
 
+    A folder that was copied into itself has every log twice: of copies that say the same the longest counts.
     A log of which the database has all is known by its length and its last line's seal, which holds for all lines before.
     """
     ends = {(known.sha256, known.bytes): session for session, known in loaded.items()}
@@ -94,18 +101,42 @@ def look_at(
             by_session.setdefault(file.session, []).append(file)
     files: list[LogFile] = []
     for copies in by_session.values():
-        if len(copies) == 1:
-            files += copies
+        whole = _with_all_of(copies)
+        if whole is not None:
+            files.append(whole)
         else:
             # Which of them is the true one, nobody can tell from here.
             problems += [_double(file, copies) for file in copies]
     return tuple(files), tuple(problems)
 
 
+def _with_all_of(copies: Sequence[LogFile]) -> LogFile | None:
+    """Return the log that holds all others from their first byte to their last; None if they differ."""
+    longest = max(copies, key=lambda file: file.bytes)
+    others = (file for file in copies if file is not longest)
+    return longest if all(_begins(longest.path, file) for file in others) else None
+
+
+def _begins(longest: Path, file: LogFile) -> bool:
+    try:
+        with longest.open("rb") as one, file.path.open("rb") as other:
+            left = file.bytes
+            while left:
+                block = other.read(min(left, _BLOCK))
+                if not block or one.read(len(block)) != block:
+                    return False
+                left -= len(block)
+            return True
+    except OSError:
+        return False
+
+
 def deleted_in(folder: Path) -> tuple[frozenset[str], tuple[Problem, ...]]:
     """Return the sessions that were deleted on request below a folder, and records of it that cannot be read."""
     sessions, problems = set(), []
     for path in sorted(folder.rglob(f"*{TOMBSTONE_SUFFIX}")):
+        if path.name.startswith(".") or not path.is_file():
+            continue
         try:
             sessions.add(read_tombstone(path).session)
         except BadDataError as error:
@@ -116,7 +147,7 @@ def deleted_in(folder: Path) -> tuple[frozenset[str], tuple[Problem, ...]]:
 def sessions_of(folder: Path, reader: str) -> tuple[str, ...]:
     """Return the sessions of a reader whose logs are below a folder; logs whose first line is damaged are passed over."""
     found = []
-    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+    for path in log_files(folder, hidden=True):
         with contextlib.suppress(BadDataError), LogStream(path) as log:
             if same_reader(log.header.reader, reader):
                 found.append(log.header.session)
@@ -134,8 +165,8 @@ def _look_at(path: Path, ends: Mapping[tuple[str, int], str]) -> LogFile:
         raise BadDataError(path, f"cannot be read ({error.strerror}).", "Copy it again.") from error
     session = ends.get((seal_of(tail[: tail.rfind(b"\n") + 1]) or "", length))
     if session is not None:
-        return LogFile(path, session, length, None)
-    session, reader, case = _whose(path)
+        return LogFile(path, session, length, None, None)
+    session, reader, case, simulated = _whose(path)
     for role, name in (("reader", reader), ("case", case)):
         if not name.strip():
             raise BadDataError(f"{path}, line 1", f"names no {role}.", "The log was not loaded: nobody could be asked about it.")
@@ -145,27 +176,29 @@ def _look_at(path: Path, ends: Mapping[tuple[str, int], str]) -> LogFile:
                 f"has a name of {len(name):,} characters for its {role}.",
                 f"Names have at most {LONGEST_NAME:,}; the log was not loaded.",
             )
-    return LogFile(path, session, length, (reader, case))
+    return LogFile(path, session, length, (reader, case), simulated)
 
 
-def _whose(path: Path) -> tuple[str, str, str]:
-    """Return session, reader and case of a log whose header is checked in full when it is read."""
+def _whose(path: Path) -> tuple[str, str, str, bool]:
+    """Return session, reader, case and whether it is simulated, of a log whose header is checked in full when it is read."""
     try:
         with path.open("rb") as file:
             body, _ = unsealed(file.readline(LONGEST_LINE_BYTES), START)
         header = json.loads(body + b"}")
         found = header["session"], header["reader"], header["case"]
-        if all(isinstance(text, str) for text in found):
-            return found
+        if all(isinstance(text, str) for text in found) and isinstance(header["simulated"], bool):
+            return *found, header["simulated"]
     except (OSError, FaultyLineError, ValueError, KeyError, TypeError):
         # Reading it in full says what is wrong.
         pass
     with LogStream(path) as log:
-        return log.header.session, log.header.reader, log.header.case
+        return log.header.session, log.header.reader, log.header.case, log.header.simulated
 
 
 def _double(file: LogFile, copies: list[LogFile]) -> Problem:
-    others = ", ".join(other.path.name for other in copies if other is not file)
+    others = ", ".join(str(other.path) for other in copies if other is not file)
     return Problem(
-        file.path, f"{file.path}: holds the same session as {others}. Keep the log that was written and move its copies elsewhere."
+        file.path,
+        f"{file.path}: holds the same session as {others}, and says something else. Keep the log that was written and move the"
+        " others elsewhere.",
     )

@@ -70,11 +70,11 @@ def model_course_plot(course: ModelCourse, *, simulated: bool) -> str | None:
             few = [not one for one in enough]
             axes.plot(*_kept(xs, medians, few), marker, color=BLUE, markerfacecolor="white", markersize=4, linestyle="none")
         axes.set_xlim(min(days) - timedelta(days=25), max(days) + timedelta(days=25))
-        axes.set_ylim(lowest, 1.004)
+        axes.set_ylim(lowest, 1 + 0.04 * (1 - lowest))
         _versions(axes, course, named=row == 0)
         axes.set_title(short(one.structure, 40), fontsize=10, loc="left", color=INK, parse_math=False, pad=16 if row == 0 else 5)
         axes.set_ylabel("Dice", fontsize=9.5)
-        _dates(axes)
+        _dates(axes, 5)
         plain(axes, grid="y")
     heading = f"{short(course.model, 50)}: Dice of draft and final segment, by month"
     title(figure, heading, simulated=simulated, height_in=height_in)
@@ -124,7 +124,7 @@ def own_course_plot(trends: Sequence[ReadingTrend], *, simulated: bool) -> str |
             axes.set_yscale("log")
             factor_axis(axes, "y")
         axes.set_ylabel(label, fontsize=9.5)
-        _dates(axes)
+        _dates(axes, 8)
         plain(axes, grid="y")
     title(
         figure,
@@ -187,10 +187,10 @@ def _versions(axes, course: ModelCourse, *, named: bool) -> None:
             )  # fmt: skip
 
 
-def _dates(axes) -> None:
+def _dates(axes, most: int) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=7)
+    locator = AutoDateLocator(minticks=2, maxticks=most)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
         ConciseDateFormatter(locator, show_offset=False, formats=["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%S"])

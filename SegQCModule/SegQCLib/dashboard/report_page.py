@@ -7,6 +7,7 @@ from SegQCLib.automation_bias.model_version import ModelVersion
 from SegQCLib.automation_bias.proportion import Proportion
 from SegQCLib.automation_bias.reading_trends import ReadingTrend
 from SegQCLib.automation_bias.robust_summary import MedianEstimate
+from SegQCLib.automation_bias.rule import Level
 from SegQCLib.automation_bias.signs import percent
 from SegQCLib.dashboard.agreement_matrix import AgreementCell, AgreementMatrix
 from SegQCLib.dashboard.records_report import FEWEST_OTHERS, OTHERS, RecordsReport
@@ -37,6 +38,8 @@ _MATRIX_OF = {
     "volumes": "difference in volume, % of the mean",
     "segmentations": "median Dice",
 }
+# What asks for something first.
+_LEVELS = (Level.ALERT, Level.WATCH, Level.NONE, Level.TOO_FEW)
 # More columns than that do not fit a screen; then pairs stand in a list.
 _MOST_IN_MATRIX = 12
 _MOST_ROWS = 400
@@ -97,6 +100,7 @@ def render_records_report(report: RecordsReport, progress: Progress = unwatched)
         fewest_others=FEWEST_OTHERS,
         fewest_for_plot=FEWEST_FOR_PLOT,
         others=OTHERS,
+        alerts=sorted(report.alerts, key=lambda alert: (_LEVELS.index(alert.level), alert.last)),
         busiest=max((number for row in report.activity.readers for number in row.reads), default=0),
     )
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from SegQCLib.agreement.bland_altman import bland_altman
-from SegQCLib.agreement.case_bootstrap import case_interval
+from SegQCLib.agreement.case_bootstrap import TOO_FEW_PATIENTS, case_interval
 from SegQCLib.agreement.case_summary import case_summary
-from SegQCLib.agreement.estimate import FEW_RULE, FEWEST_RULE
+from SegQCLib.agreement.estimate import FEW_RULE, FEWEST_RULE, REPEATED_PATIENTS, of_patients
 from SegQCLib.agreement.gwet import gwet_ac
 from SegQCLib.agreement.icc import EXCHANGEABLE_REASON, ICC_FORMS, intraclass_correlation
-from SegQCLib.agreement.kappa import ONE_GRADE, cohen_kappa, fleiss_kappa
+from SegQCLib.agreement.kappa import ASYMPTOTIC, NEARLY_ONE_GRADE, ONE_GRADE, cohen_kappa, fleiss_kappa
 from SegQCLib.errors import BadDataError
 
 NAN = math.nan
@@ -51,6 +51,24 @@ GWET_OBSERVERS = [
     [0, 0, 0, NAN, 0], [1, 0, 2, NAN, 1], [1, NAN, 2, 0, NAN], [2, 2, 2, NAN, 2], [2, 1, 1, 1, NAN],
     [NAN, 1, 0, 0, NAN], [0, 0, 0, 0, NAN], [1, 2, 2, 2, NAN], [3, 3, 2, 2, 3], [1, 1, 1, NAN, 1],
 ]  # fmt: skip
+
+# Eight cases by three readers, and what psych's ICC() gives for them: value, lower and upper end, form by form.
+PSYCH = [
+    [12.1, 11.8, 13.0], [30.4, 29.9, 32.5], [8.2, 8.9, 8.8], [51.0, 47.3, 52.2],
+    [22.5, 23.1, 22.9], [17.7, 16.2, 18.8], [40.3, 41.9, 43.1], [26.6, 24.8, 27.9],
+]  # fmt: skip
+PSYCH_ICC = [
+    (0.9907637268, 0.9706653455, 0.9979570300), (0.9907760126, 0.9549915052, 0.9981444504),
+    (0.9947455743, 0.9823872279, 0.9988536209), (0.9969021673, 0.9900267404, 0.9993180812),
+    (0.9969063135, 0.9845330730, 0.9993807174), (0.9982423679, 0.9940593214, 0.9996175814),
+]  # fmt: skip
+
+# Weights, kappa and its standard error of vcd's Kappa().
+VCD = (
+    ("unweighted", 0.5691976306, 0.0893010399),
+    ("linear", 0.7056786704, 0.0665805063),
+    ("quadratic", 0.8230912477, 0.0502220969),
+)
 
 
 def answers_of_table(table, grades):
@@ -350,3 +368,55 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch, package, 
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(BadDataError, match=r"pip install 'segqc\[records\]'"):
         call()
+
+
+def test_weighted_kappa_is_that_of_vcd_in_r():
+    # R 4.2.2, vcd 1.4-11: t <- matrix(c(8, 2, 0, 0, 3, 9, 1, 0, 1, 4, 10, 2, 0, 0, 3, 7), 4, byrow = TRUE)
+    # k <- Kappa(t); q <- Kappa(t, weights = "Fleiss-Cohen"); c(k$Unweighted, k$Weighted, q$Weighted)
+    table = [[8, 2, 0, 0], [3, 9, 1, 0], [1, 4, 10, 2], [0, 0, 3, 7]]
+    first, second = answers_of_table(table, range(1, 5))
+    for weights, value, error in VCD:
+        found = cohen_kappa(first, second, range(1, 5), weights)
+        assert found.value == pytest.approx(value, abs=1e-8)
+        assert found.value - found.lower == pytest.approx(1.959963985 * error, abs=1e-8)
+        assert found.note.startswith(ASYMPTOTIC)
+
+
+def test_kappa_has_no_interval_where_nearly_all_answers_are_one_grade():
+    # 60 cases; both readers say no in 4, one of them alone in 1: nine answers of 120.
+    found = cohen_kappa([0] * 4 + [1] * 56, [0] * 5 + [1] * 55, (0, 1))
+    assert (found.lower, found.reason) == (None, NEARLY_ONE_GRADE)
+    assert cohen_kappa([0] * 5 + [1] * 55, [1] + [0] * 5 + [1] * 54, (0, 1)).lower is not None
+
+
+def test_gwet_s_interval_needs_six_cases_that_two_readers_graded():
+    answers = [[1, 1], [2, 2], [2, 1], [1, 1], [2, 2]] + [[1, NAN]] * 20
+    assert gwet_ac(answers, (1, 2)).reason == FEWEST_RULE
+    assert gwet_ac([*answers, [2, 2]], (1, 2)).lower is not None
+
+
+def test_fewer_than_six_patients_are_too_few_for_a_bootstrap_however_many_cases_they_have():
+    five = case_summary("Dice", [0.7, 0.8, 0.9, 0.85] * 5, list("abcdefghijklmnopqrst"), list("12345") * 4)
+    assert (five.median.value, five.median.lower, five.median.reason) == (pytest.approx(0.825), None, TOO_FEW_PATIENTS)
+    six = case_summary("Dice", [0.7, 0.8, 0.9, 0.85] * 6, list("abcdefghijklmnopqrstuvwx"), list("123456") * 4)
+    assert six.median.lower is not None
+
+
+def test_an_interval_that_takes_cases_of_one_patient_as_independent_says_so():
+    found = cohen_kappa([1, 2, 3, 1, 2, 3] * 3, [1, 2, 3, 1, 2, 2] * 3, (1, 2, 3))
+    assert of_patients(found, [str(n // 2) for n in range(18)]).note.startswith(REPEATED_PATIENTS)
+    assert of_patients(found, [str(n) for n in range(18)]) == found
+
+
+def test_icc_and_its_intervals_are_those_of_psych_in_r():
+    # R 4.2.2, psych 2.2.9: ICC(x, lmer = FALSE)$results[, c("ICC", "lower bound", "upper bound")]
+    for icc, (value, lower, upper) in zip(intraclass_correlation(PSYCH, list("abcdefgh")).forms, PSYCH_ICC, strict=True):
+        found = (icc.estimate.value, icc.estimate.lower, icc.estimate.upper)
+        assert found == pytest.approx((value, lower, upper), abs=1e-8)
+
+
+def test_readers_who_differ_by_the_same_in_every_case_are_consistent_without_an_interval():
+    values = np.arange(8.0)[:, None] * 3.3 + np.array([[0.0, 0.1, 0.7]])
+    consistency = intraclass_correlation(values, list("abcdefgh")).form("ICC(3,1)").estimate
+    assert (consistency.value, consistency.lower) == (1.0, None)
+    assert "by the same in every case" in consistency.reason

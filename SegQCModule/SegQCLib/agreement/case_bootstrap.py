@@ -9,19 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from SegQCLib.agreement.estimate import CONFIDENCE
+from SegQCLib.agreement.estimate import CONFIDENCE, FEWEST_CASES
 from SegQCLib.statistics.percentile_bootstrap import RESAMPLES
 
 METHOD = (
     f"percentile bootstrap over patients ({RESAMPLES:,} resamples): all cases and all pairs of readers of a patient are drawn"
     " together, because they are not independent"
 )
+# However many cases they have, a few patients can be drawn in a few ways only.
+TOO_FEW_PATIENTS = f"The cases are of fewer than {FEWEST_CASES} patients, which are too few to draw from."
 # Of the resamples, how many may leave the statistic undefined before its interval does, too.
 _UNDEFINED_SHARE = 0.05
 
 
 def case_interval(patients: Sequence[str], statistic: Callable[[NDArray[np.intp]], float]) -> tuple[float, float] | None:
-    """Return the 95 % percentile interval of a statistic; None where there is one patient, or resamples often have no value.
+    """Return the 95 % percentile interval of a statistic; None with fewer than 6 patients.
+
+    Nor is there one where resamples often have no value.
 
     Parameters
     ----------
@@ -36,7 +40,7 @@ def case_interval(patients: Sequence[str], statistic: Callable[[NDArray[np.intp]
     """
     _, patient = np.unique(np.asarray(patients), return_inverse=True)
     cases_of = np.split(np.argsort(patient, kind="stable"), np.cumsum(np.bincount(patient))[:-1])
-    if len(cases_of) < 2:
+    if len(cases_of) < FEWEST_CASES:
         return None
     alone = len(cases_of) == len(patient)
     order = np.concatenate(cases_of)

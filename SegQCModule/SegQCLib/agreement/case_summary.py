@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from SegQCLib.agreement.case_bootstrap import METHOD, case_interval
+from SegQCLib.agreement.case_bootstrap import METHOD, TOO_FEW_PATIENTS, case_interval
 from SegQCLib.agreement.estimate import Estimate, estimate, undefined
 
 
@@ -67,5 +67,5 @@ def case_summary(
     drawn_together = [patient for patient, _ in defined]
     interval = case_interval(drawn_together, lambda index: float(np.median(of_case[index])))
     low, middle, high = np.quantile(of_case, (0.25, 0.5, 0.75))
-    median = estimate(name, middle, interval, len(of_case), METHOD, "All cases are of one patient.")
+    median = estimate(name, middle, interval, len(of_case), METHOD, TOO_FEW_PATIENTS)
     return CaseSummary(median, float(low), float(high), pairs, len(values) - pairs)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 CONFIDENCE = 0.95
 # With five cases even the interval from the smallest to the largest value holds the median with 1 - 2 x 0.5^5 = 93.75 % only.
@@ -17,6 +18,7 @@ FEW_RULE = (
     f"Fewer than {FEW_CASES} cases: read the interval, not the number. A reliability study should have at least {FEW_CASES}"
     " cases of different kinds and 3 readers (Koo and Li, J Chiropr Med 2016;15:155-163)."
 )
+REPEATED_PATIENTS = "Some patients have several cases here, which count as independent of each other: the interval is too narrow."
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,22 @@ def estimate(
 def undefined(statistic: str, cases: int, method: str, reason: str) -> Estimate:
     """Return that a statistic does not exist for these cases, and why."""
     return Estimate(statistic, None, None, None, cases, method, reason)
+
+
+def noted(found: Estimate, note: str) -> Estimate:
+    """Return an estimate with one more note, before those that it has."""
+    return replace(found, note=note if found.note is None else f"{note} {found.note}")
+
+
+def of_patients(found: Estimate, patients: Sequence[str]) -> Estimate:
+    """Return an estimate that says so if its interval takes several cases of one patient as independent.
+
+    Parameters
+    ----------
+    found : Estimate
+        By a method that knows cases only.
+    patients : sequence of str, shape (cases,)
+        The patient of each case that it is of.
+    """
+    repeat = found.lower is not None and len(set(patients)) < len(patients)
+    return noted(found, REPEATED_PATIENTS) if repeat else found

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from SegQCLib.agreement.estimate import CONFIDENCE, Estimate, estimate, undefined
-from SegQCLib.agreement.kappa import Weights, counts_of_grades
+from SegQCLib.agreement.estimate import CONFIDENCE, FEWEST_CASES, FEWEST_RULE, Estimate, estimate, undefined
+from SegQCLib.agreement.kappa import Weights, counts_of_grades, of_many_cases
 
 METHOD = "t distribution, variance over cases with the readers as they are (Gwet 2008; 2014, chapter 5)"
 
@@ -74,7 +74,9 @@ def gwet_ac(answers: ArrayLike, grades: Sequence[int], weights: Weights = "unwei
         half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
         interval = (coefficient - half, min(1.0, coefficient + half)) if error > 0 else None
     why = "The readers agree in every case: the interval has no width."
-    return estimate(name, float(coefficient), interval, n, METHOD, why)
+    if several.sum() < FEWEST_CASES:
+        interval, why = None, FEWEST_RULE
+    return of_many_cases(estimate(name, float(coefficient), interval, n, METHOD, why))
 
 
 def _weights(scale: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:

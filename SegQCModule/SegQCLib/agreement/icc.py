@@ -64,6 +64,7 @@ _NEGATIVE = (
     "Negative: reads of one case differ more than cases do. The share of variation that comes from cases cannot be below 0; it is"
     " an estimate of no reliability, shown as computed."
 )
+_EXACT = "The readers agree exactly, or differ by the same in every case: the interval has no width."
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,10 @@ def intraclass_correlation(values: ArrayLike, cases: Sequence[str], *, exchangea
 def _estimate(form: ICCForm, value: float, lower: float, upper: float, n: int) -> Estimate:
     if not np.isfinite(value):
         return undefined(form.name, n, METHOD, "The analysis of variance has no value for these cases.")
-    interval = (lower, upper) if value < 1 else None
-    found = estimate(form.name, value, interval, n, METHOD, "The readers agree exactly: the interval has no width.")
+    # Rounding leaves a millionth of a millionth of an error where there is none.
+    exact = value > 1 - 1e-12
+    value, interval = (1.0, None) if exact else (value, (lower, upper))
+    found = estimate(form.name, value, interval, n, METHOD, _EXACT)
     if value < 0:
         note = _NEGATIVE if found.note is None else f"{_NEGATIVE} {found.note}"
         return Estimate(found.statistic, found.value, found.lower, found.upper, n, METHOD, found.reason, note)

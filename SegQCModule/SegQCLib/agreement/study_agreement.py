@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal, get_args
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from SegQCLib.agreement.bland_altman import BlandAltman, bland_altman
 from SegQCLib.agreement.case_summary import CaseSummary, case_summary
-from SegQCLib.agreement.estimate import FEW_RULE, FEWEST_RULE, Estimate
+from SegQCLib.agreement.estimate import FEW_RULE, FEWEST_RULE, Estimate, of_patients
 from SegQCLib.agreement.gwet import gwet_ac
 from SegQCLib.agreement.icc import EXCHANGEABLE_REASON, ICCTable, intraclass_correlation
-from SegQCLib.agreement.kappa import cohen_kappa, fleiss_kappa
+from SegQCLib.agreement.kappa import ASYMPTOTIC, cohen_kappa, fleiss_kappa
 from SegQCLib.agreement.measured_study import Anchoring, MeasuredPair, MeasuredRead, MeasuredStudy, Relation
 from SegQCLib.agreement.outlier_readers import RULE as OUTLIER_RULE
 from SegQCLib.agreement.outlier_reads import RULE as OUTLIER_READS_RULE
@@ -35,7 +35,14 @@ _REPEATS_RULE = (
 )
 _CASES_RULE = (
     "A case counts once, with the mean of its pairs, and the bootstrap draws patients, never pairs: pairs of one case are not"
-    " independent."
+    " independent. The intervals of Bland-Altman, ICC, Cohen's kappa and Gwet's coefficient take cases as independent; where"
+    " patients have several, a note says so."
+)
+_ICC_RULE = (
+    "ICC of volumes is carried by the largest cases, and its interval assumes errors as large in small structures as in large ones."
+    " Where errors grow with size and volumes differ widely it is too narrow: in simulation, volumes with a standard deviation of"
+    " 1 and errors with one of 0.2 on the natural logarithm, it held the true value in 74 to 90 of 100 studies. Bland-Altman in"
+    " percent beside it has no such fault."
 )
 _TESTS_RULE = (
     "No p-values: with many structures and pairs some would be small by chance. Intervals are of one number each and are not"
@@ -50,6 +57,8 @@ RULES = (
     _PAIRS_RULE,
     _REPEATS_RULE,
     _CASES_RULE,
+    _ICC_RULE,
+    ASYMPTOTIC,
     _TESTS_RULE,
     _ABSENT_RULE,
     OUTLIER_RULE,
@@ -481,7 +490,9 @@ def _icc_of(rows: dict[str, list[MeasuredRead | None]], k: int, exchangeable: bo
 
     drawn = {case: row for case, row in rows.items() if any(read is not None and read.volume_ml for read in row)}
     table = np.array([[volume(read) for read in row] for row in drawn.values()]).reshape(-1, k)
-    return intraclass_correlation(table, list(drawn), exchangeable=exchangeable)
+    found = intraclass_correlation(table, list(drawn), exchangeable=exchangeable)
+    patients = [next(read.patient for read in row if read is not None) for case, row in drawn.items() if case not in found.left_out]
+    return replace(found, forms=tuple(replace(icc, estimate=of_patients(icc.estimate, patients)) for icc in found.forms))
 
 
 def _presence(
@@ -506,7 +517,8 @@ def _presence(
         for reader in sorted({pair.first.reader for pair in pairs}, key=order.index):
             own = list(_first_two([pair for pair in pairs if pair.first.reader == reader]))
             both = [(int(pair.first.volume_ml > 0), int(pair.second.volume_ml > 0)) for pair in own]
-            statistics += _of_two((f"{reader}, repeated",), both, (0, 1), ordered=False)
+            owners = [pair.first.patient for pair in own]
+            statistics += _of_two((f"{reader}, repeated",), both, (0, 1), owners, ordered=False)
     return Presence(present, absent, len(by_case) - present - absent, no_segment, tuple(statistics))
 
 
@@ -531,29 +543,38 @@ def _between_readers(
         for case, _, reader, grade in answers:
             table[cases.index(case), columns.index(reader)] = grade
         complete, names = table, columns
-    yield ReadersEstimate(names, fleiss_kappa(complete, grades, [patients[case] for case in cases]))
-    yield ReadersEstimate(names, gwet_ac(table, grades, "quadratic" if ordered else "unweighted"))
+    owners = [patients[case] for case in cases]
+    yield ReadersEstimate(names, fleiss_kappa(complete, grades, owners))
+    yield ReadersEstimate(names, of_patients(gwet_ac(table, grades, "quadratic" if ordered else "unweighted"), owners))
     if exchangeable:
         return
     for a, b in combinations(range(len(columns)), 2):
-        both = table[:, (a, b)][np.isfinite(table[:, (a, b)]).all(axis=1)].astype(int)
+        known = np.isfinite(table[:, (a, b)]).all(axis=1)
+        both = table[:, (a, b)][known].astype(int)
         if len(both):
-            yield from _kappas((columns[a], columns[b]), both, grades, ordered=ordered)
+            of_both = [owner for owner, is_known in zip(owners, known, strict=True) if is_known]
+            yield from _kappas((columns[a], columns[b]), both, grades, of_both, ordered=ordered)
 
 
 def _kappas(
-    readers: tuple[str, ...], both: NDArray[np.int_] | Sequence[tuple[int, int]], grades: Sequence[int], *, ordered: bool
+    readers: tuple[str, ...],
+    both: NDArray[np.int_] | Sequence[tuple[int, int]],
+    grades: Sequence[int],
+    patients: Sequence[str],
+    *,
+    ordered: bool,
 ) -> Iterator[ReadersEstimate]:
     first, second = [int(a) for a, _ in both], [int(b) for _, b in both]
     for weights in ("linear", "quadratic") if ordered else ("unweighted",):
-        yield ReadersEstimate(readers, cohen_kappa(first, second, grades, weights))
+        yield ReadersEstimate(readers, of_patients(cohen_kappa(first, second, grades, weights), patients))
 
 
 def _of_two(
-    readers: tuple[str, ...], both: Sequence[tuple[int, int]], grades: Sequence[int], *, ordered: bool
+    readers: tuple[str, ...], both: Sequence[tuple[int, int]], grades: Sequence[int], patients: Sequence[str], *, ordered: bool
 ) -> Iterator[ReadersEstimate]:
-    yield from _kappas(readers, both, grades, ordered=ordered)
-    yield ReadersEstimate(readers, gwet_ac(np.array(both, float).reshape(-1, 2), grades, "quadratic" if ordered else "unweighted"))
+    yield from _kappas(readers, both, grades, patients, ordered=ordered)
+    found = gwet_ac(np.array(both, float).reshape(-1, 2), grades, "quadratic" if ordered else "unweighted")
+    yield ReadersEstimate(readers, of_patients(found, patients))
 
 
 def _rating_groups(ratings: Sequence[StudyRating], order: Sequence[str], exchangeable: bool) -> Iterator[RatingGroup]:
@@ -590,8 +611,10 @@ def _rating_group(
     elif relation == "intra-reader":
         for reader in sorted({answer.reader for answer in used}, key=order.index):
             pairs = [own for (_, name), own in by_read.items() if name == reader]
-            both = [(one.grade, other.grade) for one, other in pairs if one.grade is not None and other.grade is not None]
-            statistics += _of_two((f"{reader}, repeated",), both, grades, ordered=True)
+            pairs = [(one, other) for one, other in pairs if one.grade is not None and other.grade is not None]
+            both = [(one.grade, other.grade) for one, other in pairs]
+            owners = [one.patient for one, _ in pairs]
+            statistics += _of_two((f"{reader}, repeated",), both, grades, owners, ordered=True)
     return RatingGroup(
         rating=used[0].rating,
         lowest=used[0].lowest,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from SegQCLib.agreement.estimate import Estimate
 from SegQCLib.agreement.icc import ICC_FORMS
-from SegQCLib.agreement.study_agreement import StructureGroup, StudyAgreement
+from SegQCLib.agreement.study_agreement import RULES, StructureGroup, StudyAgreement
 from SegQCLib.agreement.study_pictures import bland_altman_svg, matrix_svg
 from SegQCLib.number_texts import grouped, ratio, signed
 from SegQCLib.progress import Progress, counted, unwatched
@@ -50,6 +50,7 @@ def render_study(study: StudyAgreement, progress: Progress = unwatched) -> str:
         interval=_interval,
         coefficient=_coefficient,
         slope=_slope,
+        note=_note,
         count=lambda n: grouped(n, 0),
     )
     absent = study.absent
@@ -126,6 +127,14 @@ def _text(found: Estimate, value: float, kind: str) -> str:
 
 def _coefficient(found: Estimate) -> str:
     return "undefined" if found.value is None else _rounded(found.value)
+
+
+def _note(found: Estimate) -> str:
+    """Return the note without what the page says once for all numbers."""
+    text = found.note or ""
+    for rule in RULES:
+        text = text.replace(rule, "")
+    return text.strip()
 
 
 def _slope(found: Estimate) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-import vtk
 from slicer import vtkMRMLScene, vtkMRMLSegmentationNode, vtkMRMLTableNode
 
 from SegQCLib.findings import Finding
 from SegQCLib.metric_texts import metric_text
 from SegQCLib.mrml.referenced_node import referenced_node
+from SegQCLib.mrml.text_table import fill_text_table
 from SegQCLib.record import Measurement, QCRecord
 from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
 
@@ -63,7 +61,7 @@ def write_measurements(scene: vtkMRMLScene, record: QCRecord, segmentation_node:
         count = f"{len(empty)} more segment{'' if len(empty) == 1 else 's'}"
         reason = "Empty, and not in the protocol: left out here, the record has all."
         rows.append({**dict.fromkeys(MEASUREMENT_TITLES), "segment": count, "reason": reason})
-    _fill(node, Measurement, MEASUREMENT_TITLES, rows)
+    fill_text_table(node, Measurement, MEASUREMENT_TITLES, rows)
     return node
 
 
@@ -75,29 +73,8 @@ def write_findings(scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtk
         {**{column: getattr(finding, column) for column in FINDING_TITLES}, "status": STATUS_WORDS[finding.status]}
         for finding in worst_first(record.findings)
     ]
-    _fill(node, Finding, FINDING_TITLES, rows)
+    fill_text_table(node, Finding, FINDING_TITLES, rows)
     return node
-
-
-def _fill(node: vtkMRMLTableNode, row_class: type, titles: dict[str, str], rows: list[dict[str, str | None]]) -> None:
-    docs = {field.name: field.metadata["doc"] for field in dataclasses.fields(row_class)}
-    modifying = node.StartModify()
-    try:
-        node.SetLocked(False)
-        node.RemoveAllColumns()
-        for name, title in titles.items():
-            column = vtk.vtkStringArray()
-            column.SetName(name)
-            for row in rows:
-                column.InsertNextValue(_cell(row[name]))
-            node.AddColumn(column)
-            node.SetColumnTitle(name, title)
-            node.SetColumnDescription(name, docs[name])
-        node.SetUseColumnTitleAsColumnHeader(True)
-        # A number that a person typed over is no measurement.
-        node.SetLocked(True)
-    finally:
-        node.EndModify(modifying)
 
 
 def _empty_and_unknown(record: QCRecord) -> set[str]:
@@ -111,9 +88,3 @@ def _empty_and_unknown(record: QCRecord) -> set[str]:
 
 def _digits(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1e5 else f"{value:.6g}"
-
-
-def _cell(text: str | None) -> str:
-    # Slicer's .tsv reader takes " for a quote without an end, a line break for a new row, and an
-    # empty row for nothing at all.
-    return " ".join(str(text).replace('"', "'").split()) if text else "–"

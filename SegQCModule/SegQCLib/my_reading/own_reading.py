@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from SegQCLib.automation_bias.alert import BiasAlert
-from SegQCLib.automation_bias.model_version import ModelVersion
 from SegQCLib.my_reading.own_alerts import own_alerts
 from SegQCLib.my_reading.own_logs import SHOWN_DAYS, KnownLogs, OwnSessions, own_sessions
-from SegQCLib.my_reading.read_rows import ReadRow, draft_of, read_rows, without_untouched
+from SegQCLib.my_reading.read_rows import ReadRow, read_rows, without_untouched
+from SegQCLib.my_reading.structure_course import StructureCourse, structure_courses
 from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.readers.case_read import CaseRead
 from SegQCLib.readers.effort import reads_of_sessions
-from SegQCLib.readers.effort_statistics import ReaderEffort, effort_by_reader
-
-# Memory of a trend grows with the square of the number of reads.
-_MOST_OF_A_TREND = 2000
-
-
-@dataclass(frozen=True)
-class StructureCourse:
-    """One structure with the drafts of one version of a model, or without drafts (None): what is usual, and the trend.
-
-    A newer version is another row: drafts that became better are no change of the reader.
-    """
-
-    structure: str
-    draft: ModelVersion | None
-    effort: ReaderEffort
 
 
 @dataclass(frozen=True)
@@ -45,7 +29,7 @@ class OwnReading:
     rows : tuple of ReadRow
         Newest first.
     courses : tuple of StructureCourse
-        Finished clinical reads only; the structure that was read most often first, AI-free before AI-anchored.
+        The structure that was read most often first.
     alerts : tuple of BiasAlert
         Private to the reader.
     older : int
@@ -103,7 +87,7 @@ def reading_of(found: OwnSessions, reader: str, progress: Progress = unwatched) 
     """Return the reading of sessions that were read before; see `own_reading`."""
     reads = sorted(map(without_untouched, reads_of_sessions(found.sessions)), key=lambda read: (read.started, read.case))
     rows = read_rows(reads)
-    courses = _courses(reads, _by_frequency(rows), progress)
+    courses = structure_courses(reads, _by_frequency(rows), progress)
     alerts = own_alerts(reads, reads[0].reader) if reads else ()
     return OwnReading(reader, tuple(reads), rows, courses, alerts, found.older, found.left_out)
 
@@ -149,21 +133,3 @@ def _by_frequency(rows: Sequence[ReadRow]) -> tuple[str, ...]:
     for row in rows:
         counts[row.structure] = counts.get(row.structure, 0) + 1
     return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
-
-
-def _courses(reads: Sequence[CaseRead], structures: Sequence[str], progress: Progress) -> tuple[StructureCourse, ...]:
-    drafts = dict.fromkeys(draft_of(segment) for read in reads for segment in read.segments)
-    ordered = sorted(drafts, key=lambda draft: draft is not None)
-    courses = []
-    for number, structure in enumerate(structures):
-        progress("Looking at trends", number / len(structures))
-        for draft in ordered:
-            of_draft = [_only(read, structure, draft) for read in reads]
-            with_it = [read for read in of_draft if read.segments][-_MOST_OF_A_TREND:]
-            courses += [StructureCourse(structure, draft, effort) for effort in effort_by_reader(with_it)]
-    return tuple(courses)
-
-
-def _only(read: CaseRead, structure: str, draft: ModelVersion | None) -> CaseRead:
-    segments = tuple(s for s in read.segments if s.name == structure and draft_of(s) == draft)
-    return replace(read, segments=segments)

@@ -44,7 +44,6 @@ AUTOSAVE_INTERVAL_MS = 120_000
 # More faults of a protocol or worklist would push the rest of the panel off the screen.
 MOST_LINES = 8
 _LISTED_CASES = 5
-SESSION_LOGS = "Session logs"
 
 
 class CasePanel(Panel):
@@ -529,7 +528,7 @@ class CasePanel(Panel):
     def _scorer(self):
         """Return what scores the errors planted into a practice case, in any thread; it returns None where none were."""
         case, reader, folder, work = self._open.opened.entry.case, self.session.reader, self._worklist.folder, self._open.folder
-        logs = self.session.records_folder / SESSION_LOGS
+        logs = self.session.logs_folder
 
         def score():
             try:

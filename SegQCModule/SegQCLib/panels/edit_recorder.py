@@ -54,7 +54,7 @@ class EditRecorder:
             identity = ProtocolIdentity(protocol.id, protocol.version, protocol.title, session.protocol.sha256)
         software = software_versions() | {"3D Slicer": _slicer_version()}
         header = new_header(session.case_name, session.reader, identity, software, purpose=session.purpose)
-        self.log = SessionLog(session.records_folder / "Session logs", header, self.onLogStopped)
+        self.log = SessionLog(session.logs_folder, header, self.onLogStopped)
         self.log.append(EventKind.STARTED)
         self.log.append(EventKind.IDLE_LIMIT, {"seconds": float(idle_after_s)})
         self._in_front = True

@@ -11,11 +11,11 @@ from SegQCLib.mrml.new_candidate import add_empty_candidate
 from SegQCLib.panels.draft_follower import DraftFollower
 from SegQCLib.panels.edit_recorder import EditRecorder
 from SegQCLib.panels.editor_toolbar import BACK_KEY, EditorToolbar
+from SegQCLib.panels.logged_words import logged_words
 from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.readers.edit_times import IDLE_AFTER_S, ReaderState, Seconds
 from SegQCLib.readers.log_events import EventKind
 
-LOG_SETTING = "SegQC/LogEditing"
 IDLE_SETTING = "SegQC/IdleAfterSeconds"
 _MODULE = "SegQCModule"
 # Lines that fit beside the headings of the other steps on a screen of 1080 lines.
@@ -40,7 +40,7 @@ class EditingPanel(Panel):
         self._follower = DraftFollower(self.onMet, self.onCounted)
         self._toolbar = EditorToolbar(self.onPauseAsked, self.onBack)
         self._layOut()
-        self.ui.logCheckBox.setChecked(slicer.util.settingsValue(LOG_SETTING, False, slicer.util.toBool))
+        self.ui.logCheckBox.setChecked(session.log_editing)
         self.ui.idleSpinBox.setValue(slicer.util.settingsValue(IDLE_SETTING, round(IDLE_AFTER_S), int))
         self.ui.openEditorButton.connect("clicked(bool)", self.onOpenEditor)
         self.ui.logCheckBox.connect("toggled(bool)", self.onLogToggled)
@@ -97,6 +97,8 @@ class EditingPanel(Panel):
 
     def onCaseChanged(self):
         case = self.session.case
+        # It can be switched in step My reading as well.
+        self.ui.logCheckBox.setChecked(self.session.log_editing)
         self._followLog()
         self._follower.follow(None if case is None else case.candidate, None if case is None else _draft_of(case))
         self._show()
@@ -125,8 +127,8 @@ class EditingPanel(Panel):
         slicer.util.selectModule(_MODULE)
 
     def onLogToggled(self, checked):
-        qt.QSettings().setValue(LOG_SETTING, bool(checked))
         self._log_fault = ""
+        self.session.log_editing = checked
         self._followLog()
         self._show()
 
@@ -149,7 +151,7 @@ class EditingPanel(Panel):
             self.ui.pauseEdit.setText("")
 
     def onOpenFolder(self, _checked=False):
-        folder = self._folder()
+        folder = self.session.logs_folder
         while not folder.is_dir():
             folder = folder.parent
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(folder)))
@@ -194,9 +196,6 @@ class EditingPanel(Panel):
             self._showTimes()
         self._showToolbar()
 
-    def _folder(self):
-        return self.session.records_folder / "Session logs"
-
     def _followLog(self):
         """Begin, end or change the log with the switch, the case, the reader and the protocol."""
         session, case = self.session, self.session.case
@@ -240,7 +239,7 @@ class EditingPanel(Panel):
         self.ui.openEditorButton.setEnabled(volume is not None)
         self.ui.logLabel.setText(self._logWords())
         self.ui.folderButton.setToolTip(
-            _("Show the folder with the logs in the system's file browser: {folder}").format(folder=self._folder())
+            _("Show the folder with the logs in the system's file browser: {folder}").format(folder=self.session.logs_folder)
         )
         if volume is None:
             self.ui.stateLabel.setText(_("Choose an image in the first step."))
@@ -265,7 +264,7 @@ class EditingPanel(Panel):
             words = _("Off. Switched on, it notes {logged}. It would be written to {folder}, and SegQC sends it nowhere.")
         else:
             words = _("Noted are {logged}. It is written to {folder}, and SegQC sends it nowhere.")
-        return words.format(logged=_loggedWords(), folder=self._folder())
+        return words.format(logged=logged_words(), folder=self.session.logs_folder)
 
     def _showSegments(self):
         table = self.ui.segmentsTable
@@ -332,14 +331,6 @@ class EditingPanel(Panel):
         if segment is not None:
             self._names[segment_id] = segment.GetName()
         return self._names.get(segment_id, segment_id)
-
-
-def _loggedWords():
-    return _(
-        "your name and the case's; edits (which segment, which effect) and the size of segments; how often mouse, wheel, keys and"
-        " pen are used, not which keys; pauses, and when another program is in front; which slices and drafts are shown;"
-        " findings, ratings with your comments, and verdicts. No images"
-    )
 
 
 def _draft_of(case):

@@ -24,6 +24,7 @@ from SegQCLib.readers.planted_result import PlantedResult
 
 READER_SETTING = "SegQC/Reader"
 RECORDS_FOLDER_SETTING = "SegQC/RecordsFolder"
+LOG_SETTING = "SegQC/LogEditing"
 ROLES = ("volume", "candidate", "reference", "draft")
 
 
@@ -97,7 +98,7 @@ class Session(VTKObservationMixin):
             observers.clear()
 
     def observe(self, callback: Callable[[], None]) -> None:
-        """Call back after every change of the chosen nodes, protocol, reader, worklist or records folder."""
+        """Call back after every change of the chosen nodes, protocol, reader, worklist, records folder or leave to log."""
         self._observers.append(callback)
 
     def observeEdits(self, callback: Callable[[SegmentationChange], None]) -> None:
@@ -145,6 +146,22 @@ class Session(VTKObservationMixin):
     def records_folder(self, folder: Path) -> None:
         qt.QSettings().setValue(RECORDS_FOLDER_SETTING, str(folder))
         self.announce()
+
+    @property
+    def logs_folder(self) -> Path:
+        """The folder with the session logs of all who use this records folder."""
+        return self.records_folder / "Session logs"
+
+    @property
+    def log_editing(self) -> bool:
+        """Whether the reader lets the own work be logged, kept in the application's settings; off until switched on."""
+        return slicer.util.settingsValue(LOG_SETTING, False, slicer.util.toBool)
+
+    @log_editing.setter
+    def log_editing(self, wanted: bool) -> None:
+        if bool(wanted) != self.log_editing:
+            qt.QSettings().setValue(LOG_SETTING, bool(wanted))
+            self.announce()
 
     @property
     def worklist(self) -> Path | None:

@@ -1,5 +1,6 @@
 """What a hurried department does to its records: wrong folders, copies, two names, mixed logs, passwords typed where they show."""
 
+import csv
 import os
 import shutil
 from dataclasses import replace
@@ -155,3 +156,98 @@ def test_a_url_given_as_the_folder_is_told_without_its_password(capsys):
 @pytest.mark.parametrize("text", ["case: a@b.org is no name.", "C:/data/x: is no folder.", "2026-11-22T08:00:00+01:00", "3:4 @ 5"])
 def test_texts_without_a_url_stay_as_they_are(text):
     assert without_passwords(text) == text
+
+
+def test_a_reader_of_whom_nothing_is_kept_is_told_and_so_is_who_has_the_same_letters(logs, capsys):
+    a_log(logs)
+    run(capsys, "ingest", logs)
+    code, said = run(capsys, "delete", logs, "--reader", "DR ANNA BÍRÓ", "--yes")
+    assert code == 1
+    assert "nothing was deleted. There is 'Dr. Anna Bíró', which is another name here." in said
+    assert len(reads(logs)) == 1
+    code, said = run(capsys, "delete", logs, "--reader", " Dr. Anna Bíró  ", "--yes")
+    assert (code, reads(logs)) == (0, ())
+    code, said = run(capsys, "delete", logs, "--reader", "Dr. Anna Bíró", "--yes")
+    assert (code, "nothing was deleted." in said) == (1, True)
+
+
+def test_one_reader_under_two_names_is_told_when_loaded_and_when_deleted(logs, capsys):
+    a_log(logs)
+    a_log(logs, "dr anna  bíró", minute=10)
+    a_log(logs, "Dr. Anna Bi\u0301ro\u0301 ", minute=20)
+    code, said = run(capsys, "ingest", logs)
+    assert code == 0
+    assert "'Dr. Anna Bíró' and 'dr anna  bíró' are readers of their own here" in said
+    assert len({read.reader for read in reads(logs)}) == 2
+    code, said = run(capsys, "delete", logs, "--reader", "Dr. Anna Bíró", "--yes")
+    assert "2 logs, 2 sessions" in said
+    assert "'dr anna  bíró' is another name here, and its records stay." in said
+
+
+def test_another_database_than_the_logs_were_loaded_into_deletes_and_exports_nothing(logs, tmp_path, capsys):
+    path = a_log(logs)
+    run(capsys, "ingest", logs)
+    wrong = f"sqlite:///{tmp_path / 'segqc-record.sqlite'}"
+    for action in (("delete", "--yes"), ("export", "--out", tmp_path / "out")):
+        code, said = run(capsys, action[0], logs, "--reader", "Dr. Anna Bíró", "--db", wrong, *action[1:])
+        assert (code, "holds no readers' records; nothing was done" in said) == (1, True)
+    assert path.exists()
+    assert len(reads(logs)) == 1
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "segqc-record.sqlite").exists()
+
+
+def test_logs_that_were_deleted_without_the_database_are_told_and_the_rows_go_later(logs, capsys):
+    path = a_log(logs / "ward 3")
+    run(capsys, "ingest", logs)
+    code, said = run(capsys, "delete", logs / "ward 3", "--reader", "Dr. Anna Bíró", "--yes")
+    assert (code, path.exists()) == (0, False)
+    assert "only logs were deleted. If they were loaded into one, run it again with --db" in said
+    code, said = run(capsys, "delete", logs, "--reader", "Dr. Anna Bíró", "--yes")
+    assert (code, reads(logs)) == (0, ())
+
+
+@pytest.mark.parametrize("ending", [".jsonl.bak", " - Copy.jsonl", " (1).jsonl", ".jsonl~"])
+def test_copies_of_logs_under_other_names_are_deleted_too(logs, tmp_path, ending, capsys):
+    path = a_log(logs)
+    other = a_log(logs, "Dr. Bo", minute=10)
+    path.rename(path.with_name(path.name.removesuffix(".jsonl") + ending))
+    other_copy = shutil.copy(other, other.with_name(other.name.removesuffix(".jsonl") + ending))
+    code, said = run(capsys, "delete", logs, "--reader", "Dr. Anna Bíró", "--yes")
+    assert (code, "1 logs" in said) == (0, True)
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and "Bíró".encode() in file.read_bytes()]
+    assert other_copy.exists()
+
+
+def test_an_export_into_the_folder_of_logs_is_refused(logs, capsys):
+    a_log(logs)
+    code, said = run(capsys, "export", logs, "--reader", "Dr. Anna Bíró", "--out", logs / "for Anna")
+    assert (code, "where copies of them would be found again" in said) == (1, True)
+    assert not (logs / "for Anna").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such rights here")
+def test_names_that_other_accounts_can_read_are_told(logs, tmp_path, capsys):
+    a_log(logs)
+    assert "can read the names" not in run(capsys, "ingest", logs)[1]
+    (tmp_path / "segqc-records.names.json").chmod(0o644)
+    assert "other accounts on this computer can read the names" in run(capsys, "ingest", logs)[1]
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_exported_as_text(logs, tmp_path, capsys):
+    a_log(logs, "=cmd|'/C calc'!A0", '=HYPERLINK("http://x","y")')
+    run(capsys, "ingest", logs)
+    code, _ = run(capsys, "export", logs, "--reader", "=cmd|'/C calc'!A0", "--out", tmp_path / "out")
+    assert code == 0
+    with (tmp_path / "out" / "database" / "names.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [row[1] for row in csv.reader(file)] == ["name", "'=cmd|'/C calc'!A0", '\'=HYPERLINK("http://x","y")']
+
+
+@pytest.mark.parametrize("reader", ["../../etc/cron.d/x", "/etc/passwd", "..", "C:\\Windows\\x", "con", "a\nb", "\u202egnp.exe"])
+def test_a_reader_s_name_is_never_a_path(logs, tmp_path, reader, capsys):
+    path = a_log(logs, reader)
+    assert path.parent == logs
+    assert run(capsys, "ingest", logs)[0] == 0
+    assert run(capsys, "export", logs, "--reader", reader, "--out", tmp_path / "out")[0] == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"logs", "out", "segqc-records.sqlite", "segqc-records.names.json"}
+    assert run(capsys, "delete", logs, "--reader", reader, "--yes")[0] == 0

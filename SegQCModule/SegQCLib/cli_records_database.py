@@ -36,7 +36,8 @@ and left out, all others were loaded, or nothing could be loaded; 2 wrong usage.
 _DELETE = f"""\
 Delete a reader on their request: the rows in the database, the session logs below FOLDER (a record without names stays
 of each, so that segqc records verify knows that it was deleted), and the name. It cannot be undone: export first. Begun
-again after it was stopped, it goes on. Sessions that were deleted are never loaded again, even from a copy.
+again after it was stopped, it goes on. Sessions that were deleted are never loaded again, even from a copy. A name of
+which nothing is kept is refused, and names that differ in capital letters or spaces alone are told.
 
 Not deleted: backups, what was exported, the record of a case (record.json, reports, DICOM objects) where the reader is
 named as who drew, and a PostgreSQL server's write-ahead log until it is over.
@@ -83,6 +84,7 @@ def _database(options: argparse.Namespace) -> tuple[Database, Path]:
 
 def _ingest(options: argparse.Namespace) -> int:
     from SegQCLib.record_store.ingest import ingest
+    from SegQCLib.record_store.reader_keys import look_alikes, read_names, readable_by_others
 
     database, names = _database(options)
     progress = terminal_progress()
@@ -104,7 +106,11 @@ def _ingest(options: argparse.Namespace) -> int:
     )
     _tell([problem.text for problem in report.problems], "more logs were not loaded.")
     if report.problems:
-        say(f"{len(report.problems):,} logs were not loaded; all others were.")
+        say(f"{len(report.problems):,} of {report.logs:,} logs were not loaded, or not to their end; all others were.")
+    for alike in look_alikes(read_names(names).readers.values()):
+        say(f"{' and '.join(map(repr, alike))} are readers of their own here; is it one person whose name was typed in two ways?")
+    if readable_by_others(names):
+        say(f"{names}: other accounts on this computer can read the names. Allow it to yourself alone: chmod 600.")
     return 1 if report.problems else 0
 
 
@@ -112,6 +118,7 @@ def _export(options: argparse.Namespace) -> int:
     from SegQCLib.record_store.export_reader import export_reader
 
     database, names = _database(options)
+    _require_loaded(options, database)
     exported = export_reader(options.folder, options.reader, database, names, options.out)
     print(f"{len(exported.logs):,} logs: {options.out / 'logs'}")
     if exported.rows:
@@ -125,13 +132,27 @@ def _delete(options: argparse.Namespace) -> int:
     if not options.yes:
         options.usage_error("this cannot be undone. Export first (segqc records export), then add --yes.")
     database, names = _database(options)
+    _require_loaded(options, database)
+    has_database = database.has_tables()
     deleted = delete_reader(options.folder, options.reader, database, names)
     print(f"{deleted.logs:,} logs, {deleted.sessions:,} sessions and {deleted.events:,} events in the database deleted.")
     _tell(
         [f"{path}: nobody can tell whose it is, its first line is damaged; it stays." for path in deleted.unreadable],
         "more logs have a damaged first line.",
     )
+    if not has_database:
+        say(f"There is no database {database.name}: only logs were deleted. If they were loaded into one, run it again with --db.")
+    for name in deleted.alike:
+        say(f"{name!r} is another name here, and its records stay. If it is the same reader, delete it as well.")
     return 1 if deleted.unreadable else 0
+
+
+def _require_loaded(options: argparse.Namespace, database: Database) -> None:
+    """Refuse a database that was named and is not there: what lies in the right one would be forgotten."""
+    from SegQCLib.errors import BadDataError
+
+    if options.db is not None and not database.has_tables():
+        raise BadDataError(database.name, "holds no readers' records; nothing was done.", "Correct --db, or leave it out.")
 
 
 def _tell(sentences: list[str], more: str) -> None:

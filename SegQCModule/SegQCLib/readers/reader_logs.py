@@ -42,7 +42,7 @@ class LogsDeleted:
     Attributes
     ----------
     sessions : tuple of str
-        Ids of the sessions whose logs were replaced by the record that they were deleted.
+        Ids of the sessions whose logs were replaced by the record that they were deleted, one for each file.
     unreadable : tuple of Path
         Logs whose reader cannot be read, because their first line is damaged. They stay: somebody has to look at them.
     """
@@ -81,7 +81,8 @@ def delete_reader_logs(folder: Path, reader: str) -> LogsDeleted:
     """Replace a reader's session logs below a folder by records that they were deleted, without any name.
 
     The record is on the disk before its log is removed. Whoever stops in between runs it again: it goes on where it was.
-    A log that is damaged behind its first line is deleted as far as it can be read.
+    A log that is damaged behind its first line is deleted as far as it can be read. Copies whose names go on behind
+    `.session-log`, such as `... - Copy.jsonl` and `.jsonl.bak`, are deleted as well.
 
     Parameters
     ----------
@@ -105,12 +106,18 @@ def delete_reader_logs(folder: Path, reader: str) -> LogsDeleted:
             write_tombstone(path.parent, tombstone_of(header.started, _as_far_as_whole(path, header), header.previous))
             _remove(path)
             sessions.append(header.session)
-    # A program that crashed while it began a log leaves the first line under another name.
-    for path in sorted(folder.rglob(f".*{SUFFIX}.new")):
+    # A program that crashed while it began a log leaves the first line under another name, and people make copies.
+    for path in sorted(folder.rglob("*.session-log*")):
+        if path.name.endswith(SUFFIX) or not path.is_file():
+            continue
         header = _header(path)
-        if header is None:
+        is_begun = path.name.endswith(f"{SUFFIX}.new")
+        if header is None and is_begun:
             unreadable.append(path)
-        elif same_reader(header.reader, reader):
+        elif header is not None and same_reader(header.reader, reader):
+            if not is_begun:
+                write_tombstone(path.parent, tombstone_of(header.started, _as_far_as_whole(path, header), header.previous))
+                sessions.append(header.session)
             _remove(path)
     return LogsDeleted(tuple(sessions), tuple(unreadable))
 

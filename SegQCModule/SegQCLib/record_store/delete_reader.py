@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from SegQCLib.readers.reader_logs import delete_reader_logs
+from SegQCLib.errors import BadDataError
+from SegQCLib.readers.reader_logs import delete_reader_logs, same_reader
 from SegQCLib.record_store.connect import Database
 from SegQCLib.record_store.load import delete_reads
-from SegQCLib.record_store.reader_keys import Keys, read_names, remove_names
-from SegQCLib.record_store.scan import sessions_of
+from SegQCLib.record_store.reader_keys import Keys, look_alikes, read_names, remove_names
+from SegQCLib.record_store.scan import readers_in, sessions_of
 from SegQCLib.record_store.schema import table
 
 if TYPE_CHECKING:
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReaderDeleted:
-    """What was deleted: sessions and events of the database, logs of the folder. `unreadable` logs stay: nobody can tell whose."""
+    """What was deleted: sessions and events of the database, logs of the folder.
+
+    `unreadable` logs stay: nobody can tell whose. So does what is kept under names that are `alike`: the same letters and
+    digits, written in another way.
+    """
 
     sessions: int
     events: int
     logs: int
     unreadable: tuple[Path, ...]
+    alike: tuple[str, ...]
 
 
 def delete_reader(folder: Path, reader: str, database: Database, names: Path) -> ReaderDeleted:
@@ -48,10 +54,14 @@ def delete_reader(folder: Path, reader: str, database: Database, names: Path) ->
     Raises
     ------
     BadDataError
-        If the folder, the database or the names file cannot be used, or a log cannot be removed.
+        If the folder, the database or the names file cannot be used, a log cannot be removed, or nothing is kept of the
+        reader anywhere.
     """
     sessions = events = 0
-    keys = Keys(read_names(names).secret) if database.has_tables() else None
+    known = read_names(names) if database.has_tables() else None
+    keys = None if known is None else Keys(known.secret)
+    everybody = {*readers_in(folder), *(() if known is None else known.readers.values())}
+    alike = tuple(name for name in sorted(everybody) if not same_reader(name, reader) and look_alikes([name, reader]))
     if keys is not None:
         database.make_tables(keys.check())
         logged = sessions_of(folder, reader)
@@ -61,7 +71,13 @@ def delete_reader(folder: Path, reader: str, database: Database, names: Path) ->
     if keys is not None:
         database.reclaim()
         database.write(lambda connection: _remove_names(connection, names, keys.reader(reader)))
-    return ReaderDeleted(sessions, events, len(logs.sessions), logs.unreadable)
+    if not (sessions or logs.sessions or any(same_reader(name, reader) for name in everybody)):
+        there = f" There is {' and '.join(map(repr, alike))}, which is another name here." if alike else ""
+        raise BadDataError(
+            repr(reader), f"has no logs in {folder}, and nothing in {database.name}: nothing was deleted.{there}",
+            "Write the name as in the logs, and check the folder and --db.",
+        )  # fmt: skip
+    return ReaderDeleted(sessions, events, len(logs.sessions), logs.unreadable, alike)
 
 
 def _delete_rows(connection: sqlalchemy.Connection, reader: str, logged: tuple[str, ...]) -> tuple[int, int]:

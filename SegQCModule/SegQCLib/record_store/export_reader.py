@@ -46,13 +46,17 @@ def export_reader(folder: Path, reader: str, database: Database, names: Path, ou
     names : Path
         File of names that belongs to the database.
     out : Path
-        Created if needed. Files of an earlier export are replaced.
+        Created if needed, and not in `folder`. Files of an earlier export are replaced.
 
     Raises
     ------
     BadDataError
         If nothing is kept of the reader, or something cannot be read or written.
     """
+    if folder.resolve() in (out.resolve(), *out.resolve().parents):
+        raise BadDataError(
+            out, "is in the folder of the logs, where copies of them would be found again.", "Choose another folder."
+        )
     tables: dict[str, tuple[Sequence[str], list[Sequence[Any]]]] = {}
     if database.has_tables():
         known = read_names(names)

@@ -132,7 +132,8 @@ def ingest(folder: Path, database: Database, names: Path, progress: Progress = u
 
 
 def _prepared_database(database: Database, names: Path) -> Keys:
-    if not names.exists() and database.has_tables():
+    # Names are made before tables: whoever makes both at this moment has made the names by the second look.
+    if not names.exists() and database.has_tables() and not names.exists():
         raise BadDataError(
             names,
             f"is not there, but {database.name} has keys that were made with such a file.",

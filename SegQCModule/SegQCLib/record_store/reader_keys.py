@@ -148,6 +148,23 @@ def remove_names(path: Path, readers: Iterable[str], cases: Iterable[str]) -> No
         _write(path, fewer)
 
 
+def look_alikes(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Return groups of different names that have the same letters and digits: one person may have typed them all."""
+    groups: dict[str, set[str]] = {}
+    for name in names:
+        letters = "".join(letter for letter in unicodedata.normalize("NFKC", name).casefold() if letter.isalnum())
+        groups.setdefault(letters, set()).add(_plain(name))
+    return tuple(sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1))
+
+
+def readable_by_others(path: Path) -> bool:
+    """Return whether other accounts of this computer can read a file; False where the system has no such rights."""
+    try:
+        return os.name == "posix" and bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False
+
+
 def _plain(name: str) -> str:
     # JSON may hold half of a surrogate pair, which UTF-8 cannot.
     return unicodedata.normalize("NFC", name.strip()).encode("utf-8", "replace").decode("utf-8")

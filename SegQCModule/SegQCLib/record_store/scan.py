@@ -154,6 +154,15 @@ def sessions_of(folder: Path, reader: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def readers_in(folder: Path) -> frozenset[str]:
+    """Return the names of all readers whose logs are below a folder; logs whose first line is damaged are passed over."""
+    found = set()
+    for path in log_files(folder, hidden=True):
+        with contextlib.suppress(BadDataError), LogStream(path) as log:
+            found.add(log.header.reader)
+    return frozenset(found)
+
+
 def _look_at(path: Path, ends: Mapping[tuple[str, int], str]) -> LogFile:
     try:
         # Before the lines: what is written meanwhile makes the file longer than this, and it is read again next time.

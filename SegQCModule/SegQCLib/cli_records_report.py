@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from SegQCLib.errors import BadDataError
 from SegQCLib.progress import part
 from SegQCLib.terminal import say, terminal_progress
 
@@ -114,12 +113,7 @@ def _source(options: argparse.Namespace, progress) -> ReportSource:
 
 def _study(path: Path) -> StudyAgreement:
     from SegQCLib.agreement.study_agreement import StudyAgreement
-    from SegQCLib.dataclass_json import FaultyJSONError, from_json
+    from SegQCLib.json_file import read_json_file
 
     remedy = "Give the agreement.json that segqc agreement --study wrote."
-    try:
-        return from_json(StudyAgreement, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadDataError(path, f"cannot be read ({error.strerror}).", remedy) from error
-    except (UnicodeDecodeError, FaultyJSONError) as error:
-        raise BadDataError(path, f"is no agreement of a study: {str(error).splitlines()[0]}.", remedy) from error
+    return read_json_file(StudyAgreement, path, "an agreement of a study", remedy)

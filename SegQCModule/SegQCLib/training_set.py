@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
+from SegQCLib.dataclass_json import to_json
 from SegQCLib.errors import BadDataError
+from SegQCLib.json_file import read_json_file
 from SegQCLib.output import require_writable, write_files
 from SegQCLib.training_course import ATLAS
 
@@ -59,13 +60,7 @@ def training_set_in(folder: Path) -> TrainingSet | None:
     path = folder / MARK
     if not path.is_file():
         return None
-    try:
-        training_set = from_json(TrainingSet, path.read_text(encoding="utf-8"))
-    except (FaultyJSONError, UnicodeDecodeError) as error:
-        raise BadDataError(path, f"is not the mark of a training set: {error}.", "Take it from a copy of the set.") from error
-    except OSError as error:
-        raise BadDataError(path, f"cannot be read ({error.strerror}).", "Ask for the right to read it.") from error
-    return training_set
+    return read_json_file(TrainingSet, path, "the mark of a training set", "Take it from a copy of the set.")
 
 
 def require_training_set(folder: Path) -> TrainingSet:

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from SegQCLib.dataclass_json import FaultyJSONError, from_json, json_schema, to_json
-from SegQCLib.errors import BadDataError
+from SegQCLib.dataclass_json import json_schema, to_json
+from SegQCLib.json_file import read_json_file
 from SegQCLib.output import write_files
 from SegQCLib.readers.log_lines import PreviousSession
 
@@ -58,13 +58,7 @@ def write_receipt(path: Path, receipt: LogReceipt) -> None:
 
 def read_receipt(path: Path) -> LogReceipt:
     """Return a receipt; raise BadDataError if the file cannot be read, is none, or was changed."""
-    remedy = "Give a file that `segqc records verify FOLDER --receipt F` wrote."
-    try:
-        return from_json(LogReceipt, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadDataError(path, f"cannot be read ({error.strerror}).", remedy) from error
-    except (FaultyJSONError, UnicodeDecodeError) as error:
-        raise BadDataError(path, f"is not a receipt: {error}.", remedy) from error
+    return read_json_file(LogReceipt, path, "a receipt", "Give a file that `segqc records verify FOLDER --receipt F` wrote.")
 
 
 def receipt_schema() -> dict:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from SegQCLib.case_files import CANDIDATE
-from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
-from SegQCLib.errors import BadDataError
+from SegQCLib.dataclass_json import to_json
+from SegQCLib.json_file import read_json_file
 from SegQCLib.output import write_files
 from SegQCLib.readers.case_read import PlantedRead
 from SegQCLib.readers.planted_cases import score_case
@@ -85,9 +85,4 @@ def read_result(path: Path) -> PlantedResult:
     BadDataError
         If it cannot be read or was changed to something else.
     """
-    try:
-        return from_json(PlantedResult, path.read_text(encoding="utf-8"))
-    except (FaultyJSONError, UnicodeDecodeError) as error:
-        raise BadDataError(path, f"is not what SegQC wrote: {error}.", "Take it from a copy.") from error
-    except OSError as error:
-        raise BadDataError(path, f"cannot be read ({error.strerror}).", "Ask for the right to read it.") from error
+    return read_json_file(PlantedResult, path, "a result of planted errors", "Take it from a copy.")

@@ -15,12 +15,13 @@ from typing import Literal
 import numpy as np
 
 from SegQCLib.case import Segment, Segmentation
-from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
+from SegQCLib.dataclass_json import to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_header import read_file_header
 from SegQCLib.file_name import file_name
 from SegQCLib.hashing import sha256_of
 from SegQCLib.importers import slicer_segmentation
+from SegQCLib.json_file import read_json_file
 from SegQCLib.output import write_files
 from SegQCLib.readers.planted_errors import PlantedError, PlantedErrorKind, PlantedVoxels
 from SegQCLib.segmentation_file import write_segmentation
@@ -136,12 +137,7 @@ def read_planted(folder: Path, training_set: TrainingSet, case: str) -> PlantedC
     path, draft = _truth_path(folder, case), draft_path(folder, case)
     if not path.is_file():
         raise BadDataError(folder, f"has no planted errors in the case {case}.", "Plant one with 'segqc training plant'.")
-    try:
-        truth = from_json(StoredTruth, path.read_text(encoding="utf-8"))
-    except (FaultyJSONError, UnicodeDecodeError) as error:
-        raise BadDataError(path, f"does not say what was planted: {error}.", "Plant the errors again.") from error
-    except OSError as error:
-        raise BadDataError(path, f"cannot be read ({error.strerror}).", "Ask for the right to read it.") from error
+    truth = read_json_file(StoredTruth, path, "a list of planted errors", "Plant the errors again.")
     if truth.training_set != training_set.id or truth.case != case:
         raise BadDataError(path, "is of another training set or case.", "Copy a training set as a whole, or plant again.")
     if not draft.is_file() or sha256_of(draft) != truth.draft_sha256:

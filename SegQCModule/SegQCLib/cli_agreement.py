@@ -14,54 +14,72 @@ from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
 
 _SEG_ENDING = ".seg.nrrd"
 
+_DESCRIPTION = """\
+Compare the readers of one case: every pair on every structure, outliers by name, the slices with the largest disagreement,
+and if wanted a consensus and a map of where they differ.
+
+  segqc agreement anna.nii.gz boris.nii.gz chloe.nii.gz --labels names.json --ai-anchored chloe
+
+With --study, compare the readers of many cases: a table says who read what.
+
+  segqc agreement --study reads.csv --out OUT
+
+Readers who saw the same AI result agree because of it, so pairs with and without AI are never in one mean. Every measure
+with its definition: Documentation/agreement.md."""
+
 
 def add_commands(commands: Any) -> None:
     """Add the command to the subparsers of segqc."""
     command = commands.add_parser(
-        "agreement", help="compare the readers of one case, or with --study of many: every pair, every structure, consensus"
+        "agreement",
+        help="compare the readers of one case, or with --study of many: every pair, every structure, consensus",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "segmentations", type=Path, nargs="*", metavar="SEG", help="one segmentation for each reader, 2 to 16, on any grids"
     )
-    command.add_argument(
+    command.add_argument("--labels", metavar="L", help=LABELS_HELP)
+    case = command.add_argument_group("one case")
+    case.add_argument(
         "--image", type=Path, metavar="I", help="what they were drawn on: its grid is used. Without it, the grid that most drew on"
     )
-    command.add_argument("--labels", metavar="L", help=LABELS_HELP)
-    command.add_argument("--names", metavar="A,B,..", help="names of the readers, in the order of the files; default: file names")
-    command.add_argument(
+    case.add_argument("--names", metavar="A,B,..", help="names of the readers, in the order of the files; default: file names")
+    case.add_argument(
         "--ai-anchored",
         nargs="*",
         metavar="NAME",
-        help="readers who saw an AI result of the case; all others then saw none. Without it the segments' algorithm types tell",
+        help="readers who saw an AI result of the case, all others then saw none; with no name after it nobody did. Give it"
+        " after the files. Without it the segments' algorithm types tell",
     )
-    command.add_argument(
+    case.add_argument(
         "--protocol", metavar="P", help="id or JSON file: its structures' own tolerances are added to those of the surface Dice"
     )
-    command.add_argument(
+    case.add_argument(
         "--definition",
         choices=["surfel", "voxel"],
         default="surfel",
         help="what distances and surface Dice are measured between: area-weighted surface elements (default), or border voxels",
     )
-    command.add_argument(
+    case.add_argument(
         "--consensus",
         type=Path,
         metavar="F",
         help=f"write a consensus segmentation: {_SEG_ENDING}, or a label map (.nii.gz, .nii, .nrrd, .mha)",
     )
-    command.add_argument("--method", choices=["staple", "majority"], default="staple", help="of the consensus (default: staple)")
-    command.add_argument(
+    case.add_argument("--method", choices=["staple", "majority"], default="staple", help="of the consensus (default: staple)")
+    case.add_argument(
         "--consensus-of",
         choices=["ai-free", "ai-anchored", "all"],
         help="whose consensus it is; needed where some readers saw an AI result and others did not",
     )
-    command.add_argument(
+    case.add_argument(
         "--map", type=Path, metavar="F", help="write a map of the share of pairs of readers who differ, 0 to 1, as an image"
     )
-    command.add_argument("--map-structure", metavar="NAME", help="of this structure alone; default: of all")
-    command.add_argument("--json", metavar="F", help="write everything as JSON; - for standard output")
-    command.add_argument("--csv", type=Path, metavar="F", help="write one line per pair and structure as CSV")
-    cli_agreement_study.add_options(command)
+    case.add_argument("--map-structure", metavar="NAME", help="of this structure alone; default: of all")
+    case.add_argument("--json", metavar="F", help="write everything as JSON; - for standard output")
+    case.add_argument("--csv", type=Path, metavar="F", help="write one line per pair and structure as CSV")
+    cli_agreement_study.add_options(command.add_argument_group("many cases"))
     cli_deidentify.add_options(command)
     command.set_defaults(run=_run)
 
@@ -156,6 +174,12 @@ def _require_usable(options: argparse.Namespace) -> None:
     from SegQCLib.agreement.readers_of_case import MOST_READERS
     from SegQCLib.written_image import ENDINGS, image_ending
 
+    alone = [f"--{name}" for name in ("out", "tolerance") if getattr(options, name) is not None]
+    alone += [f"--{name}" for name in ("exchangeable-readers", "simulated") if getattr(options, name.replace("-", "_"))]
+    if alone:
+        options.usage_error(
+            f"{', '.join(alone)} does nothing without --study; for one case give --json, --csv, --consensus, --map."
+        )
     count = len(options.segmentations)
     if not 2 <= count <= MOST_READERS:
         options.usage_error(f"agreement needs the segmentations of 2 to {MOST_READERS} readers; {count} were given.")

@@ -6,7 +6,7 @@ import argparse
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from SegQCLib import cli_deidentify
 from SegQCLib.progress import part
@@ -23,29 +23,25 @@ _NUMBERED = re.compile(r"(reader|rater|observer|r)?[ _-]?\d{1,2}", re.IGNORECASE
 _OF_ONE_CASE = ("image", "names", "ai_anchored", "protocol", "consensus", "consensus_of", "map", "map_structure", "json", "csv")
 
 
-def add_options(command: argparse.ArgumentParser) -> None:
+def add_options(command: Any) -> None:
     """Add the options of a study to `segqc agreement`."""
     command.add_argument(
         "--study",
         type=Path,
         metavar="READS.csv",
-        help="many cases: a table with one line per read and the columns case, reader, repeat, model, patient, structure, path,"
+        help="a table with one line per read and the columns case, reader, repeat, model, patient, structure, path,"
         " image, volume_ml, ratings, rating:NAME:1-5 (Documentation/agreement.md)",
     )
     command.add_argument(
         "--out", type=Path, metavar="DIR", help=f"with --study: where {JSON_NAME}, {CSV_NAME} and {HTML_NAME} are written"
     )
-    command.add_argument(
-        "--tolerance", type=float, metavar="MM", help="with --study: tolerance of the surface Dice, mm (default: 2)"
-    )
+    command.add_argument("--tolerance", type=float, metavar="MM", help="tolerance of the surface Dice, mm (default: 2)")
     command.add_argument(
         "--exchangeable-readers",
         action="store_true",
-        help="with --study: 'reader 1' of two cases is not one person, so nothing that needs to know who read is computed",
+        help="'reader 1' of two cases is not one person, so nothing that needs to know who read is computed",
     )
-    command.add_argument(
-        "--simulated", action="store_true", help="with --study: reads are simulated, and everything written says so"
-    )
+    command.add_argument("--simulated", action="store_true", help="reads are simulated, and everything written says so")
 
 
 def run(options: argparse.Namespace) -> int:

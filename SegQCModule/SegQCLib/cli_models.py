@@ -11,11 +11,23 @@ from SegQCLib.progress import part
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
 
 _EXIT_DONE = 0
+_DESCRIPTION = """\
+Compare two AI models by their outputs on the same cases: Dice, surface Dice at 2 mm and 95 % Hausdorff distance of each
+structure, their paired difference with its interval, and a test corrected for the number of structures.
+
+  segqc models old new --reference experts --labels totalsegmentator --out comparison
+
+Files of one case have the same name in all three folders. What the numbers mean: Documentation/models.md."""
 
 
 def add_commands(commands: Any) -> None:
     """Add the command to the subparsers of segqc."""
-    models = commands.add_parser("models", help="compare two models' outputs on one cohort: table, paired tests, forest plot")
+    models = commands.add_parser(
+        "models",
+        help="compare two models' outputs on one cohort: table, paired tests, forest plot",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     models.add_argument("a", type=Path, metavar="A_DIR", help="segmentations of model A, one file for each case")
     models.add_argument("b", type=Path, metavar="B_DIR", help="segmentations of model B; a case has the same file name")
     models.add_argument("--reference", type=Path, required=True, metavar="R_DIR", help="reference segmentations of the same cases")
@@ -53,6 +65,9 @@ def _models(options: argparse.Namespace) -> int:
     progress("Done", 1.0)
     for one in comparison.left_out:
         say(f"segqc: not compared: {one.case}: {one.reason}")
+    for name, lacking in ((comparison.model_a, comparison.not_in_a), (comparison.model_b, comparison.not_in_b)):
+        if lacking:
+            say(f"segqc: not compared, because {name} has it in no case: {', '.join(lacking)}.")
     if comparison.same_files:
         say(f"segqc: both models' files are the same in {len(comparison.same_files)} of {comparison.cases} cases.")
     print(f"{comparison.model_a} (A) and {comparison.model_b} (B), {comparison.cases} cases, Dice:")

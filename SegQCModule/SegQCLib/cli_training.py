@@ -10,11 +10,25 @@ from SegQCLib.terminal import LABELS_HELP
 
 _KINDS = ("island", "missing_slices", "left_right", "shrunken", "cut_end")
 _EXIT_DONE = 0
+_DESCRIPTION = """\
+Put known errors into AI drafts of practice cases, and see how many of them readers find and how fast.
+
+  segqc training new-set --set COURSE
+  segqc training plant   --set COURSE --case "abdomen 1" --image CT --draft DRAFT --kind island --structure liver --seed 1
+  segqc training score   --set COURSE --records RECORDS
+
+Readers open COURSE/cases.csv in 3D Slicer (step Training). What is planted never leaves the set: such a draft is refused for
+any other case, and no DICOM object is written from it. See Documentation/automation-bias.md."""
 
 
 def add_commands(commands: Any) -> None:
     """Add `training` and its actions to the subparsers of segqc."""
-    training = commands.add_parser("training", help="practice cases with known errors in their drafts: begin a set, plant, score")
+    training = commands.add_parser(
+        "training",
+        help="practice cases with known errors in their drafts: begin a set, plant, score",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     actions = training.add_subparsers(metavar="ACTION", required=True)
 
     new_set = actions.add_parser("new-set", help="make a new or empty folder a training set")

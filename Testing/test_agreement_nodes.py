@@ -168,7 +168,7 @@ def test_the_next_piece_replaces_the_outlines_and_nothing_of_them_stays(scene, v
     for _piece in range(3):
         show_outlines(scene, outlines_of_first_piece(), volume_node, PIECE_ID, "outlines")
         assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
-    remove_outlines(scene, volume_node)
+    remove_outlines(scene)
     assert (scene.GetNumberOfNodes(), outlines_of(volume_node)) == (before, None)
 
 

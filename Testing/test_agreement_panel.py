@@ -378,3 +378,80 @@ def test_readers_segmentations_are_never_changed(host, panel, nodes, session):
     host.click(view.ui.closeButton)
     wait(host, panel)
     assert voxels() == before
+
+
+def test_a_segmentation_under_another_transform_is_named_and_the_others_can_be_compared_at_once(host, panel, nodes):
+    transform = host.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    nodes["Ben"].SetAndObserveTransformNodeID(transform.GetID())
+    host.click(panel.ui.compareButton)
+    wait(host, panel)
+    assert panel.ui.messageLabel.text.startswith("Ben: is not under the same transform")
+    assert panel.standing().words == "not compared"
+    assert panel.ui.compareButton.enabled
+    nodes["Ben"].SetAndObserveTransformNodeID(None)
+    compare(host, panel)
+
+
+def test_digits_decide_only_while_the_question_is_on_the_screen(host, panel, nodes):
+    import slicer
+
+    view = begin(host, panel)
+    column = slicer.modules.SegQCModuleWidget.column
+    column.open(0)
+    host.key(slicer.util.mainWindow(), "1")
+    assert view.running
+    assert view._adjudication.decided == 0
+    column.open(column.panels.index(panel))
+    host.key(slicer.util.mainWindow(), "1")
+    assert view._adjudication.decided == 1
+    view.pause()
+
+
+def test_a_segmentation_switched_on_or_added_is_out_of_sight_at_the_next_piece(host, panel, nodes, session):
+    from SegQCLib.mrml.segmentation import add_segmentation
+
+    view = begin(host, panel)
+    nodes["Ada"].GetDisplayNode().SetVisibility(True)
+    added = add_segmentation(host.scene, a_segmentation(name="Dan", liver=ADA), session.case.volume, "Dan")
+    host.click(view.ui.nextButton)
+    assert not nodes["Ada"].GetDisplayNode().GetVisibility()
+    assert not added.GetDisplayNode().GetVisibility()
+    view.pause()
+    assert added.GetDisplayNode().GetVisibility()
+
+
+def test_an_image_removed_in_the_middle_leaves_no_outlines_and_nothing_hidden(host, panel, nodes, session):
+    view = begin(host, panel)
+    host.scene.RemoveNode(session.case.volume)
+    host.process_events()
+    assert not view.running
+    assert not host.scene.GetFirstNodeByName("SegQC adjudication outlines")
+    assert all(node.GetDisplayNode().GetVisibility() for node in nodes.values())
+
+
+def test_the_outcome_is_told_also_if_a_segmentation_was_edited_meanwhile(host, panel, nodes):
+    view = begin(host, panel)
+    host.paint(nodes["Ada"], "s0", [(0, 0, 0)])
+    while view._adjudication.next_open is not None:
+        host.click(view.ui.acceptButton)
+    host.answers.append(ok())
+    host.click(view.ui.closeButton)
+    wait(host, panel)
+    assert view.ui.outcomeText.isVisible()
+    assert not view.ui.beginButton.enabled
+    assert panel.standing().words == "outdated"
+
+
+def test_numbers_are_whole_in_a_matrix_of_six_readers(host, panel, nodes, session):
+    import qt
+
+    from SegQCLib.mrml.segmentation import add_segmentation
+
+    for name in ("Dan", "Eve", "Fay"):
+        add_segmentation(host.scene, a_segmentation(name=name, liver=ADA), session.case.volume, name)
+    host.process_events()
+    compare(host, panel)
+    table = panel.ui.matrixTable
+    for column in range(table.columnCount):
+        widest = max(qt.QFontMetrics(table.font).horizontalAdvance(table.item(row, column).text()) for row in range(6))
+        assert table.columnWidth(column) > widest

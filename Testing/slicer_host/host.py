@@ -363,7 +363,8 @@ def _activate_shortcut(widget, combination):
             or (reach == Qt.WidgetWithChildrenShortcut and isinstance(owner, QWidget) and owner.isAncestorOf(widget))
         )
         sequences = shortcut.keys()
-        if shortcut.enabled and near and keys in sequences:
+        # Qt asks the owner whether it can be seen.
+        if shortcut.enabled and near and owner.isVisible() and keys in sequences:
             shortcut.activated.emit()
             return True
     for action in window.findChildren(QAction):

@@ -25,6 +25,8 @@ MOST_ITERATIONS = 200
 # A probability this close to a half says nothing for either side.
 _UNDECIDED = 1e-6
 _MARGIN_VOXELS = 1
+# Longer lists of names make a name that no window shows; the summary has them all.
+_MOST_NAMED = 3
 
 HOW = {
     "STAPLE": (
@@ -149,7 +151,8 @@ def consensus(
         found.append(one)
     if not layers:
         layers.append(np.zeros(case.geometry.size, np.uint8))
-    name = f"{'STAPLE' if method == 'STAPLE' else 'Majority'} consensus of {', '.join(chosen)}"
+    who = ", ".join(chosen) if len(chosen) <= _MOST_NAMED else f"{len(chosen)} readers"
+    name = f"{'STAPLE' if method == 'STAPLE' else 'Majority'} consensus of {who}"
     segmentation = Segmentation(name, case.geometry, tuple(layers), tuple(segments))
     return Consensus(segmentation, ConsensusSummary(method, HOW[method], chosen, _seen(case, chosen), tuple(found)))
 

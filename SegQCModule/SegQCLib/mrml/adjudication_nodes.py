@@ -32,7 +32,7 @@ def show_outlines(
         Id of the segment that is shown as an area; of the others only the outline is.
     name : str
     """
-    remove_outlines(scene, volume_node)
+    remove_outlines(scene)
     node = add_segmentation(scene, outlines, volume_node, name)
     node.SetAttribute(ROLE_ATTRIBUTE, OUTLINES)
     node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
@@ -56,15 +56,15 @@ def outlines_of(volume_node: vtkMRMLScalarVolumeNode | None) -> vtkMRMLSegmentat
     return None if volume_node is None else volume_node.GetNodeReference(OUTLINES_ROLE)
 
 
-def remove_outlines(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) -> None:
-    """Remove the outlines of the piece under decision; nothing happens where there are none."""
-    node = outlines_of(volume_node)
-    if node is None:
-        return
-    display_node = node.GetDisplayNode()
-    scene.RemoveNode(node)
-    if display_node is not None and scene.IsNodePresent(display_node):
-        scene.RemoveNode(display_node)
+def remove_outlines(scene: vtkMRMLScene) -> None:
+    """Remove the outlines of the piece under decision, also of an image that is gone; nothing happens where there are none."""
+    for node in _segmentation_nodes(scene):
+        if node.GetAttribute(ROLE_ATTRIBUTE) != OUTLINES:
+            continue
+        display_node = node.GetDisplayNode()
+        scene.RemoveNode(node)
+        if display_node is not None and scene.IsNodePresent(display_node):
+            scene.RemoveNode(display_node)
 
 
 def hide_segmentations(scene: vtkMRMLScene) -> None:

@@ -68,13 +68,15 @@ class AdjudicationView:
     widget : QWidget
     running : bool
         Whether a piece is shown to be decided.
+    outdated : bool
+        Whether a compared segmentation was edited since: what was begun is gone on with, but nothing new is begun.
     """
 
     def __init__(self, session, resource_path, start, on_running):
         self.session, self._start, self._on_running = session, start, on_running
         self.widget = slicer.util.loadUI(resource_path("UI/Adjudication.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
-        self.running = False
+        self.running = self.outdated = False
         self._case = self._components = self._checksums = self._adjudication = None
         self._volume = self._file = None
         self._place = 0
@@ -96,21 +98,23 @@ class AdjudicationView:
         ui.outlinesButton.connect("clicked(bool)", self.onOutlines)
         ui.pauseButton.connect("clicked(bool)", self.onPause)
         ui.closeButton.connect("clicked(bool)", self.onClose)
-        # Of the main window: the eyes are on the slices. A line of text that has the focus keeps its digits.
-        window = slicer.util.mainWindow() or self.widget
+        # The eyes are on the slices, so the keys hold in all of Slicer, but only while the question is on the screen: in the
+        # Segment Editor the same digits choose its effects. A line of text that has the focus keeps its digits.
         keys = (
             ("1", self.onAcceptKey), ("2", self.onRejectKey), ("3", self.onUndecidedKey), ("0", self.onOutlinesKey),
             ("Alt+Left", self.onPreviousKey), ("Alt+Right", self.onNextKey),
         )  # fmt: skip
-        self._shortcuts = [self._shortcut(window, key, slot) for key, slot in keys]
+        self._shortcuts = [self._shortcut(key, slot) for key, slot in keys]
         line = qt.QFontMetrics(ui.outcomeText.font).height()
         ui.outcomeText.setMaximumHeight(_OUTCOME_LINES * line)
         # The buttons stay where they are from piece to piece.
         ui.questionLabel.setMinimumHeight(_LONG_QUESTION_LINES * line)
         self.show()
 
-    def _shortcut(self, window, key, slot):
-        shortcut = qt.QShortcut(qt.QKeySequence(key), window)
+    def _shortcut(self, key, slot):
+        # Qt asks the shortcut's parent whether it can be seen.
+        shortcut = qt.QShortcut(qt.QKeySequence(key), self.ui.decisionFrame)
+        shortcut.setContext(qt.Qt.ApplicationShortcut)
         shortcut.setEnabled(False)
         shortcut.connect("activated()", slot)
         return shortcut
@@ -128,7 +132,7 @@ class AdjudicationView:
         self.pause()
         self._flush()
         self._case, self._components, self._checksums, self._volume = case, components, checksums, volume
-        self._adjudication, self._message, self._file = None, "", None
+        self._adjudication, self._message, self._file, self.outdated = None, "", None, False
         if case is not None:
             self._findOpen()
         self.show()
@@ -155,6 +159,16 @@ class AdjudicationView:
         own = [one for one in found if one.closed is None and one.adjudicator == self.session.reader]
         self._adjudication = max(own, key=lambda one: one.decided, default=None)
 
+    @property
+    def is_closed(self):
+        """Whether an outcome is shown."""
+        return self._adjudication is not None and self._adjudication.closed is not None
+
+    def outdate(self):
+        """Note that a compared segmentation was edited."""
+        self.outdated = self._case is not None
+        self.show()
+
     def onSessionChanged(self):
         """Follow another reader: what one began, the other does not go on with."""
         if self._reader != self.session.reader:
@@ -178,7 +192,7 @@ class AdjudicationView:
         for widget in (ui.smallestLabel, ui.smallestSpinBox, ui.beginButton):
             widget.setVisible(not self.running)
         ui.resumeButton.setVisible(is_open and not self.running)
-        ui.outcomeText.setVisible(not self.running and adjudication is not None and adjudication.closed is not None)
+        ui.outcomeText.setVisible(not self.running and self.is_closed)
         obstacle = self._obstacle()
         ui.beginButton.enabled = ready and not obstacle
         tip = _("Decide about each piece that readers differ about, without knowing who drew it.")
@@ -191,6 +205,8 @@ class AdjudicationView:
         """Return why nobody can adjudicate now, in a sentence, or an empty text."""
         if self._case is None:
             return _("Compare readers first.")
+        if self.outdated:
+            return _("A segmentation was edited: compare again to adjudicate.")
         if not self.session.reader:
             return _("To adjudicate, enter your name or code in step 1.")
         if " ".join(self.session.reader.casefold().split()) in [" ".join(n.casefold().split()) for n in self._case.names]:
@@ -264,11 +280,15 @@ class AdjudicationView:
         self._map_was_shown = map_is_shown(scene, self._volume)
         # How many readers differ at a place would be a hint.
         show_map_over(scene, self._volume, False)
-        hide_segmentations(scene)
         self._keep()
         self._on_running()
         self.show()
         self._goTo(self._place)
+
+    def enter(self):
+        """Hide again what another module has shown meanwhile: the Segment Editor shows what it opens."""
+        if self.running:
+            hide_segmentations(slicer.mrmlScene)
 
     def pause(self):
         """Stop deciding and show again what was hidden; the decisions are kept."""
@@ -276,10 +296,11 @@ class AdjudicationView:
             return
         self.running = False
         scene = slicer.mrmlScene
-        if self._volume is not None and self._volume.GetScene() is not None and not scene.IsClosing():
-            remove_outlines(scene, self._volume)
+        if not scene.IsClosing():
+            remove_outlines(scene)
             show_hidden(scene)
-            show_map_over(scene, self._volume, self._map_was_shown)
+            if self._volume is not None and self._volume.GetScene() is not None:
+                show_map_over(scene, self._volume, self._map_was_shown)
         self._on_running()
 
     def onPause(self, _checked=False):
@@ -296,6 +317,8 @@ class AdjudicationView:
             self.pause()
             self._say(str(error))
             return
+        # Again: one may have been added, or switched on, since the last piece.
+        hide_segmentations(slicer.mrmlScene)
         outlines = outlines_segmentation(piece_outlines(item, component, self._case), self._case)
         show_outlines(slicer.mrmlScene, outlines, self._volume, PIECE_ID, "SegQC adjudication outlines")
         self.ui.outlinesButton.setChecked(True)
@@ -311,7 +334,11 @@ class AdjudicationView:
                 size=millilitres(1000 * item.size_ml), structure=item.structure
             )
         )
-        ui.legendLabel.setText(_("Outline A is blue, B is pink: one of them has the piece, the other goes without it."))
+        ui.legendLabel.setText(
+            _("Outline A is blue, B is pink: one of them has the piece, the other goes without it.")
+            + " "
+            + _("Slicer's other modules (Data, Segment Editor) still name the readers: leave them until all pieces are decided.")
+        )
         for button, decision in ((ui.acceptButton, "accept"), (ui.rejectButton, "reject"), (ui.undecidedButton, "undecided")):
             button.setChecked(item.decision == decision)
         ui.previousButton.enabled = self._place > 0

@@ -11,6 +11,8 @@ from SegQCLib.agreement.pair_matrix import PAIR_MEASURES, UNDEFINED, pair_matrix
 from SegQCLib.number_texts import grouped
 
 _MOST_ROWS = 6
+# More columns of numbers than these can be wider than the panel.
+_MOST_COLUMNS = 4
 
 
 class AgreementMatrix:
@@ -96,9 +98,19 @@ class AgreementMatrix:
                     if {readers[row].name, readers[column].name} & named:
                         item.setIcon(warning)
                 table.setItem(row, column, item)
+        self._keepNumbersWhole()
         height = round((min(len(readers), _MOST_ROWS) + 1.3) * 1.4 * self._line) + 2 * table.frameWidth
+        if len(readers) > _MOST_COLUMNS:
+            height += table.horizontalScrollBar().sizeHint.height()
         table.setMinimumHeight(height)
         table.setMaximumHeight(height)
+
+    def _keepNumbersWhole(self):
+        table, metrics = self._table, qt.QFontMetrics(self._table.font)
+        items = [table.item(row, column) for row in range(table.rowCount) for column in range(table.columnCount)]
+        text = max((metrics.horizontalAdvance(item.text()) for item in items), default=0)
+        icon = 0 if all(item.icon().isNull() for item in items) else table.style().pixelMetric(qt.QStyle.PM_SmallIconSize)
+        table.horizontalHeader().setMinimumSectionSize(text + icon + self._line)
 
     def _outliers(self):
         """Return the readers who are named as outliers of what is shown."""

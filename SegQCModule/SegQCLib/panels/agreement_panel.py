@@ -149,12 +149,13 @@ class AgreementPanel(Panel):
             self._volume = volume
             if volume is not None:
                 # A scene that was saved, or a program that crashed, while readers were hidden.
-                remove_outlines(slicer.mrmlScene, volume)
+                remove_outlines(slicer.mrmlScene)
                 show_hidden(slicer.mrmlScene)
         self._adjudication.onSessionChanged()
         self.onList()
 
     def enter(self):
+        self._adjudication.enter()
         self.onList()
 
     def cleanup(self):
@@ -210,7 +211,7 @@ class AgreementPanel(Panel):
                     raise BadDataError(chosen.name, "is no longer in the scene.", "Choose again.")
                 self._makes.append((chosen, segmentation_reader(chosen.node, self._volume)))
             except BadDataError as error:
-                self._unread = []
+                self._unread, self._makes = [], []
                 self.onFailed(error)
                 return
             self._watches.append(EditWatch(chosen.node, self.onEdited, self.session.selectedSegment, self.session.later))
@@ -233,6 +234,7 @@ class AgreementPanel(Panel):
     def onEdited(self, _change):
         """A compared segmentation was edited: what is shown is about what it was before."""
         self._outdated = self._compared is not None
+        self._adjudication.outdate()
         self.showState()
 
     def onCancel(self, _checked=False):
@@ -319,7 +321,8 @@ class AgreementPanel(Panel):
             widget.setVisible(busy)
         # Readers' names, and how many differ where, would undo the blinding.
         ui.resultsFrame.setVisible(compared is not None and not deciding)
-        ui.adjudicationFrame.setVisible(compared is not None and (deciding or not self._outdated))
+        told = self._adjudication.is_closed
+        ui.adjudicationFrame.setVisible(compared is not None and (deciding or told or not self._outdated))
         text = "" if deciding else self._message
         if not text and self._outdated and not deciding:
             text = _("A segmentation was edited after this comparison: compare again.")

@@ -12,6 +12,7 @@ from scipy import stats
 
 from phantoms import a_geometry, box_array
 from SegQCLib import cli_models
+from SegQCLib.agreement.case_bootstrap import TOO_FEW_PATIENTS
 from SegQCLib.cli import main
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import sitk_image
@@ -120,14 +121,33 @@ def test_the_interval_of_a_mean_is_scipy_s_bootstrap():
 
 
 def test_cases_of_one_patient_count_as_one():
-    """Eight cases of two patients: patients are drawn and tested, not cases."""
-    a, b = [0.9, 0.9, 0.9, 0.9, 0.5, 0.5, 0.5, 0.5], [0.8] * 8
+    """Twelve cases of six patients: patients are drawn and tested, not cases."""
+    a, b = [0.9] * 6 + [0.5] * 6, [0.8] * 12
     alone = dice_of(compare_structures(rows(a, b), ["liver"]))
-    together = dice_of(compare_structures(rows(a, b, ["x"] * 4 + ["y"] * 4), ["liver"]))
-    assert (alone.patients, together.patients) == (8, 2)
-    assert together.test.patients == 2
-    assert together.mean_a.upper - together.mean_a.lower == pytest.approx(0.4)
-    assert alone.mean_a.upper - alone.mean_a.lower < 0.4
+    together = dice_of(compare_structures(rows(a, b, list("aabbccddeeff")), ["liver"]))
+    assert (alone.test.patients, together.test.patients) == (12, 6)
+    assert together.mean_a.upper - together.mean_a.lower > alone.mean_a.upper - alone.mean_a.lower
+
+
+def test_five_patients_have_no_interval_however_many_cases_they_have():
+    few = dice_of(compare_structures(rows([0.9, 0.8, 0.7, 0.6, 0.5] * 4, [0.4] * 20, list("abcde") * 4), ["liver"]))
+    assert (few.mean_a.lower, few.mean_a.reason) == (None, TOO_FEW_PATIENTS)
+
+
+def test_the_difference_is_of_patients_as_the_test_is():
+    """One patient with ten cases where A is far worse, seven with one case where A is a little better."""
+    a, b = [0.1] * 10 + [0.9] * 7, [0.8] * 17
+    found = dice_of(compare_structures(rows(a, b, ["a"] * 10 + list("bcdefgh")), ["liver"]))
+    assert found.mean_difference.value < 0
+    # Of the 36 averages of two of the eight patients 28 are 0.1.
+    assert found.difference.value == pytest.approx(0.1)
+
+
+def test_patients_without_a_difference_leave_the_exact_test_of_the_others():
+    """Four patients differ and ten do not: all four signs alike have a p of 2 / 16, not the 0.046 of the normal curve."""
+    found = dice_of(compare_structures(rows([0.9] * 4 + [0.8] * 10, [0.8] * 14), ["liver"]))
+    assert (found.test.patients, found.test.p) == (14, pytest.approx(0.125))
+    assert found.conclusion == "no difference shown"
 
 
 def test_one_patient_is_no_sample():

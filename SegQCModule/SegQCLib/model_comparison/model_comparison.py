@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from SegQCLib.agreement.estimate import Estimate
 from SegQCLib.dataclass_json import json_schema, to_json
 from SegQCLib.evaluate import software_versions
 from SegQCLib.measurements_csv import inert
@@ -28,15 +27,20 @@ RULES = (
         "Surface Dice at 2 mm and the 95 % Hausdorff distance are measured between surface elements weighted by area"
         " (Nikolov et al., J Med Internet Res 2021;23:e26151)."
     ),
-    f"Intervals: 95 %, {BOOTSTRAP}; none where there are fewer than 6 cases.",
     (
-        "Difference as Hodges-Lehmann estimate: the median of all pairwise averages of differences"
+        f"Intervals: 95 %, {BOOTSTRAP}; none with fewer than 6 patients. They are approximations and too narrow for few: in"
+        " simulation that of the difference held the true value in 85 of 100 studies with 6 patients, in 92 with 10, in 94 to 95"
+        " from 20 on; that of a mean in 84, 89 and 92 to 94. They are of one number each and not corrected for the number of"
+        " structures, so one can leave out 0 where p after Holm's correction is above 0.05: then the conclusion goes by p."
+    ),
+    (
+        "Difference as Hodges-Lehmann estimate: the median of all pairwise averages of the patients' mean differences"
         " (Hodges and Lehmann, Ann Math Stat 1963;34:598-611)."
     ),
     (
         "p: Wilcoxon signed-rank test, two-sided, of each patient's mean difference; corrected by Holm over all structures that"
         " were tested by this metric (Holm, Scand J Stat 1979;6:65-70). Dice is the main metric; the other two are read beside"
-        " it. With fewer than 6 patients p cannot fall below 0.05, whatever the difference."
+        " it. With fewer than 6 patients in whom the models differ p cannot fall below 0.05, whatever the difference."
     ),
     (
         "'No difference shown' is no proof of equality: a p of 0.05 or more says only that these cases do not tell the models"
@@ -123,7 +127,7 @@ def models_csv(comparison: ModelComparison) -> str:
     writer.writerow(("structure", "metric", "model_a", "model_b", *counts, "pairs", "patients", *ends, "p", "p_holm", "conclusion"))
     for structure in comparison.structures:
         for one in structure.metrics:
-            values = [end for name in estimates for end in _ends(getattr(one, name))]
+            values = [end for name in estimates for end in getattr(one, name).numbers]
             writer.writerow(
                 (
                     inert(structure.structure),
@@ -140,7 +144,3 @@ def models_csv(comparison: ModelComparison) -> str:
                 )
             )
     return text.getvalue()
-
-
-def _ends(value: Estimate) -> tuple[float | None, float | None, float | None]:
-    return value.value, value.lower, value.upper

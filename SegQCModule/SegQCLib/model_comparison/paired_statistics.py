@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.agreement.case_bootstrap import TOO_FEW_PATIENTS
 from SegQCLib.agreement.estimate import Estimate, estimate, undefined
 from SegQCLib.model_comparison.measured_cohort import MeasuredStructure
 from SegQCLib.model_comparison.patient_interval import Statistic, patient_interval
@@ -46,7 +47,7 @@ class MetricComparison:
     median_b: Estimate = field(metadata={"doc": "Median of model B over the pairs."})
     mean_difference: Estimate = field(metadata={"doc": "Mean of A - B."})
     difference: Estimate = field(
-        metadata={"doc": "Hodges-Lehmann estimate of A - B: the median of all pairwise averages of differences."}
+        metadata={"doc": "Hodges-Lehmann estimate of A - B: the median of all pairwise averages of patients' mean differences."}
     )
     test: PairedTest = field(metadata={"doc": "Paired test."})
     conclusion: Literal["A better", "B better", "no difference shown", "identical", "not tested"] = field(
@@ -136,9 +137,15 @@ def _metric(metric: Metric, rows: Sequence[MeasuredStructure]) -> MetricComparis
     def over(name: str, values: NDArray[np.float64], statistic: Statistic) -> Estimate:
         if not len(values):
             return undefined(name, 0, BOOTSTRAP, "No case has it on both sides.")
-        return estimate(name, float(statistic(values)), patient_interval(values, patients, statistic), len(values), BOOTSTRAP)
+        return of_cases(name, values, patients, statistic)
 
-    test = _test(patients, differences)
+    def of_cases(name: str, values: NDArray[np.float64], owners: Sequence[str], statistic: Statistic) -> Estimate:
+        interval = patient_interval(values, owners, statistic)
+        return estimate(name, float(statistic(values)), interval, len(paired), BOOTSTRAP, TOO_FEW_PATIENTS)
+
+    # The difference is of what the test tests, so that both point the same way: each patient's mean.
+    owners, means = _patient_means(patients, differences)
+    shift = "Hodges-Lehmann estimate of A - B"
     return MetricComparison(
         metric=metric,
         pairs=len(paired),
@@ -148,8 +155,8 @@ def _metric(metric: Metric, rows: Sequence[MeasuredStructure]) -> MetricComparis
         median_a=over("median of A", a, _median),
         median_b=over("median of B", b, _median),
         mean_difference=over("mean of A - B", differences, _mean),
-        difference=over("Hodges-Lehmann estimate of A - B", differences, hodges_lehmann),
-        test=test,
+        difference=of_cases(shift, means, owners, hodges_lehmann) if paired else over(shift, means, hodges_lehmann),
+        test=_test(means),
         conclusion="identical" if len(differences) and not differences.any() else "not tested",
     )
 
@@ -162,20 +169,26 @@ def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.median(values, axis=-1)
 
 
-def _test(patients: Sequence[str], differences: NDArray[np.float64]) -> PairedTest:
-    """Return the test of each patient's mean difference: cases of one patient are not independent."""
-    _, patient = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    count = int(patient.max()) + 1 if len(patient) else 0
-    means = np.bincount(patient, differences) / np.bincount(patient) if count else np.empty(0)
-    if count < 2:
-        return PairedTest(count, None, None, "One patient is no sample." if count else "No case has it on both sides.")
+def _patient_means(patients: Sequence[str], differences: NDArray[np.float64]) -> tuple[list[str], NDArray[np.float64]]:
+    """Return the patients and the mean difference of each: cases of one patient are not independent."""
+    owners, patient = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    if not len(owners):
+        return [], np.empty(0)
+    # Differences that are the same, as 0.9 - 0.8 and 0.8 - 0.7, stay the same: ranks would tell them apart by rounding.
+    return owners.tolist(), np.round(np.bincount(patient, differences) / np.bincount(patient), 12)
+
+
+def _test(means: NDArray[np.float64]) -> PairedTest:
+    """Return the test of each patient's mean difference."""
+    if len(means) < 2:
+        return PairedTest(len(means), None, None, "One patient is no sample." if len(means) else "No case has it on both sides.")
     if not means.any():
-        return PairedTest(count, None, None, "Both models have the same value in every patient.")
+        return PairedTest(len(means), None, None, "Both models have the same value in every patient.")
     from scipy import stats
 
-    # Zeros are dropped, as Wilcoxon did; ties and zeros make scipy take the normal approximation.
-    found = stats.wilcoxon(means, zero_method="wilcox", alternative="two-sided")
-    return PairedTest(count, float(found.pvalue), None, None)
+    # Zeros are dropped, as Wilcoxon did, and here: scipy chooses the exact test by the number of values with the zeros.
+    found = stats.wilcoxon(means[means != 0], alternative="two-sided")
+    return PairedTest(len(means), float(found.pvalue), None, None)
 
 
 def _corrected(found: list[StructureComparison], metric: Metric) -> list[StructureComparison]:

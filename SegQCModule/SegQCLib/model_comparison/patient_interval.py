@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.agreement.case_bootstrap import case_interval
-from SegQCLib.agreement.estimate import CONFIDENCE
+from SegQCLib.agreement.estimate import CONFIDENCE, FEWEST_CASES
 from SegQCLib.statistics.percentile_bootstrap import percentile_bootstrap
 
 # Resamples at once: of a hundred cases each takes 5,050 pairwise averages, 40 kB.
@@ -19,7 +19,7 @@ Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def patient_interval(values: NDArray[np.float64], patients: Sequence[str], statistic: Statistic) -> tuple[float, float] | None:
-    """Return the 95 % percentile interval of a statistic by bootstrap over patients; None for a single one.
+    """Return the 95 % percentile interval of a statistic by bootstrap over patients; None with fewer than 6.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def patient_interval(values: NDArray[np.float64], patients: Sequence[str], stati
         Works along the last axis.
     """
     count = len(set(patients))
-    if count < 2:
+    if count < FEWEST_CASES:
         return None
     if count < len(values):
         return case_interval(patients, lambda drawn: float(statistic(values[drawn])))

@@ -30,6 +30,7 @@ _UNREACHABLE = (
     "Check that the server runs, and the host, port, user and password (libpq reads it from ~/.pgpass or PGPASSWORD), and run"
     " the command again."
 )
+_ANEW = "Load the logs into a new database with --db, and the same names file with --names."
 _REMEDIES = (
     (("disk is full", "no space left", "file too large"), "Free space on its disk and run the command again."),
     (("readonly", "read-only", "permission denied"), "Ask for the right to write to it, or give another with --db."),
@@ -67,7 +68,11 @@ class Database:
         """
         engine = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         with self._told(), engine.connect() as connection, connection.begin():
-            yield connection
+            try:
+                yield connection
+            except (ValueError, TypeError) as error:
+                # Text that is no JSON, no time or no number any more: every program writes them right, only disks do not.
+                raise BadDataError(self.name, f"is damaged: a row cannot be read ({type(error).__name__}).", _ANEW) from error
 
     def write(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
         """Return what `work` returns, done in one transaction: all of it is kept, or nothing. One writes at a time.
@@ -184,6 +189,8 @@ class Database:
 
         try:
             yield
+        except UnicodeDecodeError as error:
+            raise BadDataError(self.name, "is damaged: it holds text that is none.", _ANEW) from error
         except (SQLAlchemyError, self.engine.dialect.dbapi.Error) as error:
             cause = getattr(error, "orig", None) or error
             words = (str(cause).strip() or type(cause).__name__).splitlines()[0]

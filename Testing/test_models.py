@@ -121,12 +121,21 @@ def test_the_interval_of_a_mean_is_scipy_s_bootstrap():
 
 
 def test_cases_of_one_patient_count_as_one():
-    """Twelve cases of six patients: patients are drawn and tested, not cases."""
-    a, b = [0.9] * 6 + [0.5] * 6, [0.8] * 12
+    """24 cases of six patients: patients are drawn and tested, not cases."""
+    a, b = [0.9] * 12 + [0.5] * 12, [0.8] * 24
     alone = dice_of(compare_structures(rows(a, b), ["liver"]))
-    together = dice_of(compare_structures(rows(a, b, list("aabbccddeeff")), ["liver"]))
-    assert (alone.test.patients, together.test.patients) == (12, 6)
-    assert together.mean_a.upper - together.mean_a.lower > alone.mean_a.upper - alone.mean_a.lower
+    together = dice_of(compare_structures(rows(a, b, [patient for patient in "uvwxyz" for _ in range(4)]), ["liver"]))
+    assert (alone.patients, together.patients) == (24, 6)
+    assert together.test.patients == 6
+    # How many of n draws are 0.9 and not 0.5 is binomial: 1 to 5 of 6 patients, 7 to 17 of 24 cases.
+    assert together.mean_a.upper - together.mean_a.lower == pytest.approx(0.4 * (5 - 1) / 6)
+    assert alone.mean_a.upper - alone.mean_a.lower == pytest.approx(0.4 * (17 - 7) / 24)
+
+
+def test_two_patients_have_no_interval_however_many_cases_they_have():
+    found = dice_of(compare_structures(rows([0.9] * 4 + [0.5] * 4, [0.8] * 8, ["x"] * 4 + ["y"] * 4), ["liver"]))
+    assert (found.mean_a.lower, found.mean_a.upper) == (None, None)
+    assert found.mean_a.reason
 
 
 def test_five_patients_have_no_interval_however_many_cases_they_have():

@@ -34,6 +34,11 @@ class Estimate:
     reason: str | None = field(default=None, metadata={"doc": "Why the value or the interval is undefined; null: both are there."})
     note: str | None = field(default=None, metadata={"doc": "What to know when reading it."})
 
+    @property
+    def numbers(self) -> tuple[float | None, float | None, float | None]:
+        """Return value, lower and upper end."""
+        return self.value, self.lower, self.upper
+
 
 def estimate(
     statistic: str, value: float, interval: tuple[float, float] | None, cases: int, method: str, reason: str | None = None

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from SegQCLib.agreement.bland_altman import BlandAltman
 from SegQCLib.agreement.study_agreement import MatrixCell, VolumeDifferences
+from SegQCLib.figure_svg import figure_svg, new_figure
 from SegQCLib.number_texts import signed
-from SegQCLib.statistics.missing_package import missing_package
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _INK, _QUIET, _POINT, _ODD = "#16191c", "#4a5158", "#0072b2", "#d55e00"
 
@@ -32,7 +27,7 @@ def bland_altman_svg(volumes: VolumeDifferences) -> str:
     """
     if not volumes.values:
         raise ValueError(f"{volumes.first} and {volumes.second} have no case in common.")
-    figure = _figure(5.2, 3.4)
+    figure = new_figure(5.2, 3.4)
     # Fixed margins: laying each plot out by itself takes most of the time of a page.
     axes = figure.add_axes((0.15, 0.15, 0.66, 0.71))
     limits = volumes.percent
@@ -52,7 +47,7 @@ def bland_altman_svg(volumes: VolumeDifferences) -> str:
     if any(entry.outlier for entry in volumes.values):
         axes.legend(fontsize=9, frameon=False, loc="best")
     axes.margins(y=0.12)
-    return _svg(figure)
+    return figure_svg(figure)
 
 
 def _size_axis(axes) -> None:
@@ -108,7 +103,7 @@ def matrix_svg(cells: Sequence[MatrixCell], readers: Sequence[str], *, asymmetri
     longest = 0.1 * max(map(len, readers))
     left, bottom = 0.5 + longest + 0.3 * asymmetric, 0.35 + 0.65 * longest + 0.3 * asymmetric
     width, height = left + 1.1 * len(columns) + 0.1, bottom + 0.75 * len(rows) + 0.1
-    figure = _figure(width, height)
+    figure = new_figure(width, height)
     axes = figure.add_axes((left / width, bottom / height, 1.1 * len(columns) / width, 0.75 * len(rows) / height))
     for cell in cells:
         pair = (cell.first, cell.second)
@@ -124,7 +119,7 @@ def matrix_svg(cells: Sequence[MatrixCell], readers: Sequence[str], *, asymmetri
     for side in axes.spines.values():
         side.set_visible(False)
     axes.tick_params(length=0)
-    return _svg(figure)
+    return figure_svg(figure)
 
 
 def _cell(axes, row: int, column: int, cell: MatrixCell) -> None:
@@ -139,22 +134,3 @@ def _cell(axes, row: int, column: int, cell: MatrixCell) -> None:
     color = "white" if share > 0.55 else _INK
     axes.text(column, row - 0.08, text, ha="center", va="center", fontsize=13, color=color)
     axes.text(column, row + 0.26, f"n = {cell.cases}", ha="center", va="center", fontsize=9, color=color)
-
-
-def _figure(width: float, height: float) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_package("Pictures of agreement", error) from error
-    return Figure(figsize=(width, height))
-
-
-def _svg(figure: Figure) -> str:
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    text = io.BytesIO()
-    # The same study gives the same bytes: no date, no random identifiers. Text stays text: hundreds of plots fit on a page.
-    with matplotlib.rc_context({"svg.hashsalt": "segqc", "svg.fonttype": "none"}):
-        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
-    return text.getvalue().decode("utf-8")

@@ -147,5 +147,5 @@ def _rounded(value: float) -> str:
 
 
 def _decimals(found: Estimate) -> int:
-    largest = max(abs(value) for value in (found.value, found.lower, found.upper) if value is not None)
+    largest = max(abs(value) for value in found.numbers if value is not None)
     return 1 if largest >= 10 else 2 if largest >= 1 else 3

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from SegQCLib.automation_bias.model_version import ModelVersion
 from SegQCLib.automation_bias.reading_trends import ReadingTrend
 from SegQCLib.dashboard.model_course import ModelCourse
-from SegQCLib.dashboard.plot_svg import BLUE, INK, ORANGE, QUIET, WIDTH_IN, factor_axis, new_figure, plain, short, svg, title
+from SegQCLib.dashboard.plot_svg import BLUE, INK, ORANGE, QUIET, WIDTH_IN, factor_axis, new_figure, plain, short, title
+from SegQCLib.figure_svg import figure_svg
 from SegQCLib.statistics.trend import DAYS
 
 _MARKERS = ("o", "s", "^", "v", "P", "X")
@@ -78,7 +79,7 @@ def model_course_plot(course: ModelCourse, *, simulated: bool) -> str | None:
         plain(axes, grid="y")
     heading = f"{short(course.model, 50)}: Dice of draft and final segment, by month"
     title(figure, heading, simulated=simulated, height_in=height_in)
-    return svg(figure)
+    return figure_svg(figure)
 
 
 def own_course_plot(trends: Sequence[ReadingTrend], *, simulated: bool) -> str | None:
@@ -132,11 +133,14 @@ def own_course_plot(trends: Sequence[ReadingTrend], *, simulated: bool) -> str |
         simulated=simulated,
         height_in=height_in,
     )
-    figure.legend(
+    legend = figure.legend(
         handles.values(), handles.keys(), loc="upper left", bbox_to_anchor=(0.0, 1 - 0.27 / height_in), ncols=4, frameon=False,
         fontsize=9.5, borderaxespad=0.2,
     )  # fmt: skip
-    return svg(figure)
+    for text in legend.get_texts():
+        # A model may be called $x$.
+        text.set_parse_math(False)
+    return figure_svg(figure)
 
 
 def _line(axes, one: ReadingTrend, begin: datetime, color: str, is_time: bool) -> None:

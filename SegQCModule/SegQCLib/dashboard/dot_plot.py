@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from SegQCLib.dashboard.plot_svg import BLUE, INK, ORANGE, QUIET, WIDTH_IN, factor_axis, new_figure, plain, short, svg, title
+from SegQCLib.dashboard.plot_svg import BLUE, INK, ORANGE, QUIET, WIDTH_IN, factor_axis, new_figure, plain, short, title
+from SegQCLib.figure_svg import figure_svg
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def dot_plot(heading: str, rows: Sequence[str], panels: Sequence[Panel], *, simu
     title(figure, heading, simulated=simulated, height_in=height_in)
     if len(series) > 1:
         _legend(figure, series, height_in)
-    return svg(figure)
+    return figure_svg(figure)
 
 
 def _draw(axes, panel: Panel, series: Sequence[Series], width_in: float) -> None:

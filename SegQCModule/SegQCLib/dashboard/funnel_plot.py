@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from SegQCLib.dashboard.finding_funnel import CheckFunnel
-from SegQCLib.dashboard.plot_svg import INK, WIDTH_IN, new_figure, plain, short, svg, title
+from SegQCLib.dashboard.plot_svg import INK, WIDTH_IN, new_figure, plain, short, title
+from SegQCLib.figure_svg import figure_svg
 from SegQCLib.number_texts import grouped
 
 _PARTS = (
@@ -52,4 +53,4 @@ def funnel_plot(funnels: Sequence[CheckFunnel], *, simulated: bool) -> str:
     figure.legend(
         loc="upper left", bbox_to_anchor=(0.0, 1 - 0.27 / height_in), ncols=4, frameon=False, fontsize=9.5, borderaxespad=0.2
     )
-    return svg(figure)
+    return figure_svg(figure)

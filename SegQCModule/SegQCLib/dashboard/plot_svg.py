@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import TYPE_CHECKING
 
-from SegQCLib.statistics.missing_package import missing_package
+from SegQCLib import figure_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,32 +16,18 @@ INK, QUIET, GRID = "#16191c", "#4a5158", "#d9dde1"
 BLUE, ORANGE = "#0072b2", "#d55e00"
 WIDTH_IN = 9.4
 _LONGEST_LABEL = 26
+_LEAST_FACTOR = 2.6
 
 
-def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
-    """Return an empty figure.
+def new_figure(height_in: float) -> Figure:
+    """Return an empty figure as wide as the page.
 
     Raises
     ------
     BadDataError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_package("The dashboard's plots", error) from error
-    return Figure(figsize=(width_in, height_in))
-
-
-def svg(figure: Figure) -> str:
-    """Return a figure as SVG."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    text = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "segqc", "svg.fonttype": "none", "text.parse_math": False}):
-        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
-    return text.getvalue().decode("utf-8")
+    return figure_svg.new_figure(WIDTH_IN, height_in)
 
 
 def title(figure: Figure, text: str, *, simulated: bool, height_in: float) -> None:
@@ -78,6 +63,11 @@ def factor_axis(axes: Axes, dimension: str = "x", most: int = 6) -> None:
 
     axis = axes.xaxis if dimension == "x" else axes.yaxis
     lowest, highest = axes.get_xlim() if dimension == "x" else axes.get_ylim()
+    if highest / lowest < _LEAST_FACTOR:
+        # So that there is a number on it: the farthest that two of 1, 2, 5 and 10 lie apart is 2.5.
+        wider = math.sqrt(_LEAST_FACTOR * lowest / highest)
+        lowest, highest = lowest / wider, highest * wider
+        (axes.set_xlim if dimension == "x" else axes.set_ylim)(lowest, highest)
     decades = range(math.floor(math.log10(lowest)), math.ceil(math.log10(highest)) + 1)
     for steps in ((1, 2, 5), (1, 3), (1,)):
         marks = [step * 10.0**decade for decade in decades for step in steps]

@@ -1,0 +1,42 @@
+"""A matplotlib figure, and how it becomes SVG."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from SegQCLib.statistics.missing_package import missing_package
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure; it belongs to no window and no list of open figures.
+
+    Parameters
+    ----------
+    width_in, height_in : float
+        Inches.
+
+    Raises
+    ------
+    BadDataError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise missing_package("A plot", error) from error
+    return Figure(figsize=(width_in, height_in))
+
+
+def figure_svg(figure: Figure) -> str:
+    """Return a figure as an SVG file: the same bytes for the same numbers, and text that can be searched and read aloud."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    text = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "segqc", "svg.fonttype": "none"}):
+        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
+    return text.getvalue().decode("utf-8")

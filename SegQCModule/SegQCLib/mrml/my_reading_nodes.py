@@ -5,11 +5,12 @@ They are never saved with the scene: a scene is given to others, and these numbe
 
 from __future__ import annotations
 
-from slicer import vtkMRMLNode, vtkMRMLScene
+from slicer import vtkMRMLNode, vtkMRMLScene, vtkMRMLSubjectHierarchyConstants
 
 # Attribute of each node of the set: what it is. And whose reading it is.
 ROLE_ATTRIBUTE = "SegQC.MyReading"
 READER_ATTRIBUTE = "SegQC.Reader"
+_NOT_IN_TREE_ATTRIBUTE = vtkMRMLSubjectHierarchyConstants.GetSubjectHierarchyExcludeFromTreeAttributeName()
 
 
 def add_own_node(scene: vtkMRMLScene, class_name: str, name: str, role: str, reader: str) -> vtkMRMLNode:
@@ -24,11 +25,15 @@ def add_own_node(scene: vtkMRMLScene, class_name: str, name: str, role: str, rea
     reader : str
         Whose reading it is.
     """
-    node = scene.AddNewNodeByClass(class_name, name)
+    node = scene.CreateNodeByClass(class_name)
+    node.UnRegister(None)
+    node.SetName(scene.GenerateUniqueName(name))
     node.SetAttribute(ROLE_ATTRIBUTE, role)
     node.SetAttribute(READER_ATTRIBUTE, reader)
     node.SetSaveWithScene(False)
-    return node
+    # The tree of all data is saved with the scene, and would keep the node's name.
+    node.SetAttribute(_NOT_IN_TREE_ATTRIBUTE, "1")
+    return scene.AddNode(node)
 
 
 def own_nodes(scene: vtkMRMLScene, role: str = "") -> list[vtkMRMLNode]:

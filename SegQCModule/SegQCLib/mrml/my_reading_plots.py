@@ -29,7 +29,8 @@ _STYLES = {
     AI_FREE: ((0.0, 0.45, 0.70), vtkMRMLPlotSeriesNode.MarkerStyleCircle),
     AI_ANCHORED: ((0.84, 0.37, 0.0), vtkMRMLPlotSeriesNode.MarkerStyleDiamond),
 }
-_TITLE_POINTS, _AXIS_POINTS, _LEGEND_POINTS = 16, 14, 14
+_TITLE_POINTS, _AXIS_POINTS, _LEGEND_POINTS = 14, 14, 14
+_ROOM = 1.3
 
 
 def write_reading_plots(
@@ -66,19 +67,25 @@ def _fill_chart(scene: vtkMRMLScene, chart: vtkMRMLPlotChartNode, plot: ReadingP
     modifying = chart.StartModify()
     chart.RemoveAllPlotSeriesNodeIDs()
     chart.SetName(f"{mark}My reading, {plot.structure}, {plot.measure.replace('_', ' ')}")
-    chart.SetTitle(f"{mark}{plot.structure}, own reads")
+    kinds = " and ".join(f"{points.name} (n = {len(points.values)})" for points in plot.series)
+    chart.SetTitle(f"{mark}{plot.structure}, own reads, {kinds}")
     chart.SetXAxisTitle(f"Days since {plot.first:%Y-%m-%d}")
     chart.SetYAxisTitle(plot.value_title)
     chart.SetTitleFontSize(_TITLE_POINTS)
     chart.SetAxisTitleFontSize(_AXIS_POINTS)
     chart.SetLegendFontSize(_LEGEND_POINTS)
+    # The legend lies over the upper points: a single series has its name in the title, two get room above them.
+    chart.SetLegendVisibility(len(plot.series) > 1)
+    chart.SetYAxisRangeAuto(len(plot.series) == 1)
+    if len(plot.series) > 1:
+        chart.SetYAxisRange(0.0, _ROOM * max(value for points in plot.series for value in points.values) or 1.0)
     for points in plot.series:
         role = f"{_ROLE}{plot.measure} {points.name}"
         table = add_own_node(scene, "vtkMRMLTableNode", f"{mark}My reading, {role}", role, reader)
         table.HideFromEditorsOn()
         _fill_points(table, points)
         # The legend shows the node's name.
-        series = add_own_node(scene, "vtkMRMLPlotSeriesNode", f"{points.name}, n = {len(points.values)}", role, reader)
+        series = add_own_node(scene, "vtkMRMLPlotSeriesNode", points.name, role, reader)
         series.SetAndObserveTableNodeID(table.GetID())
         series.SetXColumnName("day")
         series.SetYColumnName("value")

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from SegQCLib.automation_bias.alert import BiasAlert, bias_alerts
+from SegQCLib.automation_bias.rule import Level
 from SegQCLib.readers.case_read import CaseRead
 
+_ORDER = (Level.ALERT, Level.WATCH, Level.NONE, Level.TOO_FEW)
 # Evidence and explanation that rest on other readers' reads.
 _OF_OTHERS = {
     "planted_below_others": "Planted errors against other readers: not compared, because only your own logs are opened here.",
@@ -19,7 +21,7 @@ _OF_OTHERS = {
 
 
 def own_alerts(reads: Iterable[CaseRead], reader: str) -> tuple[BiasAlert, ...]:
-    """Return the reader's alerts, the version of a model that was used last at first.
+    """Return the reader's alerts: those with something to look at first, then by the last use of the model's version.
 
     Without others' reads the rule has one other explanation less to weigh: an alert here may be a watch for who sees all.
 
@@ -38,7 +40,8 @@ def own_alerts(reads: Iterable[CaseRead], reader: str) -> tuple[BiasAlert, ...]:
     own = tuple(reads)
     if any(read.reader != reader for read in own):
         raise ValueError("Own alerts are made of one reader's reads only.")
-    return tuple(_without_others(alert) for alert in reversed(bias_alerts(own, reader)))
+    newest_first = reversed(bias_alerts(own, reader))
+    return tuple(map(_without_others, sorted(newest_first, key=lambda alert: _ORDER.index(alert.level))))
 
 
 def _without_others(alert: BiasAlert) -> BiasAlert:

@@ -92,16 +92,26 @@ def own_sessions(folder: Path, reader: str, known: KnownLogs, progress: Progress
     return OwnSessions(tuple(found), len(named) - len(wanted), tuple(left_out))
 
 
+def is_own_name(name: str, reader: str) -> bool:
+    """Return whether a file name is that of a reader's log; of two readers whose names are one in a file name, of both."""
+    parts = _parts(name)
+    return len(parts) == 4 and parts[1] == in_a_file_name(reader)
+
+
+def _parts(name: str) -> list[str]:
+    # Some file systems give names back with their letters taken apart.
+    composed = unicodedata.normalize("NFC", name)
+    return composed.removesuffix(SUFFIX).split("_") if composed.endswith(SUFFIX) else []
+
+
 def _own_names(folder: Path, reader: str) -> list[_Named]:
-    wanted, found = in_a_file_name(reader), []
+    found = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                # Some file systems give names back with their letters taken apart.
-                name = unicodedata.normalize("NFC", entry.name)
-                parts = name.removesuffix(SUFFIX).split("_")
-                if not name.endswith(SUFFIX) or len(parts) != 4 or parts[1] != wanted or not entry.is_file():
+                if not is_own_name(entry.name, reader) or not entry.is_file():
                     continue
+                parts = _parts(entry.name)
                 started = _start(parts[2])
                 if started is not None:
                     found.append(_Named(Path(entry.path), parts[0], started))

@@ -23,10 +23,10 @@ COURSE_TITLES = {
     "structure": "Structure",
     "draft": "AI draft",
     "reads": "Reads",
-    "active_min": "Active, min (median)",
-    "minutes_per_ml": "min/mL (median)",
-    "changed_part": "Changed, % of draft (median)",
-    "trend": "Active time, % per 30 days (95 % interval)",
+    "active_min": "Active, min",
+    "trend": "Trend, % per 30 days",
+    "minutes_per_ml": "min/mL",
+    "changed_part": "Changed, % of draft",
 }
 AI_FREE = "AI-free"
 
@@ -54,9 +54,9 @@ def course_texts(course: StructureCourse) -> dict[str, str | None]:
         "draft": _draft(course.draft),
         "reads": str(course.reads),
         "active_min": None if course.active_min is None else grouped(course.active_min, 1),
+        "trend": _trend(course.trend),
         "minutes_per_ml": _minutes_per_ml(course.minutes_per_ml),
         "changed_part": _percent(course.changed_part),
-        "trend": _trend(course.trend),
     }
 
 

@@ -9,6 +9,7 @@ from SegQCLib.panels.draft_panel import DraftPanel
 from SegQCLib.panels.editing_panel import EditingPanel
 from SegQCLib.panels.findings_panel import FindingsPanel
 from SegQCLib.panels.gate_panel import GatePanel
+from SegQCLib.panels.my_reading_panel import MyReadingPanel
 from SegQCLib.panels.report_panel import ReportPanel
 from SegQCLib.panels.training_panel import TrainingPanel
 
@@ -22,4 +23,5 @@ STEPS = (
     ReportPanel,
     AgreementPanel,
     TrainingPanel,
+    MyReadingPanel,
 )

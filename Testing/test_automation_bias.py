@@ -291,6 +291,35 @@ def test_who_finds_planted_errors_as_before_knows_the_model():
     assert alert.level is Level.WATCH
 
 
+def test_a_reader_who_misses_planted_errors_all_the_time_is_told_so_without_any_trend():
+    alert = only(bias_alerts([*year(), *training(found=[True, False, False, False] * 5)], "Ann"))
+    assert alert.level is Level.NONE
+    # Wilson's interval of 5 of 20: 11.2 to 46.9 %.
+    assert "you found 5 of 20 (25 %; 95 % interval 11 % to 47 %)" in alert.summary
+    assert any("from its first slice to its last" in words for words in alert.advice)
+    few = only(bias_alerts([*year(reads=10), *training(found=[True, False, False, False] * 5)], "Ann"))
+    assert few.level is Level.TOO_FEW
+    assert "you found 5 of 20" in few.summary
+
+
+def test_a_reader_who_finds_most_planted_errors_is_told_nothing_of_them():
+    alert = only(bias_alerts([*year(), *training(found=[True, True, True, False] * 5)], "Ann"))
+    assert "you found" not in alert.summary
+
+
+def test_who_finds_more_planted_errors_than_before_but_few_does_not_know_the_model():
+    alert = only(bias_alerts([*year(**SIGNS), *training(found=[False] * 16 + [True, False] * 8)], "Ann"))
+    assert support(alert, "planted_falling") is Support.AGAINST
+    assert support(alert, "knows_the_model") is Support.UNKNOWN
+
+
+def test_whether_cases_became_easier_is_open_where_the_interval_holds_no_change():
+    alert = only(bias_alerts(year(**SIGNS, threshold=(0.8, 0.8)), "Ann"))
+    assert support(alert, "easier_cases") is Support.UNCLEAR
+    harder = only(bias_alerts(year(**SIGNS, threshold=(0.9, 0.8)), "Ann"))
+    assert support(harder, "easier_cases") is Support.AGAINST
+
+
 def test_a_better_version_is_not_taken_for_a_lazier_reader():
     newer = ModelVersion("LiverNet", "2.0")
     reads = [

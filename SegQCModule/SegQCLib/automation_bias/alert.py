@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from SegQCLib.automation_bias.alert_words import ADVICE, summary_of
+from SegQCLib.automation_bias.alert_words import advice_of, summary_of
 from SegQCLib.automation_bias.alternatives import alternatives_of
-from SegQCLib.automation_bias.corroboration import corroboration_of
+from SegQCLib.automation_bias.corroboration import corroboration_of, missed_planted
 from SegQCLib.automation_bias.evidence import Alternative, Evidence, Support
 from SegQCLib.automation_bias.model_version import ModelVersion
 from SegQCLib.automation_bias.reading_window import reading_window
@@ -84,6 +84,7 @@ def _alert(reads: list[CaseRead], reader: str, version: ModelVersion, rule: Rule
     is_enough = len(window.anchored) >= rule.fewest_reads and window.days >= rule.fewest_days
     signs, corroboration, alternatives = None, (), ()
     level = Level.TOO_FEW
+    missed = missed_planted(window, rule)
     if is_enough:
         signs = signs_of(window, rule)
         corroboration = corroboration_of(window, signs, rule)
@@ -100,11 +101,11 @@ def _alert(reads: list[CaseRead], reader: str, version: ModelVersion, rule: Rule
         last=window.last.isoformat(),
         days=round(window.days, 1),
         reads=len(window.anchored),
-        summary=summary_of(level, version, window, alternatives, rule),
+        summary=summary_of(level, version, window, alternatives, missed, rule),
         signs=() if signs is None else signs.evidence,
         corroboration=corroboration,
         alternatives=alternatives,
-        advice=ADVICE[level],
+        advice=advice_of(level, missed),
         rule=rule,
         source=SOURCE,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from SegQCLib.automation_bias.corroboration import ai_free_time_trend
+from SegQCLib.automation_bias.corroboration import ai_free_time_trend, detected
 from SegQCLib.automation_bias.evidence import Alternative, Evidence, Support
 from SegQCLib.automation_bias.model_version import anchored_segments
 from SegQCLib.automation_bias.order import order_of
@@ -23,7 +23,7 @@ def alternatives_of(window: ReadingWindow, signs: Signs, corroboration: Sequence
         _as_with_others(window, signs, rule),
         _easier_cases(window, rule),
         _practice(window, answers, rule),
-        _knows_the_model(answers),
+        _knows_the_model(window, answers, rule),
         _shorter_list(window, rule),
         _gaps(window, rule),
     )
@@ -71,7 +71,12 @@ def _easier_cases(window: ReadingWindow, rule: Rule) -> Alternative:
         )
         return Alternative(id_, Support.UNKNOWN, words)
     words = f"{opening} The Dice that expected expert agreement asks for changed by {dice_words(course)}; {course.n} reads."
-    return Alternative(id_, Support.FOR if course.lower > 0 else Support.AGAINST, words)
+    support = Support.UNCLEAR
+    if course.lower > 0:
+        support = Support.FOR
+    elif course.upper <= 0:
+        support = Support.AGAINST
+    return Alternative(id_, support, words)
 
 
 def _practice(window: ReadingWindow, answers: dict[str, Support], rule: Rule) -> Alternative:
@@ -88,14 +93,17 @@ def _practice(window: ReadingWindow, answers: dict[str, Support], rule: Rule) ->
     return Alternative(id_, support, f"{opening} Your time without a draft changed by {percent_words(free)}; {free.n} reads.")
 
 
-def _knows_the_model(answers: dict[str, Support]) -> Alternative:
+def _knows_the_model(window: ReadingWindow, answers: dict[str, Support], rule: Rule) -> Alternative:
     id_ = "knows_the_model"
     opening = "Have you learnt where this model errs, so that you look there first and miss nothing?"
     supports = {answers["planted_falling"], answers["planted_below_others"]}
     if Support.FOR in supports:
         return Alternative(id_, Support.AGAINST, f"{opening} Planted errors were missed, which speaks against it.")
-    if answers["planted_falling"] is Support.AGAINST:
-        return Alternative(id_, Support.FOR, f"{opening} Planted errors were found as before, which speaks for it.")
+    met = detected(window.planted)
+    late = proportion(met[len(met) // 2 :])
+    if late.n >= rule.fewest_planted and late.share >= rule.reassuring_detection:
+        words = f"{opening} Of the planted errors in the second half of the period you found {late}, which speaks for it."
+        return Alternative(id_, Support.FOR, words)
     return Alternative(id_, Support.UNKNOWN, f"{opening} Only planted errors can tell, and those that you met do not settle it.")
 
 
@@ -114,7 +122,7 @@ def _shorter_list(window: ReadingWindow, rule: Rule) -> Alternative:
 
 
 def _gaps(window: ReadingWindow, rule: Rule) -> Alternative:
-    id_, opening = "logging_gaps", "Was a part of the work not logged?"
+    id_, opening = "logging_gaps", "Was a part of the work not logged, or did somebody else work under your name?"
     missing = [
         read.scrolled is None
         or any(segment.dice_with_draft is None and segment.voxels != 0 for segment in anchored_segments(read, window.version))
@@ -123,7 +131,10 @@ def _gaps(window: ReadingWindow, rule: Rule) -> Alternative:
     days = [(read.started - window.first).total_seconds() / 86400 for read in window.anchored]
     order = order_of(days, missing)
     share = proportion(missing)
-    words = f"{opening} Voxel counts or slices seen are missing in {share} of the reads."
+    words = (
+        f"{opening} Of the reads, {share} lack voxel counts or slices seen. Reads while the log was switched off, and whose hand"
+        " it was, no log can tell."
+    )
     if order.p is not None and order.p < rule.significance and order.tau > 0:
         return Alternative(id_, Support.FOR, f"{words} That became more over time.")
     return Alternative(id_, Support.AGAINST if share.upper < 0.2 else Support.UNCLEAR, words)

@@ -7,7 +7,7 @@ from scipy.stats import fisher_exact
 from SegQCLib.automation_bias.evidence import Evidence, Support
 from SegQCLib.automation_bias.model_version import ai_free_segments, anchored_segments
 from SegQCLib.automation_bias.order import order_of
-from SegQCLib.automation_bias.proportion import proportion
+from SegQCLib.automation_bias.proportion import Proportion, proportion
 from SegQCLib.automation_bias.read_series import active_time_series, segment_series, series_trend
 from SegQCLib.automation_bias.reading_trends import share_of_slices_seen
 from SegQCLib.automation_bias.reading_window import ReadingWindow
@@ -55,6 +55,16 @@ def ai_free_time_trend(window: ReadingWindow, rule: Rule) -> Trend:
 def detected(reads: tuple[CaseRead, ...]) -> list[bool]:
     """Return for each planted error whether it was found, in order of time."""
     return [planted.detected for read in reads for planted in read.planted]
+
+
+def missed_planted(window: ReadingWindow, rule: Rule) -> Proportion | None:
+    """Return the planted errors that the reader found, if their share is clearly below what reassures; None else.
+
+    Clearly: the whole 95 % interval is. No trend is needed for it, so it tells a steady habit, too.
+    """
+    met = detected(window.planted)
+    found = proportion(met)
+    return found if len(met) >= rule.fewest_planted and found.upper < rule.reassuring_detection else None
 
 
 def _planted_falling(window: ReadingWindow, rule: Rule) -> Evidence:

@@ -51,7 +51,9 @@ def version_shifts(reads: Iterable[CaseRead], reader: str | None = None) -> tupl
     """Return what changed at each change of a model's version, for one reader or for all together.
 
     Versions follow each other by their first read. Only readers who worked with both versions of a structure count,
-    each relative to the median of all their own values, so that a change of readers is no change of the model. The
+    each relative to the median of all their own values, so that a change of readers is no change of the model. Where
+    readers had one of the versions for a few reads only, most of the change is in that median, and too small a change is
+    shown, never too large a one. What else changed in the meantime, practice or kinds of cases, is in the difference. The
     test is that of Mann HB, Whitney DR, Ann Math Stat 1947;18:50-60, doi:10.1214/aoms/1177730491: it also notices when
     values only vary more.
 

@@ -167,6 +167,8 @@ def _score_all(options: argparse.Namespace) -> int:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     print("Rates with Wilson's interval. Times: active time until the correction, of detected errors only.")
     print("n. e.: not estimable, too few times for an interval.")
+    if len({one.reader for one in rates}) > 2:
+        print("all: these readers on these errors. Readers differ, so the rate of other readers can lie outside of the interval.")
     few = [one for one in rates if one.remark]
     if few:
         print(f"{len(few)} of {len(rates)} lines rest on fewer than 10 errors: their rates can lie anywhere in their intervals.")

@@ -1,9 +1,8 @@
-"""What a database of readers' records answers: reads, counts, and sums by reader, model and month."""
+"""What a database of readers' records answers: reads, and how much it holds."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,86 +31,6 @@ class Counts:
     simulated_reads: int
     first: datetime | None
     last: datetime | None
-
-
-@dataclass(frozen=True)
-class MonthOfReading:
-    """Finished clinical reads of one reader in one month, the segments of one model and its version together.
-
-    Attributes
-    ----------
-    reader : str
-        Key.
-    month : str
-        YYYY-MM in UTC, of the read's beginning.
-    model, model_version : str or None
-        None: AI-free.
-    segments : int
-    reads : int
-        That have such a segment.
-    active_s : float
-        Mean active time per segment, s.
-    dice_with_draft : float or None
-        Mean Dice of draft against final segment, 0 to 1, of those where it is defined.
-    accepted_unchanged : int or None
-        Segments that were taken as they were, of `compared`; None without a draft.
-    compared : int
-        Segments whose voxels were counted against a draft.
-    accuracy : float or None
-        Mean Dice against a reference, 0 to 1, where there is one.
-    simulated : bool
-    """
-
-    reader: str
-    month: str
-    model: str | None
-    model_version: str | None
-    segments: int
-    reads: int
-    active_s: float
-    dice_with_draft: float | None
-    accepted_unchanged: int | None
-    compared: int
-    accuracy: float | None
-    simulated: bool
-
-
-@dataclass(frozen=True)
-class FindingFunnel:
-    """How far readers went with the findings of one check: of `found`, so many were looked at, repaired, kept with a reason."""
-
-    check: str
-    found: int
-    viewed: int
-    repaired: int
-    kept: int
-    left_open: int
-
-
-@dataclass(frozen=True)
-class PlantedDetection:
-    """Errors of one kind that were planted into training cases of one reader; `seconds`: active time of each that was detected."""
-
-    reader: str
-    error: str
-    shown: int
-    detected: int
-    seconds: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class StructureRead:
-    """A finished read of a structure that more than one read of the case has: what agreement is computed from."""
-
-    case: str
-    structure: str
-    reader: str
-    repeat: int
-    purpose: Purpose
-    model: str | None
-    volume_ml: float | None
-    accuracy: float | None
-    simulated: bool
 
 
 @dataclass(frozen=True)
@@ -190,129 +109,6 @@ class Store:
             simulated = connection.execute(select(func.count()).select_from(reads).where(reads.c.simulated)).scalar_one()
         # Each log's first line is no event.
         return Counts(readers, cases, logs, int(lines or 0) - logs, count, simulated, _time(first), _time(last))
-
-    def months(self, reader: str | None = None) -> tuple[MonthOfReading, ...]:
-        """Return finished clinical reads summed up in SQL, by reader, month, model and model version.
-
-        Parameters
-        ----------
-        reader : str, optional
-            Key: of this reader only.
-        """
-        from sqlalchemy import Float, and_, case, cast, func, select
-
-        reads, segments = table("case_reads"), table("segment_reads")
-        month = func.substr(reads.c.started, 1, 7).label("month")
-        both = segments.c.voxels + segments.c.draft_voxels
-        drafted = and_(segments.c.model.is_not(None), both > 0, segments.c.removed_voxels.is_not(None))
-        dice = case((drafted, 2 * cast(segments.c.draft_voxels - segments.c.removed_voxels, Float(53)) / func.nullif(both, 0)))
-        compared = and_(segments.c.model.is_not(None), segments.c.added_voxels.is_not(None), segments.c.removed_voxels.is_not(None))
-        unchanged = and_(compared, segments.c.added_voxels == 0, segments.c.removed_voxels == 0)
-        by = (reads.c.reader, month, segments.c.model, segments.c.model_version)
-        query = (
-            select(
-                *by,
-                func.count(),
-                func.count(reads.c.number.distinct()),
-                func.avg(segments.c.active_s),
-                func.avg(dice),
-                func.sum(case((unchanged, 1), else_=0)),
-                func.sum(case((compared, 1), else_=0)),
-                func.avg(segments.c.accuracy),
-                reads.c.simulated,
-            )
-            .select_from(reads.join(segments, segments.c.read == reads.c.number))
-            .where(reads.c.finished, reads.c.purpose == "clinical")
-            .group_by(*by, reads.c.simulated)
-        )
-        if reader is not None:
-            query = query.where(reads.c.reader == reader)
-        with self.database.reading() as connection:
-            rows = connection.execute(query).all()
-        found = (
-            MonthOfReading(*row[:8], None if row[2] is None else int(row[8]), int(row[9]), row[10], bool(row[11])) for row in rows
-        )
-        # Databases do not agree on where nothing stands in an order.
-        return tuple(sorted(found, key=lambda month: (month.reader, month.month, month.model or "", month.model_version or "")))
-
-    def finding_funnel(self, reader: str | None = None) -> tuple[FindingFunnel, ...]:
-        """Return, for each check, how far readers went with its findings in clinical cases; `reader` is a key."""
-        from sqlalchemy import and_, case, func, not_, select
-
-        reads, findings = table("case_reads"), table("findings")
-
-        def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
-            return func.sum(case((and_(findings.c.found, condition), 1), else_=0))
-
-        settled = findings.c.repaired | findings.c.kept
-        query = (
-            select(
-                findings.c.check,
-                counted(findings.c.found),
-                counted(findings.c.viewed),
-                counted(findings.c.repaired),
-                counted(findings.c.kept),
-                counted(not_(settled)),
-            )
-            .select_from(findings.join(reads, findings.c.read == reads.c.number))
-            .where(reads.c.purpose == "clinical")
-            .group_by(findings.c.check)
-        )
-        if reader is not None:
-            query = query.where(reads.c.reader == reader)
-        with self.database.reading() as connection:
-            rows = connection.execute(query).all()
-        return tuple(sorted((FindingFunnel(row[0], *map(int, row[1:])) for row in rows), key=lambda funnel: funnel.check))
-
-    def planted_detection(self, reader: str | None = None) -> tuple[PlantedDetection, ...]:
-        """Return what became of planted errors, by reader and kind of error; `reader` is a key."""
-        from sqlalchemy import select
-
-        reads, planted = table("case_reads"), table("planted")
-        query = (
-            select(reads.c.reader, planted.c.error, planted.c.detected, planted.c.seconds)
-            .select_from(planted.join(reads, planted.c.read == reads.c.number))
-            .order_by(reads.c.reader, planted.c.error, planted.c.read, planted.c.position)
-        )
-        if reader is not None:
-            query = query.where(reads.c.reader == reader)
-        outcomes: dict[tuple[str, str], list[tuple[bool, float | None]]] = {}
-        with self.database.reading() as connection:
-            for whose, error, detected, seconds in connection.execute(query):
-                outcomes.setdefault((whose, error), []).append((detected, seconds))
-        return tuple(
-            PlantedDetection(
-                whose, error, len(found), sum(detected for detected, _ in found), tuple(s for d, s in found if d and s is not None)
-            )
-            for (whose, error), found in outcomes.items()
-        )
-
-    def structures_read_again(self) -> tuple[StructureRead, ...]:
-        """Return the finished reads of every structure that was read more than once in a case, by reader or repeat."""
-        from sqlalchemy import select
-
-        reads, segments = table("case_reads"), table("segment_reads")
-        query = (
-            select(
-                reads.c.case,
-                segments.c.name,
-                reads.c.reader,
-                reads.c.repeat,
-                reads.c.purpose,
-                segments.c.model,
-                segments.c.voxels * segments.c.voxel_volume_mm3 / 1000,
-                segments.c.accuracy,
-                reads.c.simulated,
-            )
-            .select_from(reads.join(segments, segments.c.read == reads.c.number))
-            .where(reads.c.finished)
-            .order_by(reads.c.case, segments.c.name, reads.c.reader, reads.c.purpose, reads.c.repeat)
-        )
-        with self.database.reading() as connection:
-            found = [StructureRead(*row) for row in connection.execute(query)]
-        # In SQL a table would be joined with its own groups, which takes SQLite a hundred times as long.
-        times_read = Counter((read.case, read.structure) for read in found)
-        return tuple(read for read in found if times_read[read.case, read.structure] > 1)
 
 
 def open_store(url: str) -> Store:

@@ -404,6 +404,25 @@ def test_a_lost_folder_stops_the_log_in_words_and_the_reader_goes_on(host, tmp_p
     assert host.displays == []
 
 
+def test_after_a_lost_folder_the_next_case_is_logged_again(host, tmp_path):
+    from SegQCLib.mrml.volume import add_volume
+
+    opened = Opened(host, tmp_path)
+    opened.log()
+    (log,) = opened.logs()
+    log.path.unlink()
+    opened.paint(ONE_MORE_ROW)
+    opened.settle(2.5)
+    assert "tries again with the next case" in opened.ui.logLabel.text
+    opened.session.case.candidate = None
+    assert opened.logs() == []
+    opened.session.case.volume = add_volume(host.scene, a_volume(), "CT 2")
+    host.process_events()
+    assert opened.session.event_writer is not None
+    opened.log(False)
+    assert [log.header.case for log in opened.logs()] == ["CT 2"]
+
+
 def test_a_records_folder_that_cannot_be_written_to_is_said_at_once(host, tmp_path):
     opened = Opened(host, tmp_path)
     (tmp_path / "file").write_text("no folder")

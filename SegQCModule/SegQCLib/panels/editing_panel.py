@@ -33,7 +33,7 @@ class EditingPanel(Panel):
     def __init__(self, session, resource_path):
         Panel.__init__(self, session, resource_path)
         self._recorder = None
-        self._logged = None
+        self._logged = self._failed = None
         self._log_fault = ""
         self._away = self._entered = self._shown_paused = False
         self._names: dict[str, str] = {}
@@ -183,7 +183,7 @@ class EditingPanel(Panel):
         if recorder is None:
             return
         if recorder.problem and not self._log_fault:
-            self._log_fault = recorder.problem
+            self._log_fault, self._failed = recorder.problem, self._logged
             self._stopLogging()
             self._show()
             self.standingChanged()
@@ -201,9 +201,15 @@ class EditingPanel(Panel):
         session, case = self.session, self.session.case
         wanted = None
         ready = case is not None and case.volume is not None and bool(session.reader)
-        if ready and self.ui.logCheckBox.checked and not self._log_fault:
+        if ready and self.ui.logCheckBox.checked:
             sha256 = None if session.protocol is None else session.protocol.sha256
             wanted = (session.case_name, session.reader, case.volume.GetID(), sha256, str(session.records_folder))
+        if self._log_fault and wanted is not None:
+            # With the next case the folder may answer again.
+            if wanted == self._failed:
+                wanted = None
+            else:
+                self._log_fault = ""
         if wanted == self._logged:
             if self._recorder is not None:
                 self._recorder.setCandidate(case.candidate)
@@ -215,7 +221,7 @@ class EditingPanel(Panel):
         try:
             self._recorder = EditRecorder(session, self.ui.idleSpinBox.value, self.onTick)
         except BadDataError as error:
-            self._log_fault = str(error)
+            self._log_fault, self._failed = str(error), wanted
             return
         self._logged, self._shown_paused = wanted, False
         session.event_writer = self.onEvent
@@ -255,7 +261,8 @@ class EditingPanel(Panel):
 
     def _logWords(self):
         if self._log_fault:
-            return self._log_fault
+            again = _("SegQC tries again with the next case, and when this is switched off and on.")
+            return f"{self._log_fault} {again}"
         if self.ui.logCheckBox.checked and not self.session.reader:
             return _("Nothing is logged yet: enter your name in the first step, because a log says whose it is.")
         if self.ui.logCheckBox.checked and self._recorder is None:
@@ -318,7 +325,7 @@ class EditingPanel(Panel):
     def _showToolbar(self):
         recorder = self._recorder
         if recorder is None:
-            self._toolbar.show("", False, False, self._away)
+            self._toolbar.show(_("Logging has stopped") if self._log_fault else "", False, False, self._away)
             return
         total = recorder.times.total()
         words = _("Active {active}, idle {idle}").format(active=_clock(total.active), idle=_clock(total.idle))

@@ -74,7 +74,8 @@ class TimeRatio:
         Of shared cases: percentile bootstrap, from 10 cases on. Else distribution-free by the Mann-Whitney test.
     p : float or None
         Two-sided, of the Wilcoxon signed-rank test for shared cases and of the Mann-Whitney test else; not corrected for the
-        number of comparisons.
+        number of comparisons. It tests another location than the median, so in a few of a hundred comparisons p and interval
+        do not agree on whether there is a difference.
     confidence : float
     reason : str or None
         Why something is None, a sentence.
@@ -217,7 +218,9 @@ def paired_time_ratio(first: Sequence[float], second: Sequence[float], confidenc
 def effort_by_reader(reads: Iterable[CaseRead], confidence: float = 0.95, seed: int = 0) -> tuple[ReaderEffort, ...]:
     """Return each reader's effort on each structure, with drafts and without, sorted by structure, draft and reader.
 
-    Repeats count as reads of their own. Where a measure is undefined for a read, the read is left out of it only.
+    Repeats count as reads of their own, and reads as independent of each other, whoever the patient is. Where a measure is
+    undefined for a read, the read is left out of it only. With drafts, a trend goes over all models and versions, so that a
+    new version shows in it: `automation_bias.reading_trends` keeps versions apart.
     """
     efforts = []
     for (structure, anchored, reader), found in sorted(_by_reader(reads).items()):
@@ -247,7 +250,8 @@ def effort_by_reader(reads: Iterable[CaseRead], confidence: float = 0.95, seed: 
 def reader_differences(reads: Iterable[CaseRead], confidence: float = 0.95, seed: int = 0) -> tuple[ReaderDifference, ...]:
     """Return every pair of readers on every structure: on the cases that both read where those are 10 or more, else on all.
 
-    Of a case that a reader read more than once the first read counts: the next one is easier.
+    Of a case that a reader read more than once the first read counts: the next one is easier. Cases are taken as independent
+    of each other, whoever the patient is.
     """
     times: dict[tuple[str, bool], dict[str, dict[str, float]]] = {}
     for (structure, anchored, reader), found in _by_reader(read for read in reads if read.repeat == 1).items():

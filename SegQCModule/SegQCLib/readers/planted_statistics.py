@@ -42,8 +42,8 @@ def detection_rates(reads: Iterable[tuple[str, PlantedRead]]) -> tuple[Detection
     """Return detection rates of each reader and kind, of each reader, of each kind, and of all.
 
     Errors are taken as independent of each other. Of all readers together they are not, because readers differ and met the
-    same errors: that interval is of these readers on these errors, and too narrow for readers at large. A median is that of the detected errors: what was never
-    found has no time, so a reader who finds the easy ones only is quick.
+    same errors: that interval is of these readers on these errors, and too narrow for readers at large. A median is that of
+    the detected errors: what was never found has no time, so a reader who finds the easy ones only is quick.
 
     Parameters
     ----------

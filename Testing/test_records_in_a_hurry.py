@@ -18,12 +18,13 @@ pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed: pip insta
 from SegQCLib.record_store.store import open_store
 
 
-def a_log(folder, reader="Dr. Anna Bíró", case="case 1", *, minute=0, lines=4, **fields):
+def a_log(folder, reader="Dr. Anna Bíró", case="case 1", *, minute=0, lines=4, more=(), **fields):
     """Write the log of a case that was opened and finished, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds = [
         ("logging_started", {}),
         ("case_opened", {"case": case, "candidate": "worklist"}),
+        *more,
         ("case_finished", {"case": case}),
         ("logging_stopped", {}),
     ]
@@ -34,7 +35,7 @@ def a_log(folder, reader="Dr. Anna Bíró", case="case 1", *, minute=0, lines=4,
         header,
         [
             LogEvent(number, f"{began}{number:02d}.000+01:00", 60.0 * minute + number, kind, facts)
-            for number, (kind, facts) in enumerate(kinds[:lines], start=1)
+            for number, (kind, facts) in enumerate(kinds[: lines + len(more)], start=1)
         ],
     )
 
@@ -251,3 +252,25 @@ def test_a_reader_s_name_is_never_a_path(logs, tmp_path, reader, capsys):
     assert run(capsys, "export", logs, "--reader", reader, "--out", tmp_path / "out")[0] == 0
     assert {file.name for file in tmp_path.iterdir()} == {"logs", "out", "segqc-records.sqlite", "segqc-records.names.json"}
     assert run(capsys, "delete", logs, "--reader", reader, "--yes")[0] == 0
+
+
+MEASURED = {"id": "s", "name": "liver", "voxels": 5, "draft_voxels": 0, "added": 5, "removed": 0, "slices": None} | dict.fromkeys(
+    ("added_path_length_mm", "accuracy", "expected_dice", "threshold")
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "said"),
+    [
+        ("rating", {"rating": "motion", "grade": 10**12}, "its grade is 1000000000000"),
+        ("segments_measured", {"voxel_volume_mm3": 1e300, "segments": []}, "its voxel_volume_mm3 is 1e+300"),
+        ("segments_measured", {"voxel_volume_mm3": 10**18, "segments": []}, "its voxel_volume_mm3 is 1000000000000000000"),
+        ("segments_measured", {"voxel_volume_mm3": 1.0, "segments": [MEASURED | {"accuracy": 17}]}, "it has a Dice of 17"),
+    ],
+)
+def test_a_number_that_cannot_be_leaves_its_log_out_and_no_other(logs, kind, facts, said, capsys):
+    a_log(logs, more=[(kind, facts)])
+    a_log(logs, "Dr. Bo", minute=10)
+    code, told = run(capsys, "ingest", logs)
+    assert (code, said in told) == (1, True), told
+    assert len(reads(logs)) == 1

@@ -29,6 +29,9 @@ from SegQCLib.readers.provenance import ProvenanceWatch, provenance_from_tags
 UNNAMED_MODEL = "unnamed model"
 # Of a log that says more, memory would be filled.
 _MOST_SLICES = 1_000_000
+# Readers' scales have five grades or a hundred; all grades between two given ones are looked at.
+_LARGEST_GRADE = 1000
+_LARGEST_VOXEL_MM3 = 1e9
 
 
 def session_effort(path: Path, header: LogHeader, events: Iterable[LogEvent]) -> SessionEffort:
@@ -192,7 +195,10 @@ class _Session:
         self.at_finish = self._reading()
 
     def rating(self, facts: Mapping[str, Any]) -> None:
-        self.ratings[fact(facts, "rating", str)] = fact(facts, "grade", int, NONE)
+        grade = fact(facts, "grade", int, NONE)
+        if grade is not None and abs(grade) > _LARGEST_GRADE:
+            raise FaultyFactError(f"its grade is {str(grade)[:80]}; grades go up to {_LARGEST_GRADE:,}")
+        self.ratings[fact(facts, "rating", str)] = grade
 
     def slices_seen(self, facts: Mapping[str, Any]) -> None:
         count = fact(facts, "slices", int)
@@ -302,7 +308,9 @@ class _Session:
             self._watch.counted(segment_id, change)
 
     def segments_measured(self, facts: Mapping[str, Any]) -> None:
-        voxel_mm3 = float(fact(facts, "voxel_volume_mm3", float, int))
+        voxel_mm3 = fact(facts, "voxel_volume_mm3", float, int)
+        if not 0 < voxel_mm3 <= _LARGEST_VOXEL_MM3:
+            raise FaultyFactError(f"its voxel_volume_mm3 is {str(voxel_mm3)[:80]}")
         for segment in fact(facts, "segments", list):
             measured = self._present[self._met(segment)]
             # On the image's grid, which need not be the segment's own: it tells nothing of edits.
@@ -310,10 +318,15 @@ class _Session:
             path, accuracy, threshold = (
                 fact(segment, name, float, int, NONE) for name in ("added_path_length_mm", "accuracy", "threshold")
             )
+            for dice in (accuracy, threshold):
+                if dice is not None and not 0 <= dice <= 1:
+                    raise FaultyFactError(f"it has a Dice of {str(dice)[:80]}, which lies between 0 and 1")
             slices = fact(segment, "slices", list, NONE)
             if slices is not None and ([type(k) for k in slices] != [int, int] or not 0 <= slices[0] <= slices[1]):
                 raise FaultyFactError(f"its slices are {str(slices)[:80]} where the first and last index k belong")
-            measured.measures = SegmentMeasures(voxel_mm3, path, None if slices is None else tuple(slices), accuracy, threshold)
+            measured.measures = SegmentMeasures(
+                float(voxel_mm3), path, None if slices is None else tuple(slices), accuracy, threshold
+            )
 
     # Findings
 

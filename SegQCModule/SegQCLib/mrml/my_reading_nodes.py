@@ -5,15 +5,14 @@ They are never saved with the scene: a scene is given to others, and these numbe
 
 from __future__ import annotations
 
-from slicer import vtkMRMLNode, vtkMRMLScene, vtkMRMLSubjectHierarchyConstants
+from slicer import vtkMRMLNode, vtkMRMLScene
 
 # Attribute of each node of the set: what it is. And whose reading it is.
 ROLE_ATTRIBUTE = "SegQC.MyReading"
 READER_ATTRIBUTE = "SegQC.Reader"
-_NOT_IN_TREE_ATTRIBUTE = vtkMRMLSubjectHierarchyConstants.GetSubjectHierarchyExcludeFromTreeAttributeName()
 
 
-def add_own_node(scene: vtkMRMLScene, class_name: str, name: str, role: str, reader: str) -> vtkMRMLNode:
+def add_own_node(scene: vtkMRMLScene, class_name: str, name: str, role: str, reader: str, *, listed: bool = True) -> vtkMRMLNode:
     """Add a node to the set.
 
     Parameters
@@ -21,19 +20,23 @@ def add_own_node(scene: vtkMRMLScene, class_name: str, name: str, role: str, rea
     scene : vtkMRMLScene
     class_name, name : str
     role : str
-        What it is in the set, such as "reads" or "plot active_min".
+        What it is in the set, such as "table reads" or "plot chart active_min".
     reader : str
         Whose reading it is.
+    listed : bool, optional
+        Whether Slicer's modules offer it.
     """
     node = scene.CreateNodeByClass(class_name)
     node.UnRegister(None)
-    node.SetName(scene.GenerateUniqueName(name))
+    node.SetName(name)
     node.SetAttribute(ROLE_ATTRIBUTE, role)
     node.SetAttribute(READER_ATTRIBUTE, reader)
     node.SetSaveWithScene(False)
-    # The tree of all data is saved with the scene, and would keep the node's name.
-    node.SetAttribute(_NOT_IN_TREE_ATTRIBUTE, "1")
-    return scene.AddNode(node)
+    # What is hidden when it is added stays out of the tree of all data, which is saved with the scene, names included.
+    node.HideFromEditorsOn()
+    scene.AddNode(node)
+    node.SetHideFromEditors(not listed)
+    return node
 
 
 def own_nodes(scene: vtkMRMLScene, role: str = "") -> list[vtkMRMLNode]:

@@ -52,7 +52,7 @@ def write_reading_plots(
     for plot in plots:
         role = f"{_CHART_ROLE}{plot.measure}"
         # The chart stays the same node: a view that shows it goes on showing it.
-        chart = earlier.get(role) or add_own_node(scene, "vtkMRMLPlotChartNode", "", role, reader)
+        chart = earlier.get(role) or add_own_node(scene, "vtkMRMLPlotChartNode", "My reading", role, reader)
         charts[plot.measure] = chart
     for node in own_nodes(scene, _ROLE):
         if node not in charts.values():
@@ -67,8 +67,8 @@ def _fill_chart(scene: vtkMRMLScene, chart: vtkMRMLPlotChartNode, plot: ReadingP
     modifying = chart.StartModify()
     chart.RemoveAllPlotSeriesNodeIDs()
     chart.SetName(f"{mark}My reading, {plot.structure}, {plot.measure.replace('_', ' ')}")
-    kinds = " and ".join(f"{points.name} (n = {len(points.values)})" for points in plot.series)
-    chart.SetTitle(f"{mark}{plot.structure}, own reads, {kinds}")
+    kind = f", {_counted(plot.series[0])}" if len(plot.series) == 1 else ""
+    chart.SetTitle(f"{mark}{plot.structure}, own reads{kind}")
     chart.SetXAxisTitle(f"Days since {plot.first:%Y-%m-%d}")
     chart.SetYAxisTitle(plot.value_title)
     chart.SetTitleFontSize(_TITLE_POINTS)
@@ -81,11 +81,10 @@ def _fill_chart(scene: vtkMRMLScene, chart: vtkMRMLPlotChartNode, plot: ReadingP
         chart.SetYAxisRange(0.0, _ROOM * max(value for points in plot.series for value in points.values) or 1.0)
     for points in plot.series:
         role = f"{_ROLE}{plot.measure} {points.name}"
-        table = add_own_node(scene, "vtkMRMLTableNode", f"{mark}My reading, {role}", role, reader)
-        table.HideFromEditorsOn()
+        table = add_own_node(scene, "vtkMRMLTableNode", f"{mark}My reading, {role}", role, reader, listed=False)
         _fill_points(table, points)
         # The legend shows the node's name.
-        series = add_own_node(scene, "vtkMRMLPlotSeriesNode", points.name, role, reader)
+        series = add_own_node(scene, "vtkMRMLPlotSeriesNode", _counted(points), role, reader, listed=False)
         series.SetAndObserveTableNodeID(table.GetID())
         series.SetXColumnName("day")
         series.SetYColumnName("value")
@@ -98,6 +97,10 @@ def _fill_chart(scene: vtkMRMLScene, chart: vtkMRMLPlotChartNode, plot: ReadingP
         series.SetLineStyle(vtkMRMLPlotSeriesNode.LineStyleNone)
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
     chart.EndModify(modifying)
+
+
+def _counted(points: PointSeries) -> str:
+    return f"{points.name}, n = {len(points.values)}"
 
 
 def _fill_points(table: vtkMRMLTableNode, points: PointSeries) -> None:

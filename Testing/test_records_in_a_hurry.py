@@ -274,3 +274,12 @@ def test_a_number_that_cannot_be_leaves_its_log_out_and_no_other(logs, kind, fac
     code, told = run(capsys, "ingest", logs)
     assert (code, said in told) == (1, True), told
     assert len(reads(logs)) == 1
+
+
+def test_names_in_what_a_killed_program_left_are_deleted_too(logs, tmp_path, capsys):
+    a_log(logs)
+    run(capsys, "ingest", logs)
+    names = tmp_path / "segqc-records.names.json"
+    shutil.copy(names, tmp_path / f".{names.name}.0123456789abcdef")
+    run(capsys, "delete", logs, "--reader", "Dr. Anna Bíró", "--yes")
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and "Bíró".encode() in file.read_bytes()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import hmac
 import os
@@ -127,6 +128,7 @@ def add_names(path: Path, secret: str, readers: Iterable[str], cases: Iterable[s
             if after[key] != name:
                 raise BadDataError(path, f"has two names for {key}: {name!r} and {after[key]!r}.", "Rename one of them.")
     if more != names:
+        _remove_drafts(path)
         _write(path, more)
 
 
@@ -138,6 +140,8 @@ def remove_names(path: Path, readers: Iterable[str], cases: Iterable[str]) -> No
     BadDataError
         If the file cannot be read or written.
     """
+    # Who killed a program while it added a name may have left that name in its draft.
+    _remove_drafts(path)
     names, gone_readers, gone_cases = read_names(path), set(readers), set(cases)
     fewer = replace(
         names,
@@ -168,6 +172,15 @@ def readable_by_others(path: Path) -> bool:
 def _plain(name: str) -> str:
     # JSON may hold half of a surrogate pair, which UTF-8 cannot.
     return unicodedata.normalize("NFC", name.strip()).encode("utf-8", "replace").decode("utf-8")
+
+
+def _remove_drafts(path: Path) -> None:
+    """Remove what stopped programs left; whoever calls has the database's lock, so that nobody is writing one."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}"):
+        try:
+            draft.unlink(missing_ok=True)
+        except OSError as error:
+            raise BadDataError(draft, f"has names in it and cannot be removed ({error.strerror}).", "Remove it.") from error
 
 
 def _write(path: Path, names: RecordNames, replaces: bool = True) -> None:

@@ -108,6 +108,11 @@ def training(reader="Ann", *, found):
     ]  # fmt: skip
 
 
+def colleagues():
+    """Three readers with the same drafts of whom nothing changes."""
+    return [item for number, name in enumerate(("Ben", "Cid", "Dee")) for item in year(name, seed=10 + number)]
+
+
 SIGNS = {"time": (1.0, 0.4), "dice": (0.88, 0.97)}
 
 
@@ -217,7 +222,7 @@ def test_one_sign_alone_is_no_alert(changes):
     ("id_", "more"),
     [
         ("slices_seen", lambda: (year(**SIGNS, seen=(0.95, 0.3)), [])),
-        ("ai_free_time", lambda: (year(**SIGNS), ai_free())),
+        ("ai_free_time", lambda: (year(**SIGNS), [*ai_free(), *colleagues()])),
         ("planted_falling", lambda: (year(**SIGNS), training(found=[True] * 8 + [False] * 8))),
         ("accuracy", lambda: (year(**SIGNS, accuracy=(0.95, 0.85)), [])),
     ],
@@ -227,6 +232,14 @@ def test_each_corroboration_makes_the_signs_an_alert(id_, more):
     alert = only(bias_alerts([*anchored, *rest], "Ann"))
     assert support(alert, id_) is Support.FOR
     assert alert.level is Level.ALERT
+
+
+def test_less_time_with_drafts_than_without_is_no_alert_where_better_drafts_cannot_be_told_from_it():
+    alone = only(bias_alerts([*year(**SIGNS), *ai_free()], "Ann"))
+    assert support(alone, "ai_free_time") is Support.FOR
+    assert support(alone, "as_with_others") is Support.UNKNOWN
+    assert alone.level is Level.WATCH
+    assert "does not tell them apart" in alone.summary
 
 
 def test_drafts_accepted_without_scrolling_more_and_more_are_a_corroboration():

@@ -115,14 +115,19 @@ def level_of(signs: Signs, corroboration: tuple[Evidence, ...], alternatives: tu
     """Return what the rule comes to.
 
     1. Both signs, or there is no alert.
-    2. At least one corroboration, or it is a watch.
+    2. At least one corroboration, or it is a watch. That time with drafts falls beyond time without them is one by itself only
+       if final segments come closer to the drafts than those of others do: better drafts under the same version number
+       save time, too, and of one reader alone nothing tells them from over-reliance.
     3. If the data are on the side of another explanation it is a watch, unless planted errors are missed: neither
        easier cases nor practice nor a better model make anybody miss those.
     """
     if not signs.are_both_there:
         return Level.NONE
     found = {evidence.id for evidence in corroboration if evidence.support is Support.FOR}
-    if not found:
+    drafts_may_be_better = any(
+        alternative.id == "as_with_others" and alternative.support is not Support.AGAINST for alternative in alternatives
+    )
+    if not found or (found == {"ai_free_time"} and drafts_may_be_better):
         return Level.WATCH
     misses_planted = bool(found & {"planted_falling", "planted_below_others"})
     is_explained = any(alternative.support is Support.FOR for alternative in alternatives)

@@ -31,6 +31,8 @@ from SegQCLib.readers.reader_logs import delete_reader_logs, export_reader_logs
 _TELL_EVERY_S = 0.1
 _MOST_ROWS = 200
 _LINES = 6
+# Letters that are shown at first.
+_LONG_NAMES = {"case": 16, "draft": 14, "structure": 14}
 _NUMBERS = {"reads", "active_min", "minutes_per_ml", "changed_part", "dice_with_draft", "slices_seen", "trend"}
 
 
@@ -42,7 +44,7 @@ class MyReadingPanel(Panel):
     def __init__(self, session, resource_path):
         super().__init__(session, resource_path)
         self._work = None
-        self._can_stop = False
+        self._stop_words = ""  # what is said if the reader stops it
         self._number = 0  # of the work that may still tell something
         self._stopping = []
         self._told = 0.0
@@ -81,6 +83,12 @@ class MyReadingPanel(Panel):
         header = table.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        table.setTextElideMode(qt.Qt.ElideMiddle)
+        for column, name in enumerate(titles):
+            if name in _LONG_NAMES:
+                # In full they would push the numbers out of sight.
+                header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
+                header.resizeSection(column, _LONG_NAMES[name] * qt.QFontMetrics(table.font).averageCharWidth())
         table.verticalHeader().setDefaultSectionSize(round(1.4 * qt.QFontMetrics(table.font).height()))
 
     def title(self):
@@ -120,7 +128,8 @@ class MyReadingPanel(Panel):
     def onRead(self, _checked=False):
         """Read the reader's own logs; those that did not change since the last time are not read again."""
         if self._work is None and self.session.reader:
-            self._start(partial(own_reading, self.session.logs_folder, self.session.reader, self._known), self.onOwnRead)
+            work = partial(own_reading, self.session.logs_folder, self.session.reader, self._known)
+            self._start(work, self.onOwnRead, _("Stopped. What was read so far is not read again."))
 
     def onOwnRead(self, own):
         self._own = own
@@ -195,7 +204,8 @@ class MyReadingPanel(Panel):
 
     def onVerify(self, _checked=False):
         if self._ready():
-            self._start(partial(check_own_logs, self.session.logs_folder, self.session.reader), self.onVerified)
+            work = partial(check_own_logs, self.session.logs_folder, self.session.reader)
+            self._start(work, self.onVerified, _("Stopped. Your logs were not checked to the end."))
 
     def onVerified(self, check):
         self._message = check_words(check)
@@ -207,7 +217,8 @@ class MyReadingPanel(Panel):
         out = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder for a copy of your session logs"), str(Path.home()))
         if out:
             folder, reader = self.session.logs_folder, self.session.reader
-            self._start(lambda _progress: export_reader_logs(folder, reader, Path(out)), partial(self.onExported, out), False)
+            work = partial(export_reader_logs, folder, reader, Path(out))
+            self._start(work, partial(self.onExported, out), _("Stopped. Logs that were copied already are in the folder."))
 
     def onExported(self, out, copies):
         self._message = _(
@@ -233,12 +244,12 @@ class MyReadingPanel(Panel):
             return
         # A log that is being written would be removed under its writer.
         self.session.log_editing = False
-        self._start(lambda _progress: delete_reader_logs(folder, reader), self.onDeleted, False)
+        self._forget()
+        remove_reading(slicer.mrmlScene)
+        stopped = _("Stopped. Some of your logs may be deleted already: delete again to go on.")
+        self._start(partial(delete_reader_logs, folder, reader), self.onDeleted, stopped)
 
     def onDeleted(self, deleted):
-        self._known.clear()
-        self._own = None
-        remove_reading(slicer.mrmlScene)
         self._message = _("{count} logs were deleted, and logging is off.").format(count=len(deleted.sessions))
         if deleted.unreadable:
             names = ", ".join(path.name for path in deleted.unreadable[:3])
@@ -248,7 +259,7 @@ class MyReadingPanel(Panel):
 
     def onCancel(self, _checked=False):
         self._stopWork()
-        self._message = _("Stopped. Nothing was changed; what was read so far is not read again.")
+        self._message = self._stop_words
         self.show()
 
     def onFailed(self, error):
@@ -269,12 +280,10 @@ class MyReadingPanel(Panel):
     def _ready(self):
         return self._work is None and bool(self.session.reader)
 
-    def _start(self, work, on_done, can_stop=True):
-        self._message = ""
+    def _start(self, work, on_done, stop_words):
+        self._message, self._stop_words = "", stop_words
         self._number += 1
         number = self._number
-        self._can_stop = can_stop
-        self.ui.progressBar.setMaximum(100 if can_stop else 0)
         self.ui.progressBar.setValue(0)
         self.ui.progressBar.setFormat("%p %")
         self._work = Background(
@@ -327,7 +336,6 @@ class MyReadingPanel(Panel):
         ui.readButton.setEnabled(bool(reader) and not busy)
         for widget in (ui.progressBar, ui.cancelButton):
             widget.setVisible(busy)
-        ui.cancelButton.setEnabled(self._can_stop)
         ui.resultsFrame.setVisible(own is not None and bool(own.reads))
         has_nodes = bool(own_nodes(scene))
         ui.plotButton.setChecked(has_nodes and plot_is_shown(scene))
@@ -352,7 +360,7 @@ class MyReadingPanel(Panel):
 
 
 def _fill(table, titles, rows):
-    """Show rows of texts by column; the other of each pair, where there is one, is the tooltip of what is undefined."""
+    """Show rows of texts by column, each with the reason why its trend is undefined, or None."""
     table.setUpdatesEnabled(False)
     table.setRowCount(0)
     table.setRowCount(len(rows))
@@ -361,7 +369,6 @@ def _fill(table, titles, rows):
             item = qt.QTableWidgetItem(texts[name] or "–")
             if name in _NUMBERS:
                 item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-            if texts[name] is None and name == "trend" and reason:
-                item.setToolTip(reason)
+            item.setToolTip((reason if texts[name] is None and name == "trend" else texts[name]) or "")
             table.setItem(row, column, item)
     table.setUpdatesEnabled(True)

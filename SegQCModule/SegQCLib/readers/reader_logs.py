@@ -14,6 +14,7 @@ from SegQCLib.dataclass_json import to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.hashing import sha256_of
 from SegQCLib.output import require_writable, write_files
+from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.readers.log_files import log_files
 from SegQCLib.readers.log_lines import (
     LONGEST_LINE_BYTES,
@@ -77,7 +78,7 @@ def same_reader(name: str, other: str) -> bool:
     return _composed(name) == _composed(other)
 
 
-def delete_reader_logs(folder: Path, reader: str) -> LogsDeleted:
+def delete_reader_logs(folder: Path, reader: str, progress: Progress = unwatched) -> LogsDeleted:
     """Replace a reader's session logs below a folder by records that they were deleted, without any name.
 
     The record is on the disk before its log is removed. Whoever stops in between runs it again: it goes on where it was.
@@ -89,6 +90,8 @@ def delete_reader_logs(folder: Path, reader: str) -> LogsDeleted:
     folder : Path
     reader : str
         Name as in the logs; see `same_reader`.
+    progress : callable, optional
+        Stopped by it, what was deleted stays deleted.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def delete_reader_logs(folder: Path, reader: str) -> LogsDeleted:
     _require_folder(folder)
     sessions: list[str] = []
     unreadable: list[Path] = []
-    for path in log_files(folder, hidden=True):
+    for path in counted(progress, "Deleting session logs", log_files(folder, hidden=True)):
         header = _header(path)
         if header is None:
             unreadable.append(path)
@@ -122,7 +125,7 @@ def delete_reader_logs(folder: Path, reader: str) -> LogsDeleted:
     return LogsDeleted(tuple(sessions), tuple(unreadable))
 
 
-def export_reader_logs(folder: Path, reader: str, out: Path) -> tuple[Path, ...]:
+def export_reader_logs(folder: Path, reader: str, out: Path, progress: Progress = unwatched) -> tuple[Path, ...]:
     """Copy a reader's session logs below a folder, with `session-logs.json` that says what they are; return the copies.
 
     Parameters
@@ -132,6 +135,8 @@ def export_reader_logs(folder: Path, reader: str, out: Path) -> tuple[Path, ...]
         Name as in the logs; see `same_reader`.
     out : Path
         Created if needed. Logs with the same name there are replaced.
+    progress : callable, optional
+        Stopped by it, what was copied stays, without the list.
 
     Raises
     ------
@@ -142,7 +147,7 @@ def export_reader_logs(folder: Path, reader: str, out: Path) -> tuple[Path, ...]
     require_writable(out)
     copies: list[Path] = []
     logs: list[ExportedLog] = []
-    for path in log_files(folder):
+    for path in counted(progress, "Copying session logs", log_files(folder)):
         header = _header(path)
         if header is None or not same_reader(header.reader, reader) or path.resolve().parent == out.resolve():
             continue

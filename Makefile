@@ -16,7 +16,7 @@ demo: $(VENV)/.product
 	@$(BIN)/segqc demo --out segqc-demo
 
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

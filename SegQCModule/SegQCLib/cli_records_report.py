@@ -22,7 +22,10 @@ Give a FOLDER of session logs, which are read as they are now, or --db with a da
 
 Without --reader the page is of the department: readers are called by their keys, and nobody's alert about relying on
 drafts is on it, nor how many there are. With --reader the page is of that reader, with the alert, and for that reader
-alone: others appear as one, from three others on. Nothing is sent anywhere."""
+alone: others appear as one, from three others on. Nothing is sent anywhere.
+
+Example:
+  segqc records report --db sqlite:///segqc-records.sqlite --out department.html"""
 
 
 def add_actions(actions: Any) -> None:
@@ -36,7 +39,7 @@ def add_actions(actions: Any) -> None:
     report.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="folder with session logs; folders below it count")
     report.add_argument("--db", metavar="URL", help="in place of FOLDER: sqlite:///FILE or postgresql://USER@HOST/DATABASE")
     report.add_argument("--out", type=Path, required=True, metavar="FILE.html", help="the page to write")
-    report.add_argument("--json", type=Path, metavar="FILE.json", help="write all numbers as JSON, too")
+    report.add_argument("--json", metavar="FILE.json", help="write all numbers as JSON, too; - for standard output")
     report.add_argument(
         "--reader", metavar="KEY", help="the page of one reader, for that reader: a key, or the name as in the logs"
     )
@@ -63,7 +66,7 @@ def _report(options: argparse.Namespace) -> int:
 
     if (options.folder is None) == (options.db is None):
         options.usage_error("give a FOLDER of session logs, or --db: one of the two.")
-    outputs = [options.out] if options.json is None else [options.out, options.json]
+    outputs = [options.out, *([Path(options.json)] if options.json not in (None, "-") else [])]
     if len({path.resolve() for path in outputs}) < len(outputs):
         options.usage_error("--out and --json name one file.")
     for path in outputs:
@@ -89,16 +92,18 @@ def _report(options: argparse.Namespace) -> int:
         progress=part(progress, 0.4, 0.7),
     )
     page = render_records_report(report, part(progress, 0.7, 1.0))
-    write_files(options.out.parent, {options.out.name: page})
-    if options.json is not None:
-        write_files(options.json.parent, {options.json.name: report.to_json()})
+    for path, text in zip(outputs, (page, report.to_json()), strict=False):
+        write_files(path.parent, {path.name: text})
     progress("Done", 1.0)
+    for text in report.logs_left_out or ():
+        say(text)
+    if options.json == "-":
+        print(report.to_json(), end="")
+        return 0
     simulated = "SIMULATED: " if report.simulated else ""
     told = f"{report.clinical_reads:,} finished clinical reads of {report.cases:,} cases"
     print(f"{simulated}{told}, {len(report.readers):,} reader{'' if len(report.readers) == 1 else 's'}.")
     print(f"  report:  {options.out}")
-    for text in report.logs_left_out or ():
-        say(text)
     return 0
 
 

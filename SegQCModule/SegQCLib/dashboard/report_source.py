@@ -85,12 +85,14 @@ def from_database(url: str, names: Path | None = None) -> ReportSource:
     Raises
     ------
     BadDataError
-        If the database or a names file that was given cannot be read.
+        If the database or the names file cannot be read, or they do not belong together.
     """
     file = sqlite_file(url)
     beside = None if file is None else file.with_suffix(".names.json")
     store = open_store(url)
     known = _names(names, beside)
+    if known.readers:
+        store.database.require_keys_of(Keys(known.secret).check())
     return ReportSource(store.case_reads(), store.counts().sessions, None, None, known.readers, known.secret)
 
 

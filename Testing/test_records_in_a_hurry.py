@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -283,3 +284,36 @@ def test_names_in_what_a_killed_program_left_are_deleted_too(logs, tmp_path, cap
     shutil.copy(names, tmp_path / f".{names.name}.0123456789abcdef")
     run(capsys, "delete", logs, "--reader", "Dr. Anna Bíró", "--yes")
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and "Bíró".encode() in file.read_bytes()]
+
+
+def test_a_folder_whose_name_is_no_unicode_is_as_good_as_any(tmp_path, capsys):
+    try:
+        logs = Path(os.fsdecode(os.fsencode(tmp_path) + b"/l\xffgs")) / "logs"
+        a_log(logs)
+    except OSError:
+        pytest.skip("this file system takes Unicode names only")
+    database = ["--db", f"sqlite:///{tmp_path / 'x.sqlite'}"]
+    export = ["export", "--reader", "Dr. Anna Bíró", "--out", tmp_path / "out"]
+    for action, *options in (["ingest", *database], ["verify"], ["verify", "--json", "-"], [*export, *database]):
+        assert run(capsys, action, logs, *options)[0] == 0
+    code, said = run(capsys, "ingest", logs, "--db", f"sqlite:///{logs}/x.sqlite")
+    assert (code, "is not the URL of a database" in said) == (1, True)
+
+
+def test_names_of_another_department_are_refused_by_every_command(logs, tmp_path, capsys):
+    a_log(logs)
+    a_log(tmp_path / "other" / "logs", "Dr. Bo")
+    run(capsys, "ingest", logs)
+    run(capsys, "ingest", tmp_path / "other" / "logs")
+    other = tmp_path / "other" / "segqc-records.names.json"
+    database = f"sqlite:///{tmp_path / 'segqc-records.sqlite'}"
+    for command in (
+        ["ingest", logs],
+        ["export", logs, "--reader", "Dr. Anna Bíró", "--out", tmp_path / "out"],
+        ["delete", logs, "--reader", "Dr. Anna Bíró", "--yes"],
+        ["report", "--out", tmp_path / "page.html"],
+    ):
+        code, said = run(capsys, *command, "--db", database, "--names", other)
+        assert (code, "was filled with keys of another names file" in said) == (1, True)
+    assert not (tmp_path / "page.html").exists()
+    assert len(reads(logs)) == len(list(logs.iterdir())) == 1

@@ -39,7 +39,8 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
         for name, text in contents.items():
             temporary = folder / f".{name}.{secrets.token_hex(8)}"
             # Not mkstemp, which makes files private: reports are shared like any other new file.
-            with temporary.open("x", encoding="utf-8", newline="") as file:
+            # A path that is not Unicode is written as \udcff, which JSON reads as it was.
+            with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
                 waiting.append((temporary, folder / name))
                 file.write(text)
                 file.flush()

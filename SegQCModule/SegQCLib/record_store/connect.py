@@ -108,6 +108,11 @@ class Database:
         with self.reading() as connection:
             return self._secret_check(connection) is not None
 
+    def require_keys_of(self, secret_check: str) -> None:
+        """Raise BadDataError if the keys were made with another secret, or the database cannot be read."""
+        with self.reading() as connection:
+            self._require_same_secret(self._secret_check(connection), secret_check)
+
     def make_tables(self, secret_check: str) -> None:
         """Make the tables where they are missing.
 
@@ -126,12 +131,8 @@ class Database:
                     table("store").insert(),
                     {"id": 1, "schema": SCHEMA, "schema_version": SCHEMA_VERSION, "created": created, "secret_check": secret_check},
                 )
-            elif found != secret_check:
-                raise BadDataError(
-                    self.name,
-                    "was filled with keys of another names file: one reader would be two.",
-                    "Give that file with --names, or another database with --db.",
-                )
+            else:
+                self._require_same_secret(found, secret_check)
 
         self.write(make)
 
@@ -150,6 +151,14 @@ class Database:
             else:
                 for name in all_tables().tables:
                     outside.exec_driver_sql(f'VACUUM FULL "{name}"')
+
+    def _require_same_secret(self, found: str | None, given: str) -> None:
+        if found != given:
+            raise BadDataError(
+                self.name,
+                "was filled with keys of another names file: one reader would be two.",
+                "Give that file with --names, or another database with --db.",
+            )
 
     def _write_once(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
         with self.engine.connect().execution_options(segqc_writes=True) as connection, connection.begin():
@@ -256,6 +265,7 @@ def _parsed(url: str) -> sqlalchemy.URL:
     from sqlalchemy.exc import ArgumentError
 
     try:
+        url.encode()
         parsed = make_url(url)
         backend, driver = parsed.get_backend_name(), parsed.drivername
     except (ArgumentError, ValueError) as error:

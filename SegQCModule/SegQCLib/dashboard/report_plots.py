@@ -166,11 +166,11 @@ def performance_plots(report: RecordsReport) -> dict[str, Plot]:
 def planted_plots(report: RecordsReport) -> tuple[Plot, ...]:
     """Return detection of planted errors and its time: by reader, and by kind of error."""
     by_reader = [(rate.reader, rate) for rate in report.planted if rate.error == ALL]
-    by_kind = [(rate.error.replace("_", " "), rate) for rate in report.planted if rate.reader == ALL]
+    by_kind = [(rate.error.replace("_", " "), rate) for rate in report.planted if rate.reader == (report.reader or ALL)]
     plots = []
     for heading, named in (
         ("Planted errors by reader, all kinds", by_reader),
-        ("Planted errors by kind, all readers here", by_kind),
+        (f"Planted errors by kind, {'all readers' if report.reader is None else short(report.reader)}", by_kind),
     ):
         rows = [name for name, _ in named][-_MOST_ROWS:]
         own = [rate for _, rate in named][-_MOST_ROWS:]

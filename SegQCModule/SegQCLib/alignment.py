@@ -42,7 +42,7 @@ def align(segmentation: Segmentation, geometry: Geometry) -> Segmentation:
     if not boxes_overlap(segmentation.geometry, geometry):
         raise BadDataError(
             segmentation.source.path if segmentation.source else segmentation.name,
-            f"lies outside the image: it covers {_extent(segmentation.geometry)}, the image {_extent(geometry)} (LPS, mm).",
+            f"lies outside the image: it covers {extent_text(segmentation.geometry)}, the image {extent_text(geometry)} (LPS, mm).",
             "Is it of another patient or another scan? Give the segmentation that was drawn on this image.",
         )
     layers = tuple(_resample(layer, segmentation.geometry, geometry) for layer in segmentation.layers)
@@ -63,7 +63,7 @@ def align_map(volume: Volume, geometry: Geometry) -> Volume:
     if not boxes_overlap(volume.geometry, geometry):
         raise BadDataError(
             volume.source.path if volume.source else "uncertainty map",
-            f"lies outside the image: it covers {_extent(volume.geometry)}, the image {_extent(geometry)} (LPS, mm).",
+            f"lies outside the image: it covers {extent_text(volume.geometry)}, the image {extent_text(geometry)} (LPS, mm).",
             "Give the map that was made of this image.",
         )
     array = _resample(np.asarray(volume.array, np.float32), volume.geometry, geometry, sitk.sitkLinear)
@@ -85,6 +85,7 @@ def _resample(array: NDArray, source: Geometry, target: Geometry, interpolator: 
     return sitk.GetArrayFromImage(resampler.Execute(sitk_image(array, source)))
 
 
-def _extent(geometry: Geometry) -> str:
+def extent_text(geometry: Geometry) -> str:
+    """Return what a grid covers, in LPS, mm: -120 to 80 x -90 to 60 x 0 to 240."""
     corners = geometry.corners_lps_mm()
     return " x ".join(f"{low:.0f} to {high:.0f}" for low, high in zip(corners.min(axis=0), corners.max(axis=0), strict=True))

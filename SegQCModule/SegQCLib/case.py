@@ -108,14 +108,15 @@ class Terminology:
     region: Code | None = field(default=None, metadata={"doc": "Anatomic Region (0008,2218)."})
     region_modifier: Code | None = field(default=None, metadata={"doc": "Anatomic Region Modifier (0008,2220)."})
 
+    @property
+    def structure_codes(self) -> tuple[tuple[str, str] | None, ...]:
+        """Scheme and value of type, modifier, region and its modifier: what names an anatomical structure."""
+        codes = (self.type, self.modifier, self.region, self.region_modifier)
+        return tuple(None if code is None else (code.scheme, code.value) for code in codes)
+
     def same_structure(self, other: Terminology) -> bool:
         """Return whether both name one anatomical structure: type, modifier and region by code, not by wording."""
-
-        def key(terminology: Terminology) -> list[tuple[str, str] | None]:
-            codes = (terminology.type, terminology.modifier, terminology.region, terminology.region_modifier)
-            return [None if code is None else (code.scheme, code.value) for code in codes]
-
-        return key(self) == key(other)
+        return self.structure_codes == other.structure_codes
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,6 @@ def run(options: argparse.Namespace) -> int:
     from SegQCLib.deidentify import deidentification
     from SegQCLib.evaluate import software_versions
     from SegQCLib.output import require_writable, write_files
-    from SegQCLib.statistics.package_versions import package_versions
 
     _require_usable(options)
     pseudonyms = cli_deidentify.pseudonyms_for(options)
@@ -77,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         ratings,
         exchangeable=options.exchangeable_readers,
         simulated=options.simulated,
-        software={**software_versions(), **package_versions("pingouin", "statsmodels", "matplotlib")},
+        software=software_versions("pingouin", "statsmodels", "matplotlib"),
         progress=part(progress, 0.6, 0.9),
     )
     if pseudonyms is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from SegQCLib import __version__
 from SegQCLib.cli_export_seg import add_origin_options, require_meant
+from SegQCLib.cli_numbers import whole_from_1
 from SegQCLib.errors import BadDataError
 from SegQCLib.terminal import LABELS_HELP, say, terminal_progress
 
@@ -53,7 +54,7 @@ def add_commands(commands: Any) -> None:
     query.add_argument(
         "--date", type=_dates, metavar="D", help="Study Date (0008,0020): 20260131, or a range 20260101-20260131, open at one end"
     )
-    query.add_argument("--limit", type=_positive, default=200, metavar="N", help="most series to list (default: 200)")
+    query.add_argument("--limit", type=whole_from_1, default=200, metavar="N", help="most series to list (default: 200)")
     query.add_argument("--json", choices=["-"], help="print JSON to standard output")
 
     fetch = _add_action(actions, "fetch", "fetch a series or all series of a study", _fetch)
@@ -108,7 +109,7 @@ def _add_action(actions: Any, name: str, text: str, run: Callable[[argparse.Name
         help=f"certificates (PEM) that the archive's may be signed with; default: {CA_VARIABLE}, or the usual ones",
     )
     action.add_argument(
-        "--timeout", type=_positive, default=60, metavar="S", help="seconds that the archive may be silent (default: 60)"
+        "--timeout", type=whole_from_1, default=60, metavar="S", help="seconds that the archive may be silent (default: 60)"
     )
     action.set_defaults(run=lambda options: run(options, _archive(options)), usage_error=action.error)
     return action
@@ -127,12 +128,6 @@ def _dates(text: str) -> str:
     if not re.fullmatch(r"\d{8}|\d{8}-\d{8}|\d{8}-|-\d{8}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a date as 20260131, or a range of two with a hyphen")
     return text
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
 
 
 def _archive(options: argparse.Namespace) -> Archive:

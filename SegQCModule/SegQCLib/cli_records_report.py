@@ -62,7 +62,6 @@ def _report(options: argparse.Namespace) -> int:
     from SegQCLib.dashboard.report_page import render_records_report
     from SegQCLib.evaluate import software_versions
     from SegQCLib.output import require_writable, write_files
-    from SegQCLib.statistics.package_versions import package_versions
 
     if (options.folder is None) == (options.db is None):
         options.usage_error("give a FOLDER of session logs, or --db: one of the two.")
@@ -84,7 +83,7 @@ def _report(options: argparse.Namespace) -> int:
         source,
         labels,
         created=datetime.now().astimezone(),
-        software={**software_versions(), **package_versions("statsmodels", "matplotlib")},
+        software=software_versions("statsmodels", "matplotlib"),
         named=options.with_names and bool(source.names),
         reader=reader,
         study=study,

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from SegQCLib.cli_numbers import whole_from_0, whole_from_1
+
 
 def add_actions(actions: Any) -> None:
     """Add the actions to the subparsers of segqc records."""
@@ -16,10 +18,12 @@ def add_actions(actions: Any) -> None:
         " that it is simulated; SIMULATED department.json tells what each reader does, and when which model changed.",
     )
     simulate.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder")
-    simulate.add_argument("--readers", type=_count, default=6, metavar="N", help="number of readers (default: 6, one of each kind)")
+    simulate.add_argument(
+        "--readers", type=whole_from_1, default=6, metavar="N", help="number of readers (default: 6, one of each kind)"
+    )
     simulate.add_argument("--models", type=int, choices=(1, 2, 3), default=3, help="number of AI models (default: 3)")
-    simulate.add_argument("--cases", type=_count, default=1000, metavar="N", help="number of clinical cases (default: 1000)")
-    simulate.add_argument("--seed", type=_seed, default=0, metavar="N", help="another seed, another year (default: 0)")
+    simulate.add_argument("--cases", type=whole_from_1, default=1000, metavar="N", help="number of clinical cases (default: 1000)")
+    simulate.add_argument("--seed", type=whole_from_0, default=0, metavar="N", help="another seed, another year (default: 0)")
     simulate.set_defaults(run=_simulate)
 
 
@@ -39,15 +43,3 @@ def _simulate(options: argparse.Namespace) -> int:
     print(f"  logs:   {options.out / LOGS}")
     print(f"  truth:  {options.out / TRUTH}")
     return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
-    return int(text)

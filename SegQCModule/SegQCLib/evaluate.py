@@ -67,8 +67,8 @@ def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol, progress
     )
 
 
-def software_versions() -> dict[str, str]:
-    """Return the versions of what computes a record."""
+def software_versions(*packages: str) -> dict[str, str]:
+    """Return the versions of what computes a record, and of further packages, as far as they are installed."""
     versions = {
         "SegQC": __version__,
         "Python": platform.python_version(),
@@ -76,7 +76,7 @@ def software_versions() -> dict[str, str]:
         "scipy": scipy.__version__,
         "SimpleITK": SimpleITK.Version.VersionString(),
     }
-    for package in ("pydicom", "slicer-core"):
+    for package in ("pydicom", "slicer-core", *packages):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

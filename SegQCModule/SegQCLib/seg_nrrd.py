@@ -117,7 +117,7 @@ def _laid_out(segmentation: NrrdSegmentation) -> tuple[list[_Layer], list[tuple[
             layers.append(_Layer())
         table = np.zeros(int(piece.array.max(initial=0)) + 1, np.int32)
         for value in values:
-            new_value = _free_value(value, layers[at].used)
+            new_value = free_value(value, layers[at].used)
             layers[at].used.add(new_value)
             if value < len(table):
                 table[value] = new_value
@@ -129,7 +129,7 @@ def _laid_out(segmentation: NrrdSegmentation) -> tuple[list[_Layer], list[tuple[
         if segment.piece is not None and 0 < segment.label_value < len(tables[segment.piece]):
             places.append((numbers[segment.piece], int(tables[segment.piece][segment.label_value])))
         else:
-            value = _free_value(segment.label_value, layers[0].used)
+            value = free_value(segment.label_value, layers[0].used)
             layers[0].used.add(value)
             places.append((0, value))
     return layers, places
@@ -146,7 +146,8 @@ def _collide(a: LabelPiece, b: LabelPiece) -> bool:
     return bool(np.any((in_a > 0) & (in_b > 0)))
 
 
-def _free_value(wanted: int, used: set[int]) -> int:
+def free_value(wanted: int, used: set[int]) -> int:
+    """Return a label value that is wanted, or the lowest free one where it is used or not larger than 0."""
     return wanted if wanted > 0 and wanted not in used else next(n for n in range(1, len(used) + 2) if n not in used)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from SegQCLib.agreement.structures import Structure, match_structures
 from SegQCLib.algorithm_type import AlgorithmType
-from SegQCLib.alignment import align, was_resampled
+from SegQCLib.alignment import align, extent_text, was_resampled
 from SegQCLib.case import Box, Segment, Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry, axis_order, boxes_overlap, part_of, reorder_axes
@@ -184,7 +184,8 @@ def _common_grid(segmentations: Sequence[Segmentation], names: Sequence[str]) ->
         if n not in same[first] and not boxes_overlap(lattice, geometries[n]):
             raise BadDataError(
                 names[n],
-                f"lies elsewhere than {names[first]}: it covers {_extent(geometries[n])}, the other {_extent(lattice)} (LPS, mm).",
+                f"lies elsewhere than {names[first]}: it covers {extent_text(geometries[n])}, the other {extent_text(lattice)}"
+                " (LPS, mm).",
                 "Are they of one patient and one scan? Leave out the one that is not.",
             )
     whole = _enclosing(lattice, list(geometries.values()))
@@ -210,8 +211,3 @@ def _enclosing(lattice: Geometry, geometries: list[Geometry]) -> Geometry:
             first, stop = np.ceil(index.min(axis=0)).astype(int), np.floor(index.max(axis=0)).astype(int) + 1
         low, high = np.minimum(low, first), np.maximum(high, stop)
     return part_of(lattice, low, high - low)
-
-
-def _extent(geometry: Geometry) -> str:
-    corners = geometry.corners_lps_mm()
-    return " x ".join(f"{low:.0f} to {high:.0f}" for low, high in zip(corners.min(axis=0), corners.max(axis=0), strict=True))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
-from SegQCLib.case import Segment, Segmentation, Terminology
+from SegQCLib.case import Segment, Segmentation
 from SegQCLib.protocol import plain_name
 
 
@@ -79,10 +79,4 @@ def _plain_name(group: _Group) -> Hashable | None:
 
 
 def _code(group: _Group) -> Hashable | None:
-    return _one({_codes(segment.terminology) for segment in group.values() if segment.terminology is not None})
-
-
-def _codes(terminology: Terminology) -> Hashable:
-    """Return what `Terminology.same_structure` compares."""
-    codes = (terminology.type, terminology.modifier, terminology.region, terminology.region_modifier)
-    return tuple(None if code is None else (code.scheme, code.value) for code in codes)
+    return _one({segment.terminology.structure_codes for segment in group.values() if segment.terminology is not None})

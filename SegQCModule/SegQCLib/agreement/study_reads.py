@@ -142,10 +142,7 @@ def read_study_table(path: Path) -> StudyTable:
         try:
             read = _read(row, path.parent)
             given = [*_own_ratings(row, scales, read), *_ratings_of_file(row, path.parent, read)]
-        except ValueError as error:
-            faults.append(f"line {line}: {error}")
-            continue
-        except BadDataError as error:
+        except (ValueError, BadDataError) as error:
             faults.append(f"line {line}: {error}")
             continue
         if read.path is not None or read.volume_ml is not None:

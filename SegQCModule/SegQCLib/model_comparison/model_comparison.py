@@ -99,7 +99,7 @@ def compare_models(
         schema="segqc-models",
         schema_version="1.0",
         created=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
-        software=software_versions(),
+        software=software_versions("statsmodels", "matplotlib"),
         model_a=names[0],
         model_b=names[1],
         cases=len(read),

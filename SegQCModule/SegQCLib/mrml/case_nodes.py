@@ -32,6 +32,7 @@ from SegQCLib.mrml.draft import add_draft
 from SegQCLib.mrml.geometry import image_geometry
 from SegQCLib.mrml.json_node import write_json
 from SegQCLib.mrml.kept_findings_node import KEPT_FINDINGS_ROLE
+from SegQCLib.mrml.node_removal import remove_with_attendants
 from SegQCLib.mrml.ratings_node import RATINGS_ROLE
 from SegQCLib.mrml.record_node import RECORD_ROLE, is_outdated
 from SegQCLib.mrml.remove_results import remove_results
@@ -172,15 +173,10 @@ def remove_case(scene: vtkMRMLScene, nodes: CaseNodes) -> None:
 
 
 def _remove(scene: vtkMRMLScene, node: vtkMRMLDisplayableNode) -> None:
-    attendants = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
-    attendants += [node.GetStorageNode(), node.GetNodeReference(RATINGS_ROLE), node.GetNodeReference(KEPT_FINDINGS_ROLE)]
+    belonging = [node.GetNodeReference(role) for role in (RATINGS_ROLE, KEPT_FINDINGS_ROLE)]
     if node.IsA("vtkMRMLSegmentationNode"):
         remove_results(scene, node)
-    scene.RemoveNode(node)
-    # In the application a node of its data tree takes them with it; here nothing does.
-    for attendant in attendants:
-        if attendant is not None and scene.IsNodePresent(attendant):
-            scene.RemoveNode(attendant)
+    remove_with_attendants(scene, node, *belonging)
 
 
 def texts_of(nodes: CaseNodes) -> dict[str, str | None]:

@@ -13,6 +13,7 @@ from slicer import (
 
 from SegQCLib.case import Volume
 from SegQCLib.mrml.draft import MEANING_ATTRIBUTE, ROLE_ATTRIBUTE
+from SegQCLib.mrml.node_removal import remove_with_attendants
 from SegQCLib.mrml.volume import add_volume
 
 # Reference roles: the image's map, the map's colours.
@@ -126,12 +127,7 @@ def remove_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) -> Non
     if node is None:
         return
     show_map_over(scene, volume_node, False)
-    attendants = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
-    attendants += [node.GetStorageNode(), node.GetNodeReference(COLORS_ROLE)]
-    scene.RemoveNode(node)
-    for attendant in attendants:
-        if attendant is not None and scene.IsNodePresent(attendant):
-            scene.RemoveNode(attendant)
+    remove_with_attendants(scene, node, node.GetNodeReference(COLORS_ROLE))
 
 
 def _show_areas(scene: vtkMRMLScene, visible: bool) -> None:

@@ -11,6 +11,7 @@ from SegQCLib.dataclass_json import from_json, to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry
 from SegQCLib.importers.uncertainty_map import UncertaintyMap
+from SegQCLib.mrml.node_removal import remove_with_attendants
 from SegQCLib.mrml.segmentation import CroppedLayer, add_segmentation, write_algorithm
 from SegQCLib.mrml.volume import add_volume, show_with_window
 from SegQCLib.terminology_text import terminology_text
@@ -206,12 +207,7 @@ def maps_of(draft_node: vtkMRMLSegmentationNode | None) -> list[vtkMRMLScalarVol
 def remove_maps(scene: vtkMRMLScene, draft_node: vtkMRMLSegmentationNode) -> None:
     """Remove a draft's maps, and what shows and stores them, from the scene: without the draft nobody knows whose they are."""
     for node in maps_of(draft_node):
-        attendants = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
-        attendants.append(node.GetStorageNode())
-        scene.RemoveNode(node)
-        for attendant in attendants:
-            if attendant is not None and scene.IsNodePresent(attendant):
-                scene.RemoveNode(attendant)
+        remove_with_attendants(scene, node)
 
 
 def show_map(scene: vtkMRMLScene, map_node: vtkMRMLScalarVolumeNode | None) -> None:

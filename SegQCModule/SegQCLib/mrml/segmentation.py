@@ -28,6 +28,7 @@ from SegQCLib.importers.terminology_entry import code_from_text, terminology_fro
 from SegQCLib.metrics.label_planes import foreground_box
 from SegQCLib.mrml.geometry import geometry_from_ijk_to_ras, ijk_to_ras
 from SegQCLib.mrml.volume import TRAINING_ATTRIBUTE, volume_geometry
+from SegQCLib.seg_nrrd import free_value
 from SegQCLib.terminology_text import code_text, terminology_text
 from SegQCLib.training_mark import TRAINING_TAG, refuse_outside_training
 
@@ -210,7 +211,7 @@ def segmentation_reader(node: vtkMRMLSegmentationNode, volume_node: vtkMRMLScala
         for segment in stored:
             if segment.id not in places:
                 taken = {label_value for layer, label_value in places.values() if layer == 0}
-                places[segment.id] = (0, _free_value(segment.label_value, taken))
+                places[segment.id] = (0, free_value(segment.label_value, taken))
             layer, label_value = places[segment.id]
             segments.append(replace(segment, layer=layer, label_value=label_value))
         read = Segmentation(name, stored_grid, layers, tuple(segments), findings=findings)
@@ -315,7 +316,7 @@ def _merged(
             used.append(set())
         new_values = {}
         for value in dict.fromkeys(layer.label_values.values()):
-            new_values[value] = _free_value(value, used[number])
+            new_values[value] = free_value(value, used[number])
             used[number].add(new_values[value])
         if max(used[number]) > np.iinfo(arrays[number].dtype).max:
             arrays[number] = arrays[number].astype(np.int32)
@@ -327,10 +328,6 @@ def _merged(
             target[keep] = table[source[keep].astype(np.intp)]
         places.update({segment_id: (number, new_values[value]) for segment_id, value in layer.label_values.items()})
     return tuple(arrays), places
-
-
-def _free_value(wanted: int, used: set[int]) -> int:
-    return wanted if wanted > 0 and wanted not in used else next(n for n in range(1, len(used) + 2) if n not in used)
 
 
 def segment_of(segment_id: str, segment: vtkSegment) -> Segment:

@@ -179,7 +179,8 @@ def time_ratio(first: Sequence[float], second: Sequence[float], confidence: floa
     with np.errstate(invalid="ignore"):
         shift = stats.theilslopes(np.concatenate([one, other]), [1.0] * len(one) + [0.0] * len(other), confidence)
     ratio, lower, upper = (math.exp(value) for value in (shift.slope, shift.low_slope, shift.high_slope))
-    p = float(stats.mannwhitneyu(one, other).pvalue)
+    # Of values that are all the same newer versions of scipy have no p.
+    p = float(stats.mannwhitneyu(one, other).pvalue) if len({*one, *other}) > 1 else 1.0
     if math.isnan(lower):
         reason = "Too many times are the same for an interval."
         return TimeRatio(len(one), len(other), None, ratio, None, None, p, confidence, reason)

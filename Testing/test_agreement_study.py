@@ -3,6 +3,7 @@
 import csv
 import html.parser
 import json
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -133,6 +134,20 @@ def test_an_outlier_is_named_and_shown_with_and_without():
     assert with_c.absolute.bias.value == pytest.approx(5.0)
     assert with_c.without_outliers.bias.value == pytest.approx(0.0)
     assert group(found).icc[0].without_outliers.left_out == tuple(f"c{c}" for c in range(5))
+
+
+def test_icc_of_logarithms_is_that_of_volumes_that_vary_by_factors():
+    """SIMULATED: on the logarithm volumes have a standard deviation of 1 and errors one of 0.2: ICC = 1 / 1.04."""
+    random = np.random.default_rng(3)
+    volumes = np.exp(random.normal(3, 1, (60, 1)) + random.normal(0, 0.2, (60, 3)))
+    reads = [read(f"R{r}", volume_ml=float(volumes[c, r]), case=f"c{c}") for c in range(60) for r in range(3)]
+    found = group(study_agreement(study_of(reads), simulated=True)).icc[0]
+    single = found.logarithms.form("ICC(2,1)").estimate
+    assert single.lower < 1 / 1.04 < single.upper
+    assert found.table.form("ICC(2,1)").estimate.value != single.value
+    twice = [replace(one, volume_ml=2 * one.volume_ml) for one in reads]
+    doubled = group(study_agreement(study_of(twice), simulated=True)).icc[0]
+    assert doubled.logarithms.form("ICC(2,1)").estimate.value == pytest.approx(single.value)
 
 
 def test_icc_of_a_simulated_study_holds_the_ratio_of_its_variances():

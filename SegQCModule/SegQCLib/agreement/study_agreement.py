@@ -41,8 +41,8 @@ _CASES_RULE = (
 _ICC_RULE = (
     "ICC of volumes is carried by the largest cases, and its interval assumes errors as large in small structures as in large ones."
     " Where errors grow with size and volumes differ widely it is too narrow: in simulation, volumes with a standard deviation of"
-    " 1 and errors with one of 0.2 on the natural logarithm, it held the true value in 74 to 90 of 100 studies. Bland-Altman in"
-    " percent beside it has no such fault."
+    " 1 and errors with one of 0.2 on the natural logarithm, it held the true value in 74 to 90 of 100 studies. ICC of the"
+    " logarithms of volumes counts a tenth more alike at every size and has no such fault there; nor has Bland-Altman in percent."
 )
 _TESTS_RULE = (
     "No p-values: with many structures and pairs some would be small by chance. Intervals are of one number each and are not"
@@ -119,6 +119,9 @@ class VolumeICC:
 
     readers: tuple[str, ...] = field(metadata={"doc": "Whose volumes, or which reads."})
     table: ICCTable = field(metadata={"doc": "The forms that apply."})
+    logarithms: ICCTable = field(
+        metadata={"doc": "The same of the natural logarithms of volumes: a tenth more counts alike at every size."}
+    )
     without_outliers: ICCTable | None = field(metadata={"doc": "Without reads of named outliers; null: nobody is named."})
 
 
@@ -461,7 +464,7 @@ def _icc(pairs: Sequence[MeasuredPair], relation: Relation, order: Sequence[str]
             rows = {pair.first.case: [pair.first, pair.second] for pair in own}
             columns = (f"{reader}, earlier", f"{reader}, later")
             named = any(pair.has_outlier for pair in own)
-            yield VolumeICC(columns, _icc_of(rows, 2, False, True), _icc_of(rows, 2, False, False) if named else None)
+            yield _volume_icc(columns, rows, False, named)
         return
     by_case: dict[str, list[MeasuredRead]] = {}
     for read in _distinct(pairs):
@@ -479,18 +482,36 @@ def _icc(pairs: Sequence[MeasuredPair], relation: Relation, order: Sequence[str]
             case: [next((read for read in reads if read.reader == reader), None) for reader in columns]
             for case, reads in by_case.items()
         }
-    fewer = _icc_of(rows, k, exchangeable, False) if outliers else None
-    yield VolumeICC(columns, _icc_of(rows, k, exchangeable, True), fewer)
+    yield _volume_icc(columns, rows, exchangeable, outliers)
 
 
-def _icc_of(rows: dict[str, list[MeasuredRead | None]], k: int, exchangeable: bool, with_outliers: bool) -> ICCTable:
+def _volume_icc(
+    columns: tuple[str, ...], rows: dict[str, list[MeasuredRead | None]], exchangeable: bool, outliers: bool
+) -> VolumeICC:
+    k = len(columns)
+    return VolumeICC(
+        columns,
+        _icc_of(rows, k, exchangeable),
+        _icc_of(rows, k, exchangeable, logarithms=True),
+        _icc_of(rows, k, exchangeable, with_outliers=False) if outliers else None,
+    )
+
+
+def _icc_of(
+    rows: dict[str, list[MeasuredRead | None]],
+    k: int,
+    exchangeable: bool,
+    *,
+    with_outliers: bool = True,
+    logarithms: bool = False,
+) -> ICCTable:
     def volume(read: MeasuredRead | None) -> float:
         known = read is not None and read.volume_ml and (with_outliers or read.outlier is None)
         return read.volume_ml if known else np.nan
 
     drawn = {case: row for case, row in rows.items() if any(read is not None and read.volume_ml for read in row)}
     table = np.array([[volume(read) for read in row] for row in drawn.values()]).reshape(-1, k)
-    found = intraclass_correlation(table, list(drawn), exchangeable=exchangeable)
+    found = intraclass_correlation(np.log(table) if logarithms else table, list(drawn), exchangeable=exchangeable)
     patients = [next(read.patient for read in row if read is not None) for case, row in drawn.items() if case not in found.left_out]
     return replace(found, forms=tuple(replace(icc, estimate=of_patients(icc.estimate, patients)) for icc in found.forms))
 

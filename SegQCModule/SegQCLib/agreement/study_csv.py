@@ -58,6 +58,9 @@ def _of_structure(group: StructureGroup) -> Iterator[_Row]:
             yield from ({"readers": readers, "outliers": "left out", **row} for row in _limits(volumes.without_outliers))
     for icc in group.icc:
         yield from ({"readers": ", ".join(icc.readers), "outliers": "included", **row} for row in _icc(icc.table))
+        for row in _icc(icc.logarithms):
+            named = f"{row['statistic']} of the logarithms of volumes"
+            yield {"readers": ", ".join(icc.readers), "outliers": "included", **row, "statistic": named}
         if icc.without_outliers is not None:
             yield from ({"readers": ", ".join(icc.readers), "outliers": "left out", **row} for row in _icc(icc.without_outliers))
     yield from map(_readers_estimate, group.presence.statistics)

@@ -317,3 +317,12 @@ def test_names_of_another_department_are_refused_by_every_command(logs, tmp_path
         assert (code, "was filled with keys of another names file" in said) == (1, True)
     assert not (tmp_path / "page.html").exists()
     assert len(reads(logs)) == len(list(logs.iterdir())) == 1
+
+
+def test_a_study_of_two_readers_and_two_cases_is_written_and_says_what_it_is_too_small_for(tmp_path, capsys):
+    table = tmp_path / "reads.csv"
+    table.write_text(
+        "case;reader;structure;volume_ml\r\n1;A;liver;10\r\n1;B;liver;12\r\n2;A;liver;20\r\n2;B;liver;22\r\n", "utf-8-sig"
+    )
+    assert cli.main(["agreement", "--study", str(table), "--out", str(tmp_path / "out")]) == 0
+    assert "ICC needs at least 5 values; 2 cases with 2 readers have 4." in (tmp_path / "out" / "agreement.json").read_text("utf-8")

@@ -44,9 +44,10 @@ SegQC is not a medical device. Its verdicts support research, training and quali
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = command_line_parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A path need not be Unicode on Linux, and not every terminal on Windows has all letters.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A path need not be Unicode on Linux, and not every terminal on Windows has all letters.
+            stream.reconfigure(errors="backslashreplace")
     try:
         with warnings.catch_warnings():
             # Findings and errors say in plain words what is wrong with a header; pydicom quotes its bytes.

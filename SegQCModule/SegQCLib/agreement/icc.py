@@ -60,6 +60,8 @@ ICC_FORMS = (
     ICCForm("ICC(3,k)", "ICC(C,k)", f"two-way mixed, consistency, {_MEAN}", "As ICC(3,1), for the mean of these k readers."),
 )
 _ONE_WAY = ("ICC(1,1)", "ICC(1,k)")
+# pingouin's analysis of variance takes no fewer.
+_FEWEST_VALUES = 5
 _NEGATIVE = (
     "Negative: reads of one case differ more than cases do. The share of variation that comes from cases cannot be below 0; it is"
     " an estimate of no reliability, shown as computed."
@@ -135,6 +137,8 @@ def intraclass_correlation(values: ArrayLike, cases: Sequence[str], *, exchangea
         reason = f"ICC needs at least 2 cases with at least 2 readers; there are {n} complete cases and {k} readers."
         if left_out and not exchangeable:
             reason += " Where readers differ from case to case, only the one-way ICC(1,1) applies: readers are exchangeable then."
+    elif table.size < _FEWEST_VALUES:
+        reason = f"ICC needs at least {_FEWEST_VALUES} values; {n} cases with {k} readers have {table.size}."
     elif np.ptp(table.mean(axis=1)) == 0:
         reason = "The cases do not differ from each other: there is no variation between them that readers could agree in."
     if reason is not None:

@@ -277,7 +277,7 @@ def test_keys_decide_every_decision_is_logged_and_the_result_is_what_was_accepte
     ]
     assert counts == [75 + 25, 0]
     text = view.ui.outcomeText.toPlainText()
-    assert "1 pieces belong, 1 do not, 1 stayed undecided" in text
+    assert "Pieces that belong: 1; that do not: 1; undecided: 1." in text
     assert all(name in text for name in READERS)
     assert not host.scene.GetFirstNodeByName("SegQC adjudication outlines")
     assert all(node.GetDisplayNode().GetVisibility() for node in nodes.values())
@@ -352,7 +352,7 @@ def test_small_pieces_are_counted_and_left_to_more_than_half_of_the_readers(host
     compare(host, panel)
     panel._adjudication.ui.smallestSpinBox.setValue(0.04)
     # 15 voxels of 2 mm3 are 0.03 mL.
-    assert panel._adjudication.ui.headlineLabel.text.startswith("2 pieces to decide; 1 smaller ones (0.030 mL)")
+    assert panel._adjudication.ui.headlineLabel.text.startswith("Pieces to decide: 2. Smaller ones (1, together 0.030 mL)")
 
 
 def test_closing_the_scene_while_it_runs_leaves_nothing_behind(host, panel, nodes):

@@ -102,7 +102,8 @@ class AdjudicationView:
         # Segment Editor the same digits choose its effects. A line of text that has the focus keeps its digits.
         keys = (
             ("1", self.onAcceptKey), ("2", self.onRejectKey), ("3", self.onUndecidedKey), ("0", self.onOutlinesKey),
-            ("Alt+Left", self.onPreviousKey), ("Alt+Right", self.onNextKey),
+            # Alt with an arrow is Slicer's way through the modules, and SegQC's through the findings.
+            ("Ctrl+PgUp", self.onPreviousKey), ("Ctrl+PgDown", self.onNextKey),
         )  # fmt: skip
         self._shortcuts = [self._shortcut(key, slot) for key, slot in keys]
         line = qt.QFontMetrics(ui.outcomeText.font).height()
@@ -233,7 +234,7 @@ class AdjudicationView:
         smallest = self.ui.smallestSpinBox.value
         count = sum(size >= smallest for size in sizes)
         small = sum(size for size in sizes if size < smallest)
-        return _("{count} pieces to decide; {rest} smaller ones ({size}) follow more than half of the readers.").format(
+        return _("Pieces to decide: {count}. Smaller ones ({rest}, together {size}) follow more than half of the readers.").format(
             count=count, rest=len(sizes) - count, size=millilitres(1000 * small)
         )
 
@@ -284,6 +285,16 @@ class AdjudicationView:
         self._on_running()
         self.show()
         self._goTo(self._place)
+        # Once the column is laid out anew: on a small screen the buttons would lie below its edge.
+        self.session.later(self.onShown)
+
+    def onShown(self):
+        """Scroll Slicer's column to the question and its buttons."""
+        column = self.widget.parentWidget()
+        while column is not None and not column.inherits("QScrollArea"):
+            column = column.parentWidget()
+        if column is not None and self.running:
+            column.ensureWidgetVisible(self.ui.closeButton)
 
     def enter(self):
         """Hide again what another module has shown meanwhile: the Segment Editor shows what it opens."""
@@ -334,11 +345,7 @@ class AdjudicationView:
                 size=millilitres(1000 * item.size_ml), structure=item.structure
             )
         )
-        ui.legendLabel.setText(
-            _("Outline A is blue, B is pink: one of them has the piece, the other goes without it.")
-            + " "
-            + _("Slicer's other modules (Data, Segment Editor) still name the readers: leave them until all pieces are decided.")
-        )
+        ui.legendLabel.setText(_("Outline A is blue, B is pink: one of them has the piece, the other goes without it."))
         for button, decision in ((ui.acceptButton, "accept"), (ui.rejectButton, "reject"), (ui.undecidedButton, "undecided")):
             button.setChecked(item.decision == decision)
         ui.previousButton.enabled = self._place > 0
@@ -435,14 +442,14 @@ class AdjudicationView:
             "adjudication_closed", accepted=counts[0], rejected=counts[1], undecided=counts[2], result=segmentation.name
         )
         lines = [
-            _("{accepted} pieces belong, {rejected} do not, {undecided} stayed undecided.").format(
+            _("Pieces that belong: {accepted}; that do not: {rejected}; undecided: {undecided}.").format(
                 accepted=counts[0], rejected=counts[1], undecided=counts[2]
             ),
             _("Result: {name}").format(name=segmentation.name),
         ]
         words = _(
-            "{reader}: {confirmed} of {decided} decisions as drawn; {rejected} drawn pieces rejected,"
-            " {missed} left-out ones accepted."
+            "{reader}: {confirmed} of {decided} decisions as drawn; drawn pieces rejected: {rejected};"
+            " left-out pieces accepted: {missed}."
         )
         lines += [
             words.format(

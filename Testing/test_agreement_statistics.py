@@ -312,6 +312,16 @@ def test_gwet_s_ac1_is_that_of_his_r_package_on_the_abstractors_table():
     assert (found.lower, found.upper) == pytest.approx((0.764, 0.935), abs=2e-3)
 
 
+def test_gwet_s_weighted_coefficient_is_high_for_grades_at_random_that_lie_close_together():
+    """All nine pairs of 2, 3 and 4 on a scale of five.
+
+    Observed 1 - (4 / 3) / 16 = 11 / 12; by chance 18.75 / 20 x 3 x 2 / 9 = 0.625; (11 / 12 - 0.625) / 0.375 = 7 / 9.
+    """
+    pairs = [(a, b) for a in (2, 3, 4) for b in (2, 3, 4)]
+    assert gwet_ac(pairs, range(1, 6), "quadratic").value == pytest.approx(7 / 9)
+    assert cohen_kappa(*zip(*pairs, strict=True), range(1, 6), "quadratic").value == pytest.approx(0.0)
+
+
 def test_gwet_s_coefficient_does_not_collapse_where_kappa_does():
     # 118 of 125 both "present", 7 disagreements: the paradox of Feinstein and Cicchetti, J Clin Epidemiol 1990;43:543-549.
     first, second = answers_of_table([[118, 5], [2, 0]], [1, 0])

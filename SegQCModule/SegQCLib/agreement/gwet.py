@@ -18,7 +18,9 @@ METHOD = "t distribution, variance over cases with the readers as they are (Gwet
 def gwet_ac(answers: ArrayLike, grades: Sequence[int], weights: Weights = "unweighted") -> Estimate:
     """Return Gwet's agreement coefficient of two or more readers: AC1 unweighted, AC2 weighted.
 
-    Cases that some readers did not answer stay in: those with one answer count for how often a grade is used.
+    It does not ask whether readers tell cases apart: weighted, it is high wherever grades lie close together, also if readers
+    pick among them at random and kappa is 0. Cases that some readers did not answer stay in: those with one answer count for
+    how often a grade is used.
 
     Parameters
     ----------

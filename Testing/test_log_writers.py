@@ -38,10 +38,13 @@ def kill_at_a_random_moment(folder, moments):
     logs = set(folder.glob("*.jsonl"))
     child = start_child(WRITER, folder, 1_000_000, "tell")
     assert child.stdout.readline() == b"0\n"
-    time.sleep(moments.uniform(0.0, 0.05))
+    # Counted in events, not in seconds: on a busy computer a child may have done nothing yet.
+    heard = moments.randrange(300)
+    for _ in range(heard):
+        child.stdout.readline()
     child.send_signal(signal.SIGKILL)
     told, _ = child.communicate()
-    appended = int(told.rpartition(b"\n")[0].rpartition(b"\n")[2] or 0)
+    appended = int(told.rpartition(b"\n")[0].rpartition(b"\n")[2] or heard)
     written = [read_log(path) for path in set(folder.glob("*.jsonl")) - logs]
     strokes = [event.facts["stroke"] for stored in written for event in stored.events]
     assert strokes == list(range(1, len(strokes) + 1))
@@ -53,14 +56,14 @@ def kill_often(folder, times):
     kills = [kill_at_a_random_moment(folder, moments) for _ in range(times)]
     # Nothing is lost, not even of the last second: of the event that is just being appended nobody has been told.
     assert all(appended <= written <= appended + 1 for appended, written in kills), kills
-    assert max(written for _, written in kills) > 10
+    assert max(written for _, written in kills) > 100
     verified = verify_logs(folder)
     assert not verified.is_damaged
     assert {str(finding.trouble) for finding in verified.findings} <= {"torn", "not_ended"}
 
 
 def test_a_session_that_is_killed_loses_nothing_that_was_appended(tmp_path):
-    kill_often(tmp_path, 10)
+    kill_often(tmp_path, 5)
 
 
 @pytest.mark.nightly
@@ -84,8 +87,8 @@ def write_from(processes, folder, events):
     assert (verified.findings, verified.lines) == ((), processes * (events + 2))
 
 
-def test_eight_workstations_write_into_one_folder_and_nothing_is_lost(tmp_path):
-    write_from(8, tmp_path, 500)
+def test_four_workstations_write_into_one_folder_and_nothing_is_lost(tmp_path):
+    write_from(4, tmp_path, 500)
 
 
 @pytest.mark.nightly

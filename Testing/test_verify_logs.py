@@ -13,7 +13,7 @@ from SegQCLib.cli import main
 from SegQCLib.errors import BadDataError
 from SegQCLib.readers.log_lines import PreviousSession
 from SegQCLib.readers.log_receipt import new_receipt, read_receipt, write_receipt
-from SegQCLib.readers.previous_sessions import session_so_far
+from SegQCLib.readers.previous_sessions import previous_sessions, session_so_far
 from SegQCLib.readers.reader_logs import delete_reader_logs
 from SegQCLib.readers.session_log import SessionLog, new_header, read_log, write_log
 from SegQCLib.readers.tombstones import read_tombstone, write_tombstone
@@ -364,3 +364,22 @@ def test_a_folder_without_logs_is_refused(tmp_path, where, capsys):
 
 def test_every_trouble_is_explained():
     assert all(f"{trouble}" in LogTrouble.__doc__ for trouble in LogTrouble)
+
+
+def test_workstations_whose_clocks_differ_are_told_and_are_no_damage(tmp_path):
+    a_session(tmp_path, 100)
+    behind = a_session(tmp_path, 0)
+    a_session(tmp_path, 101)
+    verified = verify_logs(tmp_path)
+    assert not verified.is_damaged
+    (finding,) = (finding for finding in verified.findings if finding.trouble is LogTrouble.WALL_CLOCKS_DIFFER)
+    assert finding.file == behind.name
+    assert "6000 s before a session that was there already" in finding.text
+
+
+def test_the_end_of_summer_time_and_other_time_zones_are_no_clocks_that_differ(tmp_path):
+    for started in ("2026-10-25T02:59:58.000+02:00", "2026-10-25T02:00:30.000+01:00", "2026-10-24T20:30:00.000-05:00"):
+        header = replace(header_at(0), started=started, previous=previous_sessions(tmp_path))
+        write_log(tmp_path, header, [])
+    troubles = {finding.trouble for finding in verify_logs(tmp_path).findings}
+    assert troubles == {LogTrouble.NOT_ENDED}

@@ -92,6 +92,7 @@ def _summary(verified: LogsVerified) -> str:
         LogTrouble.TORN: "with a last line that a crash cut off",
         LogTrouble.NOT_ENDED: "without an end: crashed, or still going on",
         LogTrouble.WALL_CLOCK_JUMP: "in which the wall clock was set or the computer slept",
+        LogTrouble.WALL_CLOCKS_DIFFER: "from computers whose clocks differ",
         LogTrouble.DELETED: "deleted on the reader's request",
         LogTrouble.DELETION_UNFINISHED: "whose deletion is not finished",
     }

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -50,6 +50,8 @@ class LogTrouble(StrEnum):
     - torn: a crash cut the last line off.
     - not_ended: the last event is not logging_stopped. The session crashed, or is still going on.
     - wall_clock_jump: the wall clock was set during a session, or the computer slept. Times are counted by the other clock.
+    - wall_clocks_differ: a session began, by its clock, before one that it knows: two computers' clocks differ, or one was
+      set. Sessions are put in order by these clocks.
     - deleted: on the reader's request.
     - deletion_unfinished: a session's log is there beside the record that it was deleted.
     """
@@ -64,6 +66,7 @@ class LogTrouble(StrEnum):
     TORN = "torn"
     NOT_ENDED = "not_ended"
     WALL_CLOCK_JUMP = "wall_clock_jump"
+    WALL_CLOCKS_DIFFER = "wall_clocks_differ"
     DELETED = "deleted"
     DELETION_UNFINISHED = "deletion_unfinished"
 
@@ -204,6 +207,7 @@ def verify_logs(folder: Path, receipt: LogReceipt | None = None, progress: Progr
             text = f"is of the same session as {first.file}: one of them is a copy. Remove the copy."
             findings.append(LogFinding(LogTrouble.DOUBLED, log.file, log.header.session, text))
     deleted = {tombstone.session: tombstone for _, tombstone in tombstones}
+    findings += _clocks(logs.values())
     findings += _deletions(tombstones, logs)
     # Of a file whose first line is damaged nobody can say whose log it is but its name.
     unreadable = {path.name.removesuffix(SUFFIX)[-8:] for path in paths if path not in headers}
@@ -307,6 +311,20 @@ def _verified(folder: Path, path: Path, header: LogHeader, wanted: set[int], fin
         if unicodedata.normalize("NFC", path.name) != log_name(header):
             found(LogTrouble.RENAMED, f"has another name than it was given: {log_name(header)}.")
         return _Log(file, header, stream.lines, stream.sha256, seals, damaged)
+
+
+def _clocks(logs: Collection[_Log]) -> Iterator[LogFinding]:
+    began = {log.header.session: datetime.fromisoformat(log.header.started) for log in logs}
+    for log in logs:
+        own = began[log.header.session]
+        last = max((began[known.session] for known in log.header.previous if known.session in began), default=own)
+        ahead_s = (last - own).total_seconds()
+        if ahead_s > CLOCK_JUMP_S:
+            text = (
+                f"began at {log.header.started} by its clock, {ahead_s:.0f} s before a session that was there already:"
+                " set the clocks of the workstations by one time server."
+            )
+            yield LogFinding(LogTrouble.WALL_CLOCKS_DIFFER, log.file, log.header.session, text)
 
 
 def _deletions(tombstones: Iterable[tuple[str, Tombstone]], logs: Mapping[str, _Log]) -> Iterator[LogFinding]:

@@ -29,7 +29,7 @@ from SegQCLib.words import worst_first
 # Changes of the volume and of its window come in bursts.
 _SETTLE_MS = 300
 # Rows and lines that fit on a screen of 1080 lines beside the headings of the other steps.
-_CHECK_ROWS, _DETAIL_LINES, _DEVIATION_ROWS = 5, 5, 2
+_CHECK_ROWS, _DETAIL_LINES, _DEVIATION_ROWS = 4, 5, 2
 
 _ICONS = {
     Status.PASS: qt.QStyle.SP_DialogApplyButton,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING
+
 from SegQCLib.agreement.estimate import Estimate
 from SegQCLib.automation_bias.model_version import ModelVersion
 from SegQCLib.automation_bias.proportion import Proportion
@@ -27,6 +30,9 @@ from SegQCLib.progress import Progress, unwatched
 from SegQCLib.readers.effort_statistics import Typical
 from SegQCLib.statistics.missing_package import missing_package
 from SegQCLib.templates import page_templates
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _ANCHORING = {
     "AI-free": "both without AI",
@@ -55,6 +61,41 @@ def render_records_report(report: RecordsReport, progress: Progress = unwatched)
     BadDataError
         If jinja2 or matplotlib are not installed.
     """
+    progress("Drawing", 0.0)
+    plots = {
+        "case": case_plot(report),
+        "structures": structure_plots(report),
+        "time_trends": trend_plots(report, "log_active_time"),
+        "dice_trends": trend_plots(report, "dice_with_draft"),
+        "courses": course_plots(report),
+        "performance": performance_plots(report),
+        "findings": finding_plot(report),
+        "planted": planted_plots(report),
+        "own": own_plot(report),
+    }
+    progress("Writing", 0.9)
+    return (
+        _templates()
+        .get_template("records_report.html")
+        .render(
+            report=report,
+            plots=plots,
+            anchoring=_ANCHORING,
+            matrix_of=_MATRIX_OF,
+            grid=_grid,
+            most_in_matrix=_MOST_IN_MATRIX,
+            most_rows=_MOST_ROWS,
+            fewest_others=FEWEST_OTHERS,
+            fewest_for_plot=FEWEST_FOR_PLOT,
+            others=OTHERS,
+            alerts=sorted(report.alerts, key=lambda alert: (_LEVELS.index(alert.level), alert.last)),
+            busiest=max((number for row in report.activity.readers for number in row.reads), default=0),
+        )
+    )
+
+
+@functools.cache
+def _templates() -> Environment:
     try:
         templates = page_templates()
     except ImportError as error:
@@ -76,33 +117,7 @@ def render_records_report(report: RecordsReport, progress: Progress = unwatched)
         day=lambda moment: "–" if moment is None else moment[:10],
         words=lambda text: text.replace("_", " "),
     )
-    progress("Drawing", 0.0)
-    plots = {
-        "case": case_plot(report),
-        "structures": structure_plots(report),
-        "time_trends": trend_plots(report, "log_active_time"),
-        "dice_trends": trend_plots(report, "dice_with_draft"),
-        "courses": course_plots(report),
-        "performance": performance_plots(report),
-        "findings": finding_plot(report),
-        "planted": planted_plots(report),
-        "own": own_plot(report),
-    }
-    progress("Writing", 0.9)
-    return templates.get_template("records_report.html").render(
-        report=report,
-        plots=plots,
-        anchoring=_ANCHORING,
-        matrix_of=_MATRIX_OF,
-        grid=_grid,
-        most_in_matrix=_MOST_IN_MATRIX,
-        most_rows=_MOST_ROWS,
-        fewest_others=FEWEST_OTHERS,
-        fewest_for_plot=FEWEST_FOR_PLOT,
-        others=OTHERS,
-        alerts=sorted(report.alerts, key=lambda alert: (_LEVELS.index(alert.level), alert.last)),
-        busiest=max((number for row in report.activity.readers for number in row.reads), default=0),
-    )
+    return templates
 
 
 def _three(value: float | None) -> str:

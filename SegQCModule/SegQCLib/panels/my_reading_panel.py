@@ -30,7 +30,7 @@ from SegQCLib.readers.reader_logs import delete_reader_logs, export_reader_logs
 
 _TELL_EVERY_S = 0.1
 _MOST_ROWS = 200
-_LINES = 6
+_LINES = 7.5
 # Letters that are shown at first.
 _LONG_NAMES = {"case": 16, "draft": 14, "structure": 14}
 _NUMBERS = {"reads", "active_min", "minutes_per_ml", "changed_part", "dice_with_draft", "slices_seen", "trend"}
@@ -56,7 +56,7 @@ class MyReadingPanel(Panel):
         self._setUp(ui.structuresTable, StructureCourse, COURSE_TITLES)
         self._setUp(ui.readsTable, ReadRow, READ_TITLES)
         line = qt.QFontMetrics(ui.tabs.font).height()
-        ui.tabs.setMinimumHeight(round((_LINES + 3) * 1.4 * line))
+        ui.tabs.setMinimumHeight(round(_LINES * line))
         for measure, words in MEASURES.items():
             ui.measureSelector.addItem(words, measure)
         ui.readButton.connect("clicked(bool)", self.onRead)

@@ -149,6 +149,7 @@ def test_without_names_nothing_of_a_reader_is_told(files, tmp_path, capsys):
         (["--map-structure", "liver"], "nothing without --map"),
         (["--consensus-of", "all"], "nothing without --consensus"),
         (["--study", "reads.csv"], "give no SEG with it"),
+        (["--out", "results", "--exchangeable-readers"], "--out, --exchangeable-readers does nothing without --study"),
     ],
 )
 def test_options_that_contradict_each_other_are_wrong_usage(files, capsys, options, message):

@@ -4,6 +4,7 @@ Every file that a command reads is changed at random: bytes are flipped, cut and
 another one, in logs with all hashes put right again, so that what reads the facts is reached.
 """
 
+import copy
 import json
 import random
 import shutil
@@ -75,7 +76,7 @@ VALUES = [
     "<script>alert(1)</script>", "=1+1", "../../x", "0001-01-01T00:00:00.000+14:00", "9999-12-31T23:59:59.999-14:00",
     "2026-02-30T25:61:61.000+99:99", [], {}, [[]], [None], [5, -5], [[0, 10**9]], {"": None}, {"id": 1, "name": 2},
 ]  # fmt: skip
-FEW, MANY = range(6), range(1000, 1100)
+FEW, MANY = range(6), range(1000, 1060)
 
 
 def chances(seed):
@@ -109,13 +110,18 @@ def places(value, place=()):
         yield from places(item, (*place, key))
 
 
+def other_value(chance):
+    # A list of which a part becomes the list itself would be no JSON.
+    return copy.deepcopy(chance.choice(VALUES))
+
+
 def with_other_values(chance, value):
     """Return a copy of plain JSON in which some value is another one, gone, or under a key that is not known."""
     value = json.loads(json.dumps(value))
     for _ in range(chance.choice([1, 1, 2])):
         place = chance.choice([place for place in places(value) if place] or [None])
         if place is None:
-            return chance.choice(VALUES)
+            return other_value(chance)
         holder = value
         for key in place[:-1]:
             holder = holder[key]
@@ -123,9 +129,9 @@ def with_other_values(chance, value):
         if what < 0.15:
             del holder[place[-1]]
         elif what < 0.25 and isinstance(holder, dict):
-            holder[chance.choice(["x", "", "$schema"])] = chance.choice(VALUES)
+            holder[chance.choice(["x", "", "$schema"])] = other_value(chance)
         else:
-            holder[place[-1]] = chance.choice(VALUES)
+            holder[place[-1]] = other_value(chance)
     return value
 
 

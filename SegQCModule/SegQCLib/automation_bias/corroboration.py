@@ -9,7 +9,6 @@ from SegQCLib.automation_bias.model_version import ai_free_segments, anchored_se
 from SegQCLib.automation_bias.order import order_of
 from SegQCLib.automation_bias.proportion import Proportion, proportion
 from SegQCLib.automation_bias.read_series import active_time_series, segment_series, series_trend
-from SegQCLib.automation_bias.reading_trends import share_of_slices_seen
 from SegQCLib.automation_bias.reading_window import ReadingWindow
 from SegQCLib.automation_bias.rule import Rule
 from SegQCLib.automation_bias.signs import (
@@ -24,6 +23,7 @@ from SegQCLib.automation_bias.signs import (
 )
 from SegQCLib.automation_bias.slope_difference import slope_difference
 from SegQCLib.readers.case_read import CaseRead, SegmentRead
+from SegQCLib.readers.effort_measures import seen_part_of_structure
 from SegQCLib.statistics.trend import Trend
 
 SHARE = "share per 30 days"
@@ -107,12 +107,12 @@ def _planted_below_others(window: ReadingWindow, rule: Rule) -> Evidence:
 
 
 def _slices_seen(window: ReadingWindow, rule: Rule) -> Evidence:
-    course = _segment_trend(window, share_of_slices_seen, rule)
+    course = _segment_trend(window, seen_part_of_structure, rule)
     if not is_defined(course):
         words = f"Slices looked at: no trend. {why_undefined(course)}"
         return Evidence("slices_seen", Support.UNKNOWN, words, course.n, SHARE)
     words = f"The share of a structure's slices that were looked at changed by {dice_words(course)}; {course.n} reads."
-    return _share_evidence("slices_seen", words, course, rises_for=False)
+    return _share_evidence("slices_seen", words, course)
 
 
 def _accepted_without_scrolling(window: ReadingWindow, rule: Rule) -> Evidence:
@@ -161,7 +161,7 @@ def _accuracy(window: ReadingWindow, rule: Rule) -> Evidence:
         words = f"Accuracy against a reference: known of {course.n} reads; {rule.fewest_ai_free} are needed."
         return Evidence("accuracy", Support.UNKNOWN, words, course.n, DICE)
     words = f"Accuracy, the Dice of final segment and reference, changed by {dice_words(course)}; {course.n} reads."
-    return _share_evidence("accuracy", words, course, rises_for=False)
+    return _share_evidence("accuracy", words, course)
 
 
 def _segment_trend(window: ReadingWindow, value_of, rule: Rule) -> Trend:
@@ -169,11 +169,12 @@ def _segment_trend(window: ReadingWindow, value_of, rule: Rule) -> Trend:
     return series_trend(series, rule.confidence)
 
 
-def _share_evidence(id_: str, words: str, course: Trend, *, rises_for: bool) -> Evidence:
+def _share_evidence(id_: str, words: str, course: Trend) -> Evidence:
+    """Return evidence of a share that falls where a reader over-relies."""
     support = Support.UNCLEAR
     if course.upper < 0:
-        support = Support.AGAINST if rises_for else Support.FOR
+        support = Support.FOR
     elif course.lower > 0:
-        support = Support.FOR if rises_for else Support.AGAINST
+        support = Support.AGAINST
     unit = DICE if id_ == "accuracy" else SHARE
     return Evidence(id_, support, words, course.n, unit, course.slope_per_30_days, course.lower, course.upper, course.p)

@@ -9,6 +9,7 @@ from datetime import datetime
 from SegQCLib.automation_bias.model_version import ModelVersion, ai_free_segments, anchored_segments
 from SegQCLib.automation_bias.read_series import ReadSeries, active_time_series, segment_series, series_trend
 from SegQCLib.readers.case_read import CaseRead, SegmentRead
+from SegQCLib.readers.effort_measures import seen_part_of_structure
 from SegQCLib.statistics.trend import Trend
 
 
@@ -19,13 +20,6 @@ class Measure:
     id: str = field(metadata={"doc": "Never renamed."})
     unit: str = field(metadata={"doc": "Of the values; of a trend, per 30 days."})
     definition: str = field(metadata={"doc": "In a sentence."})
-
-
-def share_of_slices_seen(segment: SegmentRead) -> float | None:
-    """Return the share of a structure's slices that were shown to the reader, 0 to 1; None where it is unknown."""
-    if not segment.slices_of_structure or segment.slices_of_structure_seen is None:
-        return None
-    return segment.slices_of_structure_seen / segment.slices_of_structure
 
 
 ACTIVE_TIME = Measure("log_active_time", "natural logarithm of seconds", "Active time of a read; exp gives seconds.")
@@ -40,7 +34,7 @@ _OF_SEGMENTS: tuple[tuple[Measure, Callable[[SegmentRead], float | None]], ...] 
     ),
     (
         Measure("slices_seen", "share, 0 to 1", "Share of a structure's slices that were shown to the reader."),
-        share_of_slices_seen,
+        seen_part_of_structure,
     ),
     (
         Measure("accuracy", "Dice, 0 to 1", "Dice of final segment and reference, where a case has one."),

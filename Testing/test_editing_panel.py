@@ -405,6 +405,8 @@ def test_a_lost_folder_stops_the_log_in_words_and_the_reader_goes_on(host, tmp_p
 
 
 def test_after_a_lost_folder_the_next_case_is_logged_again(host, tmp_path):
+    import qt
+
     from SegQCLib.mrml.volume import add_volume
 
     opened = Opened(host, tmp_path)
@@ -414,6 +416,11 @@ def test_after_a_lost_folder_the_next_case_is_logged_again(host, tmp_path):
     opened.paint(ONE_MORE_ROW)
     opened.settle(2.5)
     assert "tries again with the next case" in opened.ui.logLabel.text
+    opened.slicer.util.selectModule("SegmentEditor")
+    (toolbar,) = opened.toolbars
+    assert toolbar.visible
+    assert "Logging has stopped" in [label.text for label in toolbar.findChildren(qt.QLabel)]
+    opened.slicer.util.selectModule("SegQCModule")
     opened.session.case.candidate = None
     assert opened.logs() == []
     opened.session.case.volume = add_volume(host.scene, a_volume(), "CT 2")

@@ -94,6 +94,7 @@ class EditingPanel(Panel):
 
     def exit(self):
         self._entered = False
+        self._showToolbar()
 
     def onCaseChanged(self):
         case = self.session.case
@@ -325,7 +326,9 @@ class EditingPanel(Panel):
     def _showToolbar(self):
         recorder = self._recorder
         if recorder is None:
-            self._toolbar.show(_("Logging has stopped") if self._log_fault else "", False, False, self._away)
+            stopped = bool(self._log_fault)
+            away = self._away or (stopped and not self._entered)
+            self._toolbar.show(_("Logging has stopped") if stopped else "", False, False, away)
             return
         total = recorder.times.total()
         words = _("Active {active}, idle {idle}").format(active=_clock(total.active), idle=_clock(total.idle))

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
+from SegQCLib.dataclass_json import to_json
 from SegQCLib.errors import BadDataError
+from SegQCLib.json_file import read_json_file
 from SegQCLib.pseudonyms import Pseudonyms
 
 # Names of people and cases are shorter; a longer one is damage or an attack.
@@ -84,12 +85,7 @@ def read_names(path: Path) -> RecordNames:
     BadDataError
         If it is missing, cannot be read, or is no names file.
     """
-    try:
-        return from_json(RecordNames, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadDataError(path, f"cannot be read ({error.strerror}): without it nobody knows who a key is.", _REMEDY) from error
-    except (UnicodeDecodeError, FaultyJSONError) as error:
-        raise BadDataError(path, f"is no file of names: {error}.", _REMEDY) from error
+    return read_json_file(RecordNames, path, "a file of names", f"Without it nobody knows who a key is. {_REMEDY}")
 
 
 def make_names(path: Path) -> RecordNames:

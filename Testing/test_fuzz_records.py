@@ -380,3 +380,17 @@ def test_adjudications(seeds):
         text = changed_file(chance, whole.encode()).decode("utf-8", "replace")
         with suppress(BadDataError):
             assert adjudication_from_text(text, "case 1").readers
+
+
+def test_a_planted_error_without_voxels_is_told(practice, capsys):
+    (path,) = (practice / "set" / "truth").glob("*.json")
+    whole = path.read_bytes()
+    truth = json.loads(whole)
+    truth["errors"][0]["voxels"] = []
+    path.write_text(json.dumps(truth), encoding="utf-8")
+    final = practice / "records" / "case 1" / "anna" / CANDIDATE
+    try:
+        assert cli.main(["training", "score", "--set", str(practice / "set"), "--case", "case 1", "--final", str(final)]) == 1
+        assert "names an error without any voxel. Plant the errors again." in capsys.readouterr().err
+    finally:
+        path.write_bytes(whole)

@@ -163,6 +163,8 @@ def read_planted(folder: Path, training_set: TrainingSet, case: str) -> PlantedC
         )
         for error in truth.errors
     )
+    if not all(any(wrong.mask.any() for wrong in error.voxels) for error in errors):
+        raise BadDataError(path, "names an error without any voxel.", "Plant the errors again.")
     return PlantedCase(case, _read(draft), errors)
 
 

@@ -193,6 +193,14 @@ def test_the_page_s_numbers_follow_from_the_reads():
     assert "LiverNet (1.0: 3 reads from 2026-01-05)" in shown
 
 
+def test_readers_are_compared_on_the_cases_that_both_read_and_not_on_the_page_of_one():
+    # R-1 takes twice as long on each of ten shared cases: every resample of the ratios has the median 2.
+    reads = [a_read("R-1", f"c{n}", n, (a_segment(active_s=120.0 * (n + 1)),)) for n in range(10)]
+    reads += [a_read("R-2", f"c{n}", n, (a_segment(active_s=60.0 * (n + 1)),)) for n in range(10)]
+    assert "liver with AI draft R-1 R-2 10 10 10 2.00 (2.00 to 2.00)" in text_of(a_page(reads))
+    assert a_report(reads, reader="R-1").differences == ()
+
+
 def test_planted_errors_are_counted_with_wilson_s_interval():
     planted = [PlantedRead("island", "liver", n < 8, 1.0, 10.0 if n < 8 else None) for n in range(10)]
     reads = [a_read("R-1", f"t{n}", n, purpose="training", planted=(one,)) for n, one in enumerate(planted)]

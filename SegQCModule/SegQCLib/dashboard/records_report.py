@@ -23,7 +23,7 @@ from SegQCLib.dashboard.report_source import ReportSource
 from SegQCLib.dataclass_json import json_schema, to_json
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.readers.case_read import CaseRead
-from SegQCLib.readers.effort_statistics import ReaderEffort, effort_by_reader
+from SegQCLib.readers.effort_statistics import ReaderDifference, ReaderEffort, effort_by_reader, reader_differences
 from SegQCLib.readers.planted_statistics import DetectionRate, detection_rates
 
 REPORT_SCHEMA_ID = "https://segqc.invalid/schemas/records_report.schema.json"
@@ -76,6 +76,9 @@ class RecordsReport:
     activity: Activity = field(metadata={"doc": "Reads by reader and period."})
     case_effort: tuple[CaseEffort, ...] = field(metadata={"doc": "Active time of whole cases."})
     effort: tuple[ReaderEffort, ...] = field(metadata={"doc": "Effort by structure, reader, with drafts and without."})
+    differences: tuple[ReaderDifference, ...] = field(
+        metadata={"doc": "Active time of every pair of readers, structure by structure; none on the page of one reader."}
+    )
     trends: tuple[ReadingTrend, ...] = field(metadata={"doc": "Courses over time, each reader's."})
     common_trends: tuple[ReadingTrend, ...] = field(metadata={"doc": "Courses over time of all readers together."})
     courses: tuple[ModelCourse, ...] = field(metadata={"doc": "Each model month by month."})
@@ -156,6 +159,7 @@ def records_report(
     times = sorted(read.started for read in own)
     progress("Effort", 0.05)
     effort = effort_by_reader(few)
+    differences = reader_differences(few) if own_label is None else ()
     progress("Trends", 0.3)
     trends: list[ReadingTrend] = []
     for label in dict.fromkeys(sorted(read.reader for read in own)):
@@ -198,6 +202,7 @@ def records_report(
         activity=activity(own),
         case_effort=case_effort(reads),
         effort=effort,
+        differences=differences,
         trends=tuple(trends),
         common_trends=common,
         courses=model_courses(own_few),

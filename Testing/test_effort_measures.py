@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from SegQCLib.readers.case_read import CaseRead, SegmentRead
+from SegQCLib.readers.case_read import SegmentRead
 from SegQCLib.readers.edit_times import Seconds
 from SegQCLib.readers.effort_measures import (
     changed_ml,
@@ -14,7 +14,6 @@ from SegQCLib.readers.effort_measures import (
     minutes_per_ml,
     seconds_per_changed_ml,
     seconds_per_changed_voxel,
-    seen_part_of_image,
     seen_part_of_structure,
 )
 
@@ -62,6 +61,3 @@ def test_what_was_never_counted_is_none(measure):
 
 def test_slices_that_were_not_followed_are_none():
     assert seen_part_of_structure(replace(LIVER, slices_of_structure_seen=None)) is None
-    read = CaseRead("R", "C", 1, ("s",), "clinical", NOW, NOW, True, None, None, Seconds(), 200, 50, True, None, ())
-    assert seen_part_of_image(read) == 0.25
-    assert seen_part_of_image(replace(read, slices=None, slices_seen=None)) is None

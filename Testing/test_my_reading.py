@@ -69,11 +69,18 @@ def test_a_name_counts_however_its_letters_are_composed(tmp_path):
 
 
 def test_a_year_is_shown_and_what_is_older_is_counted(tmp_path):
-    for day in (0, 10, 380, 390):
+    for day in (-380, -370, 0, 10):
         a_read(tmp_path, day)
     own = own_reading(tmp_path, "Dr A", {})
-    assert ([read.case for read in own.reads], own.older) == (["Case 380", "Case 390"], 2)
+    assert ([read.case for read in own.reads], own.older) == (["Case 0", "Case 10"], 2)
     assert "2 older logs stay in the folder" in summary_words(own)
+
+
+def test_a_clock_that_was_once_set_ahead_hides_no_true_reads(tmp_path):
+    for day in (0, 10, 36500):
+        a_read(tmp_path, day)
+    own = own_reading(tmp_path, "Dr A", {})
+    assert [read.case for read in own.reads] == ["Case 0", "Case 10", "Case 36500"]
 
 
 def test_a_case_of_this_year_keeps_its_older_logs(tmp_path):

@@ -74,7 +74,8 @@ def own_sessions(folder: Path, reader: str, known: KnownLogs, progress: Progress
         If the folder cannot be listed.
     """
     named = _own_names(folder, reader)
-    newest = max((one.started for one in named), default=None)
+    # A clock that was set years ahead once must not push every true session out of the year.
+    newest = min(max((one.started for one in named), default=datetime.now(UTC)), datetime.now(UTC))
     recent = [one for one in named if one.started >= newest - timedelta(days=SHOWN_DAYS)]
     # A read that began before the period is a whole read all the same, and a second one stays the second.
     cases = {one.case for one in recent}

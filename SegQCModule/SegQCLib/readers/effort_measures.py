@@ -6,7 +6,7 @@ accepted without scrolling. None of them says how good a segment is.
 
 from __future__ import annotations
 
-from SegQCLib.readers.case_read import CaseRead, SegmentRead
+from SegQCLib.readers.case_read import SegmentRead
 
 
 def minutes_per_ml(read: SegmentRead) -> float | None:
@@ -68,11 +68,6 @@ def seen_part_of_structure(read: SegmentRead) -> float | None:
     were not followed, or the structure is empty.
     """
     return _ratio(read.slices_of_structure_seen, read.slices_of_structure)
-
-
-def seen_part_of_image(read: CaseRead) -> float | None:
-    """Return the part of the image's slices (k) that were shown to the reader, 0 to 1; None where views were not followed."""
-    return _ratio(read.slices_seen, read.slices)
 
 
 def _ratio(value: float | None, of: float | None) -> float | None:

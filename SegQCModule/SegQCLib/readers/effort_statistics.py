@@ -16,7 +16,12 @@ import numpy as np
 from scipy import stats
 
 from SegQCLib.readers.case_read import CaseRead, SegmentRead
-from SegQCLib.readers.effort_measures import changed_part_of_draft, minutes_per_ml, seconds_per_changed_ml
+from SegQCLib.readers.effort_measures import (
+    changed_part_of_draft,
+    minutes_per_ml,
+    seconds_per_changed_ml,
+    seconds_per_changed_voxel,
+)
 from SegQCLib.statistics.percentile_bootstrap import percentile_bootstrap
 from SegQCLib.statistics.trend import Trend, relative_trend
 
@@ -107,7 +112,7 @@ class ReaderEffort:
     ai_anchored : bool
     active_s : Typical
         Active seconds while the structure was selected.
-    minutes_per_ml, seconds_per_changed_ml, changed_part_of_draft : Typical
+    minutes_per_ml, seconds_per_changed_ml, seconds_per_changed_voxel, changed_part_of_draft : Typical
         See `effort_measures`.
     trend : Trend
         Of the active seconds, percent per 30 days.
@@ -119,6 +124,7 @@ class ReaderEffort:
     active_s: Typical
     minutes_per_ml: Typical
     seconds_per_changed_ml: Typical
+    seconds_per_changed_voxel: Typical
     changed_part_of_draft: Typical
     trend: Trend
 
@@ -241,6 +247,7 @@ def effort_by_reader(reads: Iterable[CaseRead], confidence: float = 0.95, seed: 
                 of(lambda segment: segment.seconds.active),
                 of(minutes_per_ml),
                 of(seconds_per_changed_ml),
+                of(seconds_per_changed_voxel),
                 of(changed_part_of_draft),
                 relative_trend(days, seconds, confidence),
             )

@@ -159,10 +159,12 @@ class AgreementPanel(Panel):
         self.onList()
 
     def cleanup(self):
+        # First: nodes that go below would start the list anew, whose widgets are then gone.
+        self.removeObservers()
+        self._listing.stop()
         self._stopWork()
         for work in self._stopping:
             work.abandon()
-        self._listing.stop()
         self._listing.disconnect("timeout()", self.onList)
         self._stopWatches()
         self._adjudication.cleanup()

@@ -62,7 +62,7 @@ class Column:
         policy = heading.sizePolicy
         policy.setHorizontalPolicy(qt.QSizePolicy.Preferred)
         heading.setSizePolicy(policy)
-        # Eight closed steps with Qt's margins would push an open one off the screen.
+        # Ten closed steps with Qt's margins would push an open one off the screen.
         heading.collapsedHeight = 0
         heading.collapsed = True
         content = qt.QVBoxLayout(heading)

@@ -94,6 +94,7 @@ class AgreementPanel(Panel):
         self._listing.setSingleShot(True)
         self._listing.setInterval(0)
         self._listing.connect("timeout()", self.onList)
+        self._entered = False
         self.showState()
 
     def _setUpWorst(self):
@@ -155,8 +156,14 @@ class AgreementPanel(Panel):
         self.onList()
 
     def enter(self):
+        self._entered = True
         self._adjudication.enter()
         self.onList()
+
+    def exit(self):
+        # What other modules add is listed on coming back.
+        self._entered = False
+        self._listing.stop()
 
     def cleanup(self):
         # First: nodes that go below would start the list anew, whose widgets are then gone.
@@ -172,7 +179,7 @@ class AgreementPanel(Panel):
         super().cleanup()
 
     def onNodes(self, _caller=None, _event=None):
-        if not slicer.mrmlScene.IsClosing():
+        if self._entered and not slicer.mrmlScene.IsClosing():
             self._listing.start()
 
     def onList(self):

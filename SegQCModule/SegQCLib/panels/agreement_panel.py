@@ -90,7 +90,8 @@ class AgreementPanel(Panel):
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.NodeAddedEvent, self.onNodes)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodes)
-        self._listing = qt.QTimer()
+        # A child: it goes with the widgets that it would fill.
+        self._listing = qt.QTimer(self.widget)
         self._listing.setSingleShot(True)
         self._listing.setInterval(0)
         self._listing.connect("timeout()", self.onList)

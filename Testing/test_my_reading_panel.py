@@ -58,7 +58,7 @@ def logs(session):
 
 
 def done(host, panel):
-    host.wait_until(lambda: panel._work is None, 60)
+    host.wait_until(lambda: not panel._work.busy, 60)
 
 
 def read(host, panel):
@@ -198,7 +198,7 @@ def test_reading_can_be_stopped(host, panel, session):
     panel.onRead()
     assert panel.ui.cancelButton.enabled
     panel.onCancel()
-    assert panel._work is None
+    assert not panel._work.busy
     assert panel.ui.messageLabel.text.startswith("Stopped.")
     assert panel._own is None
     read(host, panel)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -31,12 +29,11 @@ from SegQCLib.mrml.volume import volume_geometry
 from SegQCLib.number_texts import millilitres, ratio
 from SegQCLib.panels.adjudication import AdjudicationView
 from SegQCLib.panels.agreement_matrix import AgreementMatrix
-from SegQCLib.panels.background import Background
 from SegQCLib.panels.panel import Light, Panel, Standing
+from SegQCLib.panels.panel_work import PanelWork
 from SegQCLib.panels.reader_choice import ReaderChoice
 from SegQCLib.progress import part
 
-_TELL_EVERY_S = 0.1
 _WORST_SLICES = 20
 _WORST_LINES = 5
 _STRUCTURE, _SLICE, _SIZE, _DICE = range(4)
@@ -60,12 +57,9 @@ class AgreementPanel(Panel):
 
     def __init__(self, session, resource_path):
         super().__init__(session, resource_path)
-        self._work = None
-        self._number = 0  # of the work that may still tell something
-        self._stopping = []
+        self._work = PanelWork(self.ui.progressBar, self._setMessage, self.showState)
         self._unread = []  # segmentations that are still to be copied from the scene
         self._makes = []
-        self._told = 0.0
         self._message = ""
         self._compared: Compared | None = None
         self._outdated = False
@@ -76,7 +70,7 @@ class AgreementPanel(Panel):
         ui = self.ui
         self._choice = ReaderChoice(ui.readersTable, self.showState)
         self._matrix = AgreementMatrix(ui.matrixTable, ui.structureSelector, ui.measureSelector, self._fillWorst)
-        self._adjudication = AdjudicationView(session, resource_path, self._start, self.onAdjudicationRunning)
+        self._adjudication = AdjudicationView(session, resource_path, self._work.start, self.onAdjudicationRunning)
         ui.adjudicationFrame.layout().addWidget(self._adjudication.widget)
         self._setUpWorst()
         ui.compareButton.connect("clicked(bool)", self.onCompare)
@@ -170,9 +164,7 @@ class AgreementPanel(Panel):
         # First: nodes that go below would start the list anew, whose widgets are then gone.
         self.removeObservers()
         self._listing.stop()
-        self._stopWork()
-        for work in self._stopping:
-            work.abandon()
+        self._work.cleanup()
         self._listing.disconnect("timeout()", self.onList)
         self._stopWatches()
         self._adjudication.cleanup()
@@ -204,15 +196,13 @@ class AgreementPanel(Panel):
         self._message = ""
         self._forget()
         self._unread, self._makes = list(self._choice.chosen()), []
-        self._number += 1
-        self.ui.progressBar.setValue(0)
-        self.ui.progressBar.setFormat("%p %")
+        self._work.reset_bar()
         self.showState()
-        qt.QTimer.singleShot(0, partial(self.onReadNext, self._number))
+        qt.QTimer.singleShot(0, partial(self.onReadNext, self._work.turn))
 
-    def onReadNext(self, number):
+    def onReadNext(self, turn):
         """Copy one segmentation: the window answers between two."""
-        if number != self._number:
+        if turn != self._work.turn:
             return
         if self._unread:
             chosen = self._unread.pop(0)
@@ -222,14 +212,14 @@ class AgreementPanel(Panel):
                 self._makes.append((chosen, segmentation_reader(chosen.node, self._volume)))
             except BadDataError as error:
                 self._unread, self._makes = [], []
-                self.onFailed(error)
+                self._work.fail(error)
                 return
             self._watches.append(EditWatch(chosen.node, self.onEdited, self.session.selectedSegment, self.session.later))
-            qt.QTimer.singleShot(0, partial(self.onReadNext, number))
+            qt.QTimer.singleShot(0, partial(self.onReadNext, turn))
             return
         makes, self._makes = self._makes, []
         readers = [(chosen.name, chosen.saw_draft, make) for chosen, make in makes]
-        self._start(partial(_compare, readers, volume_geometry(self._volume)), self.onCompared)
+        self._work.start(partial(_compare, readers, volume_geometry(self._volume)), self.onCompared)
 
     def onCompared(self, compared):
         self._compared = compared
@@ -252,53 +242,15 @@ class AgreementPanel(Panel):
         self._message = _("Stopped. Nothing was changed.")
         self.showState()
 
-    def onFailed(self, error):
-        self._work = None
-        if not isinstance(error, BadDataError):
-            logging.error("SegQC: work in the background failed.", exc_info=error)
-        self._message = str(error) if isinstance(error, BadDataError) else _("It failed: {error}").format(error=error)
-        self.showState()
-
-    def onProgress(self, words, share):
-        # In the bar, and seldom: a label would lay out the whole column anew for each word.
-        now = time.monotonic()
-        if now - self._told >= _TELL_EVERY_S:
-            self._told = now
-            self.ui.progressBar.setValue(round(100 * share))
-            self.ui.progressBar.setFormat(f"%p %  {words}")
-
-    def _start(self, work, on_done):
-        self._message = ""
-        self._number += 1
-        number = self._number
-        self._work = Background(
-            work,
-            partial(self._ifCurrent, number, self._done, on_done),
-            partial(self._ifCurrent, number, self.onFailed),
-            partial(self._ifCurrent, number, self.onProgress),
-        )
-        self.showState()
-
-    def _done(self, on_done, value):
-        self._work = None
-        on_done(value)
-        self.showState()
-
-    def _ifCurrent(self, number, callback, *arguments):
-        if number == self._number:
-            callback(*arguments)
+    def _setMessage(self, words):
+        self._message = words
 
     def _stopWork(self):
-        self._number += 1
+        self._work.stop()
         self._unread, self._makes = [], []
-        if self._work is not None:
-            # It ends at its next word of progress; nobody waits for it.
-            self._work.cancel()
-            self._stopping = [work for work in (*self._stopping, self._work) if work.running]
-            self._work = None
 
     def _busy(self):
-        return self._work is not None or bool(self._unread or self._makes)
+        return self._work.busy or bool(self._unread or self._makes)
 
     def _forget(self):
         """Let go of a comparison: its copies are as large as the images."""
@@ -387,7 +339,7 @@ class AgreementPanel(Panel):
         """Lay the map over the image, or take it away; it is made when it is asked for first."""
         if checked and self._compared is not None and not self._outdated:
             structure = self._matrix.structure
-            self._start(partial(_map, self._compared.case, structure), partial(self.onMapMade, structure))
+            self._work.start(partial(_map, self._compared.case, structure), partial(self.onMapMade, structure))
         else:
             show_map_over(slicer.mrmlScene, self._volume, checked)
             self.showState()
@@ -440,7 +392,7 @@ class AgreementPanel(Panel):
     def onConsensus(self, _checked=False):
         method, names, _words = self._groups[self.ui.consensusSelector.currentIndex]
         outliers = outliers_by_structure(self._compared.agreement.outliers)
-        self._start(partial(_consensus, self._compared.case, method, names, outliers), self.onConsensusMade)
+        self._work.start(partial(_consensus, self._compared.case, method, names, outliers), self.onConsensusMade)
 
     def onConsensusMade(self, outcome):
         found, layers = outcome

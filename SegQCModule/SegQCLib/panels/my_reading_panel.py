@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
-import time
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SegQCLib.errors import BadDataError
 from SegQCLib.mrml.my_reading_nodes import own_nodes, own_reader
 from SegQCLib.mrml.my_reading_plots import hide_plot, plot_is_shown, remove_reading, show_plot, write_reading_plots
 from SegQCLib.mrml.my_reading_tables import write_reading_tables
@@ -23,12 +20,11 @@ from SegQCLib.my_reading.plot_points import MEASURES, reading_plots
 from SegQCLib.my_reading.read_rows import ReadRow
 from SegQCLib.my_reading.row_texts import COURSE_TITLES, READ_TITLES, course_texts, read_texts
 from SegQCLib.my_reading.structure_course import StructureCourse
-from SegQCLib.panels.background import Background
 from SegQCLib.panels.logged_words import logged_words
 from SegQCLib.panels.panel import Light, Panel, Standing
+from SegQCLib.panels.panel_work import PanelWork
 from SegQCLib.readers.reader_logs import delete_reader_logs, export_reader_logs
 
-_TELL_EVERY_S = 0.1
 _MOST_ROWS = 200
 _LINES = 7.5
 # Letters that are shown at first.
@@ -43,11 +39,8 @@ class MyReadingPanel(Panel):
 
     def __init__(self, session, resource_path):
         super().__init__(session, resource_path)
-        self._work = None
+        self._work = PanelWork(self.ui.progressBar, self._setMessage, self.show)
         self._stop_words = ""  # what is said if the reader stops it
-        self._number = 0  # of the work that may still tell something
-        self._stopping = []
-        self._told = 0.0
         self._message = ""
         self._known = {}  # what was read of each log
         self._own: OwnReading | None = None
@@ -96,7 +89,7 @@ class MyReadingPanel(Panel):
 
     def standing(self):
         # Never a sign of what was found: others see the screen too.
-        if self._work is not None:
+        if self._work.busy:
             return Standing(Light.RUNNING, _("running"))
         if not self.session.reader:
             return Standing(Light.OPTIONAL, _("enter your name in the first step"))
@@ -118,16 +111,14 @@ class MyReadingPanel(Panel):
         self.show()
 
     def cleanup(self):
-        self._stopWork()
-        for work in self._stopping:
-            work.abandon()
+        self._work.cleanup()
         if not slicer.mrmlScene.IsClosing():
             hide_plot(slicer.mrmlScene)
         super().cleanup()
 
     def onRead(self, _checked=False):
         """Read the reader's own logs; those that did not change since the last time are not read again."""
-        if self._work is None and self.session.reader:
+        if self._ready():
             work = partial(own_reading, self.session.logs_folder, self.session.reader, self._known)
             self._start(work, self.onOwnRead, _("Stopped. What was read so far is not read again."))
 
@@ -258,61 +249,22 @@ class MyReadingPanel(Panel):
             ).format(count=len(deleted.unreadable), names=names)
 
     def onCancel(self, _checked=False):
-        self._stopWork()
+        self._work.stop()
         self._message = self._stop_words
         self.show()
 
-    def onFailed(self, error):
-        self._work = None
-        if not isinstance(error, BadDataError):
-            logging.error("SegQC: work on the reader's own logs failed.", exc_info=error)
-        self._message = str(error) if isinstance(error, BadDataError) else _("It failed: {error}").format(error=error)
-        self.show()
-
-    def onProgress(self, words, share):
-        # In the bar, and seldom: a label would lay out the whole column anew for each word.
-        now = time.monotonic()
-        if now - self._told >= _TELL_EVERY_S:
-            self._told = now
-            self.ui.progressBar.setValue(round(100 * share))
-            self.ui.progressBar.setFormat(f"%p %  {words}")
-
     def _ready(self):
-        return self._work is None and bool(self.session.reader)
+        return not self._work.busy and bool(self.session.reader)
+
+    def _setMessage(self, words):
+        self._message = words
 
     def _start(self, work, on_done, stop_words):
-        self._message, self._stop_words = "", stop_words
-        self._number += 1
-        number = self._number
-        self.ui.progressBar.setValue(0)
-        self.ui.progressBar.setFormat("%p %")
-        self._work = Background(
-            work,
-            partial(self._ifCurrent, number, self._done, on_done),
-            partial(self._ifCurrent, number, self.onFailed),
-            partial(self._ifCurrent, number, self.onProgress),
-        )
-        self.show()
-
-    def _done(self, on_done, value):
-        self._work = None
-        on_done(value)
-        self.show()
-
-    def _ifCurrent(self, number, callback, *arguments):
-        if number == self._number:
-            callback(*arguments)
-
-    def _stopWork(self):
-        self._number += 1
-        if self._work is not None:
-            # It ends at its next word of progress; nobody waits for it.
-            self._work.cancel()
-            self._stopping = [work for work in (*self._stopping, self._work) if work.running]
-            self._work = None
+        self._stop_words = stop_words
+        self._work.start(work, on_done)
 
     def _forget(self):
-        self._stopWork()
+        self._work.stop()
         self._known, self._own, self._message = {}, None, ""
         for table in (self.ui.structuresTable, self.ui.readsTable):
             table.setRowCount(0)
@@ -321,7 +273,7 @@ class MyReadingPanel(Panel):
 
     def show(self):
         """Show what there is, and what may be done now."""
-        ui, own, scene, busy = self.ui, self._own, slicer.mrmlScene, self._work is not None
+        ui, own, scene, busy = self.ui, self._own, slicer.mrmlScene, self._work.busy
         reader = self.session.reader
         if not reader:
             ui.summaryLabel.setText(_("Enter your name in the first step: only your own reading is shown here."))

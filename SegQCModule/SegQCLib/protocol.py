@@ -281,6 +281,10 @@ class ReaderTraining:
 
     course: str = field(metadata={"doc": "Name of the training course."})
     valid_d: Range = field(metadata={"doc": "Days for which a passed training holds: its maximum."})
+    missing: Literal["warn", "refuse"] = field(
+        default="warn",
+        metadata={"doc": "What the gate does where the reader's certificate is missing or has expired: warn, or refuse the case."},
+    )
 
     def faults(self) -> Iterator[tuple[str, str]]:
         if self.valid_d.maximum is None:

@@ -10,6 +10,7 @@ from SegQCLib.case import Acquisition
 from SegQCLib.dataclass_json import from_json, json_schema, to_json
 from SegQCLib.findings import Finding
 from SegQCLib.geometry import Geometry
+from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.readers.ratings import RatingGiven
 
 RECORD_SCHEMA_ID = "https://segqc.invalid/schemas/record.schema.json"
@@ -179,6 +180,9 @@ class QCRecord:
     ratings: tuple[RatingGiven, ...] = field(default=(), metadata={"doc": "Ratings that readers gave to the image."})
     difficulty_models: tuple[DifficultyModelCard, ...] = field(
         default=(), metadata={"doc": "The models that predicted the expected agreement."}
+    )
+    image_quality: tuple[QualityMeasurement, ...] = field(
+        default=(), metadata={"doc": "Image quality in and around the segments: signal, noise, contrast, sharpness."}
     )
     deidentification: Deidentification | None = field(
         default=None, metadata={"doc": "How the record was de-identified; null: it was not."}

@@ -1,0 +1,1 @@
+"""Training courses: atlas, practice, exam, certificate."""

@@ -49,7 +49,11 @@ class QualityMeasurement:
     reason: str | None = field(default=None, metadata={"doc": "Why the value is null: what does not apply, and what would."})
     remark: str | None = field(default=None, metadata={"doc": "A caution that belongs beside the value, in one sentence."})
     in_study: StudyPosition | None = field(
-        default=None, metadata={"doc": "Its place among the study's cases; null: fewer than 20 such cases are known."}
+        default=None, metadata={"doc": "Its place among the study's cases; null: none, see not_in_study, or no study was given."}
+    )
+    not_in_study: str | None = field(
+        default=None,
+        metadata={"doc": "Why in_study is null although a study was given, with the number of cases that are known; null: it is not."},
     )
 
     def faults(self) -> Iterator[tuple[str, str]]:

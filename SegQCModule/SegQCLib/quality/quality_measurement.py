@@ -53,7 +53,7 @@ class QualityMeasurement:
     )
     not_in_study: str | None = field(
         default=None,
-        metadata={"doc": "Why in_study is null although a study was given, with the number of cases that are known; null: it is not."},
+        metadata={"doc": "Why in_study is null although a study was given, with how many cases there are; null: that is not so."},
     )
 
     def faults(self) -> Iterator[tuple[str, str]]:

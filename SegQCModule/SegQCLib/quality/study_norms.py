@@ -1,0 +1,239 @@
+"""Where an image-quality number stands among the cases of a study: robust z-scores within scanner and protocol.
+
+No universal limit exists for these numbers: a z-score says that an image differs from the study's others, not that it is
+unusable. It is shown beside the study's limits and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from scipy import stats
+
+from SegQCLib.quality.quality_measurement import QualityMeasurement, StudyPosition
+from SegQCLib.record import QCRecord
+
+FEWEST_CASES = 20
+NO_SCANNER = (
+    "Manufacturer (0008,0070) and Manufacturer's Model Name (0008,1090) are not known, so cases of the same scanner cannot be told."
+    " Give the DICOM series."
+)
+RULES = (
+    "z = (value − median) / (1.4826 MAD), median and MAD (median absolute deviation) of the other cases: the case itself is left out.",
+    f"Only cases of one scanner under one protocol are compared, and only where there are at least {FEWEST_CASES} others.",
+    "One scanner is one device: manufacturer, model and Device Serial Number (0018,1000), because noise differs between devices of a"
+    " model, too. Where no serial number is known, cases of that model without one are compared, and the text says so.",
+    "One protocol is one version of it: another version can ask for another slice thickness or kernel.",
+    "Of several records of one examination (Study Instance UID, else Series Instance UID, else the image file's SHA-256) under one"
+    " protocol the latest counts. Two examinations of one patient are two cases: records do not name patients.",
+    "A case with several segments of one structure counts once, with their median.",
+    "No source gives a z-score from which an image is unusable: none is judged by it.",
+)
+
+
+@dataclass(frozen=True, order=True)
+class Stratum:
+    """Scanner and protocol that cases have to share before their numbers are compared.
+
+    Attributes
+    ----------
+    manufacturer, model, device_serial : str
+        Without regard to case and white space; device_serial is "" where it is not known.
+    protocol : str
+        Id and version.
+    simulated : bool
+        Simulated and real images are never compared.
+    words : str
+        As people read it.
+    """
+
+    manufacturer: str
+    model: str
+    device_serial: str
+    protocol: str
+    simulated: bool
+    words: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str, bool]:
+        return self.manufacturer, self.model, self.device_serial, self.protocol, self.simulated
+
+
+@dataclass(frozen=True)
+class NumberKind:
+    """What two numbers have to share to mean the same."""
+
+    structure: str
+    measure: str
+    method: str
+    region: str
+    background: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class QualityNorms:
+    """The numbers of a study's cases.
+
+    Attributes
+    ----------
+    values : mapping of (stratum key, NumberKind) to mapping of case to value
+        One value for each case.
+    cases : int
+    superseded : int
+        Records that do not count, because there is a later one of the same examination under the same protocol.
+    without_scanner : int
+        Cases that are compared with none, because their headers name no scanner.
+    """
+
+    values: Mapping[tuple[tuple[str, str, str, str, bool], NumberKind], Mapping[str, float]]
+    cases: int
+    superseded: int
+    without_scanner: int
+
+
+def stratum_of(record: QCRecord) -> Stratum | None:
+    """Return the scanner and the protocol of a record; None where its header names no manufacturer or no model."""
+    facts = record.case.acquisition
+    manufacturer, model, serial = (
+        " ".join((text or "").split()) for text in (facts.manufacturer, facts.model, facts.device_serial)
+    )
+    if not manufacturer or not model:
+        return None
+    protocol = f"{record.protocol.id} {record.protocol.version}"
+    device = f"serial number {serial}" if serial else "serial number not known: devices of this model count as one"
+    simulated = "simulated images, " if record.says_simulated else ""
+    words = f"{simulated}{manufacturer} {model} ({device}), protocol {protocol}"
+    return Stratum(manufacturer.casefold(), model.casefold(), serial.casefold(), protocol, record.says_simulated, words)
+
+
+def kind_of(measurement: QualityMeasurement) -> NumberKind:
+    """Return what a number has to share with another to be compared with it."""
+    m = measurement
+    # "Lesion 1 background" of one case is to Lesion 1 what "Lesion 2 background" is to Lesion 2.
+    background = (m.background or "").replace(m.segment, "segment")
+    return NumberKind(m.structure or m.segment, m.measure, m.method, m.region, background, m.unit)
+
+
+def case_key(record: QCRecord) -> str | None:
+    """Return what tells a record's examination from others; None where nothing does, as without UIDs after de-identification."""
+    facts = record.case.acquisition
+    of_image = next((entry.sha256 for entry in record.inputs if entry.role == "image"), None)
+    return facts.study_instance_uid or facts.series_instance_uid or of_image
+
+
+def latest_records(records: Iterable[QCRecord]) -> tuple[dict[str, QCRecord], int]:
+    """Return the latest record of each examination under each protocol, by a key of both, and how many are superseded.
+
+    Records whose examination nothing tells count as one case each. Of records of one moment, or without a date, the last counts.
+    """
+    latest: dict[str, QCRecord] = {}
+    superseded = 0
+    for number, record in enumerate(records):
+        known = case_key(record)
+        key = f"{known or f'record {number}'} under {record.protocol.id} {record.protocol.version}"
+        if key in latest:
+            superseded += 1
+            if _moment(record) < _moment(latest[key]):
+                continue
+        latest[key] = record
+    return latest, superseded
+
+
+def case_values(measurements: Iterable[QualityMeasurement]) -> dict[NumberKind, float]:
+    """Return one value for each kind of number: the median over segments of one structure; refused numbers are left out."""
+    found: dict[NumberKind, list[float]] = defaultdict(list)
+    for m in measurements:
+        if m.value is not None:
+            found[kind_of(m)].append(m.value)
+    return {kind: float(np.median(values)) for kind, values in found.items()}
+
+
+def quality_norms(records: Iterable[QCRecord]) -> QualityNorms:
+    """Return the numbers of a study's cases for each scanner and protocol."""
+    latest, superseded = latest_records(records)
+    values: dict[tuple[tuple[str, str, str, str, bool], NumberKind], dict[str, float]] = defaultdict(dict)
+    without_scanner = 0
+    for key, record in latest.items():
+        stratum = stratum_of(record)
+        if stratum is None:
+            without_scanner += 1
+            continue
+        for kind, value in case_values(record.image_quality).items():
+            values[stratum.key, kind][key] = value
+    return QualityNorms(dict(values), len(latest), superseded, without_scanner)
+
+
+def place_in_study(record: QCRecord, norms: QualityNorms) -> QCRecord:
+    """Return a record whose image-quality numbers say where they stand among the study's other cases.
+
+    Where there are fewer than 20 such cases, or the scanner is not known, a number has no place, and says why.
+    """
+    stratum = stratum_of(record)
+    own = f"{case_key(record)} under {record.protocol.id} {record.protocol.version}"
+    placed = tuple(_placed(m, stratum, own, norms) for m in record.image_quality)
+    return replace(record, image_quality=placed)
+
+
+def position(value: float, others: Iterable[float], stratum: str) -> StudyPosition:
+    """Return where a value stands among those of other cases.
+
+    Parameters
+    ----------
+    value : float
+    others : iterable of float
+        One value for each other case, in the same unit; at least 20.
+    stratum : str
+        What the cases share, in words.
+
+    Returns
+    -------
+    StudyPosition
+        Its z is None where the median absolute deviation of the others is 0.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 20 others.
+
+    References
+    ----------
+    Leys C, Ley C, Klein O, Bernard P, Licata L. Detecting outliers: do not use standard deviation around the mean, use absolute
+    deviation around the median. J Exp Soc Psychol 2013;49:764-766, doi:10.1016/j.jesp.2013.03.013.
+    """
+    numbers = np.asarray(list(others), float)
+    if len(numbers) < FEWEST_CASES:
+        raise ValueError(f"A z-score needs at least {FEWEST_CASES} other cases; there are {len(numbers)}.")
+    median = float(np.median(numbers))
+    scale = float(stats.median_abs_deviation(numbers, scale="normal"))
+    z = (value - median) / scale if scale > 0 else None
+    return StudyPosition(z, len(numbers), median, float(stats.median_abs_deviation(numbers)), stratum)
+
+
+def too_few(cases: int, stratum: str) -> str:
+    """Return the sentence that says why there is no z-score."""
+    known = "No other case is" if cases == 0 else "1 other case is" if cases == 1 else f"{cases} other cases are"
+    return f"{known} known with this number ({stratum}); a robust z-score needs at least {FEWEST_CASES}."
+
+
+def _placed(m: QualityMeasurement, stratum: Stratum | None, own: str, norms: QualityNorms) -> QualityMeasurement:
+    if m.value is None:
+        return replace(m, in_study=None, not_in_study=None)
+    if stratum is None:
+        return replace(m, in_study=None, not_in_study=NO_SCANNER)
+    others = [value for case, value in norms.values.get((stratum.key, kind_of(m)), {}).items() if case != own]
+    if len(others) < FEWEST_CASES:
+        return replace(m, in_study=None, not_in_study=too_few(len(others), stratum.words))
+    return replace(m, in_study=position(m.value, others, stratum.words), not_in_study=None)
+
+
+def _moment(record: QCRecord) -> datetime:
+    try:
+        moment = datetime.fromisoformat(record.created)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

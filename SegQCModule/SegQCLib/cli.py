@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import io
-import json
 import os
 import sys
 import time
@@ -24,6 +23,7 @@ from SegQCLib import (
     cli_evaluate_dicom,
     cli_export,
     cli_models,
+    cli_protocol,
     cli_records,
     cli_training,
 )
@@ -152,16 +152,7 @@ def command_line_parser() -> argparse.ArgumentParser:
     cli_deidentify.add_options(compare)
     compare.set_defaults(run=_compare)
 
-    protocol = commands.add_parser("protocol", help="list, show or validate protocols")
-    actions = protocol.add_subparsers(metavar="ACTION", required=True)
-    actions.add_parser("list", help="the shipped protocols").set_defaults(run=_protocol_list)
-    show = actions.add_parser("show", help="print a protocol's JSON")
-    show.add_argument("protocol", metavar="P", help="id or JSON file")
-    show.set_defaults(run=_protocol_show)
-    validate = actions.add_parser("validate", help="report every fault of a protocol file")
-    validate.add_argument("protocol", metavar="FILE", help="protocol JSON file")
-    validate.set_defaults(run=_protocol_validate)
-
+    cli_protocol.add_commands(commands)
     cli_difficulty.add_commands(commands)
     cli_export.add_commands(commands)
     cli_archive.add_commands(commands)
@@ -338,34 +329,6 @@ def _print_verdict(record, folder: Path) -> None:
     for reason in record.reasons:
         print(f"   - {reason}")
     print(f"  report:  {folder / 'report.html'}")
-
-
-def _protocol_list(options: argparse.Namespace) -> int:  # noqa: ARG001
-    from SegQCLib.protocol import load_protocol, shipped_protocols
-
-    for identifier in shipped_protocols():
-        protocol = load_protocol(identifier).protocol
-        print(f"{identifier}  {protocol.version}  {protocol.title}")
-    return EXIT_DONE
-
-
-def _protocol_show(options: argparse.Namespace) -> int:
-    from SegQCLib.dataclass_json import to_plain
-    from SegQCLib.protocol import load_protocol
-
-    print(json.dumps(to_plain(load_protocol(options.protocol).protocol), indent=2, ensure_ascii=False))
-    return EXIT_DONE
-
-
-def _protocol_validate(options: argparse.Namespace) -> int:
-    from SegQCLib.difficulty.in_case import protocol_model
-    from SegQCLib.protocol import load_protocol
-
-    loaded = load_protocol(options.protocol)
-    if loaded.protocol.expected_agreement.model is not None:
-        protocol_model(loaded)
-    print(f"{loaded.path}: a usable protocol, {loaded.protocol.id} {loaded.protocol.version}, SHA-256 {loaded.sha256}")
-    return EXIT_DONE
 
 
 if __name__ == "__main__":

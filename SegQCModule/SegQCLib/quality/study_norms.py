@@ -17,25 +17,35 @@ from scipy import stats
 from SegQCLib.quality.quality_measurement import QualityMeasurement, StudyPosition
 from SegQCLib.record import QCRecord
 
+StratumKey = tuple[str, str, str, str, bool]
+
 FEWEST_CASES = 20
 NO_SCANNER = (
     "Manufacturer (0008,0070) and Manufacturer's Model Name (0008,1090) are not known, so cases of the same scanner cannot be told."
     " Give the DICOM series."
 )
 RULES = (
-    "z = (value − median) / (1.4826 MAD), median and MAD (median absolute deviation) of the other cases: the case itself is left out.",
+    (
+        "z = (value − median) / (1.4826 MAD), with median and MAD (median absolute deviation) of the other cases: the case itself is"
+        " left out (Leys et al., J Exp Soc Psychol 2013;49:764-766)."
+    ),
     f"Only cases of one scanner under one protocol are compared, and only where there are at least {FEWEST_CASES} others.",
-    "One scanner is one device: manufacturer, model and Device Serial Number (0018,1000), because noise differs between devices of a"
-    " model, too. Where no serial number is known, cases of that model without one are compared, and the text says so.",
+    (
+        "One scanner is one device: manufacturer, model and Device Serial Number (0018,1000), because noise differs between devices"
+        " of one model, too. Where no serial number is known, cases of that model without one are compared, and the text says"
+        " so."
+    ),
     "One protocol is one version of it: another version can ask for another slice thickness or kernel.",
-    "Of several records of one examination (Study Instance UID, else Series Instance UID, else the image file's SHA-256) under one"
-    " protocol the latest counts. Two examinations of one patient are two cases: records do not name patients.",
+    (
+        "Of several records of one examination (Study Instance UID, else Series Instance UID, else SHA-256 of the image) under one"
+        " protocol the latest counts. Two examinations of one patient are two cases: records do not name patients."
+    ),
     "A case with several segments of one structure counts once, with their median.",
     "No source gives a z-score from which an image is unusable: none is judged by it.",
 )
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Stratum:
     """Scanner and protocol that cases have to share before their numbers are compared.
 
@@ -59,7 +69,8 @@ class Stratum:
     words: str
 
     @property
-    def key(self) -> tuple[str, str, str, str, bool]:
+    def key(self) -> StratumKey:
+        """What two cases have to share."""
         return self.manufacturer, self.model, self.device_serial, self.protocol, self.simulated
 
 
@@ -90,7 +101,7 @@ class QualityNorms:
         Cases that are compared with none, because their headers name no scanner.
     """
 
-    values: Mapping[tuple[tuple[str, str, str, str, bool], NumberKind], Mapping[str, float]]
+    values: Mapping[tuple[StratumKey, NumberKind], Mapping[str, float]]
     cases: int
     superseded: int
     without_scanner: int
@@ -126,6 +137,10 @@ def case_key(record: QCRecord) -> str | None:
     return facts.study_instance_uid or facts.series_instance_uid or of_image
 
 
+def _key_under_protocol(case: str, record: QCRecord) -> str:
+    return f"{case} under {record.protocol.id} {record.protocol.version}"
+
+
 def latest_records(records: Iterable[QCRecord]) -> tuple[dict[str, QCRecord], int]:
     """Return the latest record of each examination under each protocol, by a key of both, and how many are superseded.
 
@@ -134,8 +149,7 @@ def latest_records(records: Iterable[QCRecord]) -> tuple[dict[str, QCRecord], in
     latest: dict[str, QCRecord] = {}
     superseded = 0
     for number, record in enumerate(records):
-        known = case_key(record)
-        key = f"{known or f'record {number}'} under {record.protocol.id} {record.protocol.version}"
+        key = _key_under_protocol(case_key(record) or f"record {number}", record)
         if key in latest:
             superseded += 1
             if _moment(record) < _moment(latest[key]):
@@ -156,7 +170,7 @@ def case_values(measurements: Iterable[QualityMeasurement]) -> dict[NumberKind, 
 def quality_norms(records: Iterable[QCRecord]) -> QualityNorms:
     """Return the numbers of a study's cases for each scanner and protocol."""
     latest, superseded = latest_records(records)
-    values: dict[tuple[tuple[str, str, str, str, bool], NumberKind], dict[str, float]] = defaultdict(dict)
+    values: dict[tuple[StratumKey, NumberKind], dict[str, float]] = defaultdict(dict)
     without_scanner = 0
     for key, record in latest.items():
         stratum = stratum_of(record)
@@ -174,7 +188,7 @@ def place_in_study(record: QCRecord, norms: QualityNorms) -> QCRecord:
     Where there are fewer than 20 such cases, or the scanner is not known, a number has no place, and says why.
     """
     stratum = stratum_of(record)
-    own = f"{case_key(record)} under {record.protocol.id} {record.protocol.version}"
+    own = _key_under_protocol(case_key(record) or "", record)
     placed = tuple(_placed(m, stratum, own, norms) for m in record.image_quality)
     return replace(record, image_quality=placed)
 

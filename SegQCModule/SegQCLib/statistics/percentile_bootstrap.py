@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ def percentile_bootstrap(
     *,
     seed: int = 0,
     batch: int | None = None,
+    undefined_share: float = 0.0,
 ) -> tuple[float, float]:
     """Return the interval of a statistic by 2,000 resamples; each sample is resampled by itself.
 
@@ -34,6 +36,9 @@ def percentile_bootstrap(
     seed : int
     batch : int, optional
         How many resamples are in memory at once; default: all.
+    undefined_share : float
+        Share of the resamples, 0 to 1, in which the statistic may be undefined (NaN): they are left out. Where there are more,
+        both ends are NaN.
 
     References
     ----------
@@ -42,14 +47,21 @@ def percentile_bootstrap(
     """
     # Not the bias-corrected method: resampled medians are often ties, and leaving out one value tells it nothing.
     # The generator is named random_state, because scipy 1.13 of Slicer 5.10 has no rng.
-    found = stats.bootstrap(
-        tuple(samples),
-        statistic,
-        n_resamples=RESAMPLES,
-        batch=batch,
-        vectorized=True,
-        confidence_level=confidence,
-        method="percentile",
-        random_state=np.random.default_rng(seed),
-    ).confidence_interval
-    return float(found.low), float(found.high)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            tuple(samples),
+            statistic,
+            n_resamples=RESAMPLES,
+            batch=batch,
+            vectorized=True,
+            confidence_level=confidence,
+            method="percentile",
+            random_state=np.random.default_rng(seed),
+        )
+    defined = found.bootstrap_distribution[np.isfinite(found.bootstrap_distribution)]
+    undefined = found.bootstrap_distribution.size - defined.size
+    if 0 < undefined <= undefined_share * RESAMPLES:
+        low, high = np.quantile(defined, ((1 - confidence) / 2, (1 + confidence) / 2))
+        return float(low), float(high)
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)

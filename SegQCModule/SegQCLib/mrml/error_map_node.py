@@ -1,0 +1,161 @@
+"""The error map of a training attempt in the scene: what was missed and what was drawn too much, in two colours over the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import slicer.util
+from slicer import (
+    vtkMRMLColorTableNode,
+    vtkMRMLLabelMapVolumeDisplayNode,
+    vtkMRMLLabelMapVolumeNode,
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLScene,
+    vtkMRMLSliceCompositeNode,
+    vtkSlicerColorLogic,
+)
+
+from SegQCLib.case import Volume
+from SegQCLib.mrml.draft import ROLE_ATTRIBUTE
+from SegQCLib.mrml.geometry import ijk_to_ras
+from SegQCLib.mrml.node_removal import remove_with_attendants
+from SegQCLib.readers.training.error_map import EXTRA, MISSED
+
+# Reference roles: the image's map, the map's colours.
+ERROR_MAP_ROLE = "SegQC.ErrorMap"
+COLORS_ROLE = "SegQC.ErrorMapColors"
+ERROR_MAP = "training error map"
+# Blue and orange differ for readers who do not see red and green apart, and as light against dark where colours are lost.
+COLORS = {MISSED: (0.0, 0.42, 1.0), EXTRA: (1.0, 0.68, 0.1)}
+_OPACITY = 0.65
+# Of a view's composite node, while the map is shown: what its label layer held before.
+_BEFORE_ATTRIBUTE = "SegQC.LabelBeforeErrorMap"
+# Of a segmentation's display node: its areas would cover the map.
+_FILLED_ATTRIBUTE = "SegQC.FilledBeforeErrorMap"
+# Shares of a view, and points.
+_LEGEND_SIZE, _LEGEND_POSITION, _LEGEND_POINTS = (0.32, 0.12), (0.98, 0.03), 11
+
+
+def write_error_map(
+    scene: vtkMRMLScene, errors: Volume, volume_node: vtkMRMLScalarVolumeNode, name: str, title: str, words: dict[int, str]
+) -> vtkMRMLLabelMapVolumeNode:
+    """Write the error map of an image, in place of an earlier one; it is in no view yet.
+
+    Parameters
+    ----------
+    scene : vtkMRMLScene
+    errors : Volume
+        uint8: MISSED, EXTRA, or 0 where nothing is wrong; on the image's grid or a part of it.
+    volume_node : vtkMRMLScalarVolumeNode
+        The image.
+    name : str
+    title : str
+        A few words above the legend in the views.
+    words : dict of str
+        What MISSED and EXTRA mean, with their volumes: the lines of the legend.
+    """
+    remove_error_map(scene, volume_node)
+    node = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(errors.array, np.uint8))
+    node.SetIJKToRASMatrix(ijk_to_ras(errors.geometry))
+    node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    colors = _colors(scene, name, words)
+    node.SetNodeReferenceID(COLORS_ROLE, colors.GetID())
+    display_node = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeDisplayNode")
+    display_node.SetAndObserveColorNodeID(colors.GetID())
+    node.SetAndObserveDisplayNodeID(display_node.GetID())
+    node.SetAttribute(ROLE_ATTRIBUTE, ERROR_MAP)
+    volume_node.SetNodeReferenceID(ERROR_MAP_ROLE, node.GetID())
+    _add_legend(scene, display_node, title, len(words))
+    return node
+
+
+def error_map_of(volume_node: vtkMRMLScalarVolumeNode | None) -> vtkMRMLLabelMapVolumeNode | None:
+    """Return the error map of an image, or None."""
+    return None if volume_node is None else volume_node.GetNodeReference(ERROR_MAP_ROLE)
+
+
+def show_error_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode, visible: bool) -> None:
+    """Lay an image's error map over it in all slice views, or take it away; then what was shown before is back.
+
+    While it is there, segments are shown as outlines.
+    """
+    map_node = error_map_of(volume_node)
+    if map_node is None:
+        return
+    for composite in _composites(scene):
+        shown = composite.GetLabelVolumeID() == map_node.GetID()
+        if visible and not shown:
+            composite.SetAttribute(_BEFORE_ATTRIBUTE, f"{composite.GetLabelOpacity()} {composite.GetLabelVolumeID() or ''}")
+            composite.SetLabelVolumeID(map_node.GetID())
+            composite.SetLabelOpacity(_OPACITY)
+        elif shown and not visible:
+            opacity, _, volume_id = (composite.GetAttribute(_BEFORE_ATTRIBUTE) or "1.0 ").partition(" ")
+            composite.RemoveAttribute(_BEFORE_ATTRIBUTE)
+            composite.SetLabelVolumeID(volume_id if volume_id and scene.GetNodeByID(volume_id) is not None else None)
+            composite.SetLabelOpacity(float(opacity))
+    _show_areas(scene, not visible)
+    legend_node = vtkSlicerColorLogic.GetColorLegendDisplayNode(map_node)
+    if legend_node is not None:
+        legend_node.SetVisibility(visible)
+
+
+def error_map_is_shown(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode | None) -> bool:
+    """Return whether an image's error map lies over it in a slice view."""
+    map_node = error_map_of(volume_node)
+    return map_node is not None and any(
+        composite.GetLabelVolumeID() == map_node.GetID() and composite.GetLabelOpacity() > 0 for composite in _composites(scene)
+    )
+
+
+def remove_error_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) -> None:
+    """Remove an image's error map with its colours, legend and storage; nothing happens where there is none."""
+    node = error_map_of(volume_node)
+    if node is not None:
+        show_error_map(scene, volume_node, False)
+        remove_with_attendants(scene, node, node.GetNodeReference(COLORS_ROLE))
+
+
+def _composites(scene: vtkMRMLScene) -> Iterator[vtkMRMLSliceCompositeNode]:
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
+        yield scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
+
+
+def _show_areas(scene: vtkMRMLScene, visible: bool) -> None:
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationDisplayNode")):
+        display_node = scene.GetNthNodeByClass(number, "vtkMRMLSegmentationDisplayNode")
+        if not visible and display_node.GetVisibility2DFill():
+            display_node.SetAttribute(_FILLED_ATTRIBUTE, "1")
+            display_node.SetVisibility2DFill(False)
+        elif visible and display_node.GetAttribute(_FILLED_ATTRIBUTE):
+            display_node.RemoveAttribute(_FILLED_ATTRIBUTE)
+            display_node.SetVisibility2DFill(True)
+
+
+def _add_legend(scene: vtkMRMLScene, display_node: vtkMRMLLabelMapVolumeDisplayNode, title: str, lines: int) -> None:
+    # Slicer's Colors module brings the legend; outside of Slicer there is none.
+    if not scene.IsNodeClassRegistered("vtkMRMLColorLegendDisplayNode"):
+        return
+    legend_node = vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(display_node)
+    legend_node.SetTitleText(title)
+    legend_node.SetUseColorNamesForLabels(True)
+    legend_node.SetMaxNumberOfColors(lines)
+    legend_node.SetNumberOfLabels(lines)
+    # Slicer's own size covers a third of a view.
+    legend_node.SetSize(*_LEGEND_SIZE)
+    legend_node.SetPosition(*_LEGEND_POSITION)
+    for text in (legend_node.GetTitleTextProperty(), legend_node.GetLabelTextProperty()):
+        text.SetFontSize(_LEGEND_POINTS)
+    legend_node.SetVisibility(False)
+
+
+def _colors(scene: vtkMRMLScene, name: str, words: dict[int, str]) -> vtkMRMLColorTableNode:
+    node = scene.AddNewNodeByClass("vtkMRMLColorTableNode", f"{name} colours")
+    node.SetTypeToUser()
+    node.HideFromEditorsOn()
+    node.SetNumberOfColors(1 + max(COLORS))
+    node.SetColor(0, "", 0.0, 0.0, 0.0, 0.0)
+    for value, color in COLORS.items():
+        node.SetColor(value, words[value], *color, 1.0)
+    return node

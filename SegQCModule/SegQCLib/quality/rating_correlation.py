@@ -38,6 +38,11 @@ class Scale:
     highest: int
     best: str
 
+    @property
+    def words(self) -> str:
+        """The scale as readers saw it: 1 to 5, 5 is best."""
+        return f"{self.lowest} to {self.highest}, {self.highest if self.best == 'highest' else self.lowest} is best"
+
     def oriented(self, grade: int) -> int:
         """Return a grade on the same numbers with the best one highest."""
         return grade if self.best == "highest" else self.lowest + self.highest - grade

@@ -7,7 +7,7 @@ unusable. It is shown beside the study's limits and decides nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -32,7 +32,7 @@ RULES = (
     f"Only cases of one scanner under one protocol are compared, and only where there are at least {FEWEST_CASES} others.",
     (
         "One scanner is one device: manufacturer, model and Device Serial Number (0018,1000), because noise differs between devices"
-        " of one model, too. Where no serial number is known, cases of that model without one are compared, and the text says"
+        " of one model, too. Without serial numbers, cases of that model that have none are compared, and the text says"
         " so."
     ),
     "One protocol is one version of it: another version can ask for another slice thickness or kernel.",
@@ -92,19 +92,11 @@ class QualityNorms:
 
     Attributes
     ----------
-    values : mapping of (stratum key, NumberKind) to mapping of case to value
-        One value for each case.
-    cases : int
-    superseded : int
-        Records that do not count, because there is a later one of the same examination under the same protocol.
-    without_scanner : int
-        Cases that are compared with none, because their headers name no scanner.
+    values : mapping of (StratumKey, NumberKind) to mapping of case to value
+        One value for each case. Cases whose headers name no scanner are not in it.
     """
 
     values: Mapping[tuple[StratumKey, NumberKind], Mapping[str, float]]
-    cases: int
-    superseded: int
-    without_scanner: int
 
 
 def stratum_of(record: QCRecord) -> Stratum | None:
@@ -137,25 +129,16 @@ def case_key(record: QCRecord) -> str | None:
     return facts.study_instance_uid or facts.series_instance_uid or of_image
 
 
-def _key_under_protocol(case: str, record: QCRecord) -> str:
-    return f"{case} under {record.protocol.id} {record.protocol.version}"
+def examinations(records: Sequence[QCRecord]) -> dict[str, list[QCRecord]]:
+    """Return the records of each examination under each protocol, the latest last, by a key of both.
 
-
-def latest_records(records: Iterable[QCRecord]) -> tuple[dict[str, QCRecord], int]:
-    """Return the latest record of each examination under each protocol, by a key of both, and how many are superseded.
-
-    Records whose examination nothing tells count as one case each. Of records of one moment, or without a date, the last counts.
+    A record whose examination nothing tells is one of its own. Of records of one moment, or without a date, the last given is
+    the latest.
     """
-    latest: dict[str, QCRecord] = {}
-    superseded = 0
+    found: dict[str, list[QCRecord]] = defaultdict(list)
     for number, record in enumerate(records):
-        key = _key_under_protocol(case_key(record) or f"record {number}", record)
-        if key in latest:
-            superseded += 1
-            if _moment(record) < _moment(latest[key]):
-                continue
-        latest[key] = record
-    return latest, superseded
+        found[_key(case_key(record) or f"record {number}", record)].append(record)
+    return {key: sorted(own, key=_moment) for key, own in found.items()}
 
 
 def case_values(measurements: Iterable[QualityMeasurement]) -> dict[NumberKind, float]:
@@ -167,19 +150,14 @@ def case_values(measurements: Iterable[QualityMeasurement]) -> dict[NumberKind, 
     return {kind: float(np.median(values)) for kind, values in found.items()}
 
 
-def quality_norms(records: Iterable[QCRecord]) -> QualityNorms:
+def quality_norms(records: Sequence[QCRecord]) -> QualityNorms:
     """Return the numbers of a study's cases for each scanner and protocol."""
-    latest, superseded = latest_records(records)
     values: dict[tuple[StratumKey, NumberKind], dict[str, float]] = defaultdict(dict)
-    without_scanner = 0
-    for key, record in latest.items():
-        stratum = stratum_of(record)
-        if stratum is None:
-            without_scanner += 1
-            continue
-        for kind, value in case_values(record.image_quality).items():
+    for key, own in examinations(records).items():
+        stratum = stratum_of(own[-1])
+        for kind, value in case_values(own[-1].image_quality).items() if stratum is not None else ():
             values[stratum.key, kind][key] = value
-    return QualityNorms(dict(values), len(latest), superseded, without_scanner)
+    return QualityNorms(dict(values))
 
 
 def place_in_study(record: QCRecord, norms: QualityNorms) -> QCRecord:
@@ -188,7 +166,7 @@ def place_in_study(record: QCRecord, norms: QualityNorms) -> QCRecord:
     Where there are fewer than 20 such cases, or the scanner is not known, a number has no place, and says why.
     """
     stratum = stratum_of(record)
-    own = _key_under_protocol(case_key(record) or "", record)
+    own = _key(case_key(record) or "", record)
     placed = tuple(_placed(m, stratum, own, norms) for m in record.image_quality)
     return replace(record, image_quality=placed)
 
@@ -243,6 +221,10 @@ def _placed(m: QualityMeasurement, stratum: Stratum | None, own: str, norms: Qua
     if len(others) < FEWEST_CASES:
         return replace(m, in_study=None, not_in_study=too_few(len(others), stratum.words))
     return replace(m, in_study=position(m.value, others, stratum.words), not_in_study=None)
+
+
+def _key(case: str, record: QCRecord) -> str:
+    return f"{case} under {record.protocol.id} {record.protocol.version}"
 
 
 def _moment(record: QCRecord) -> datetime:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from SegQCLib.protocols.difference import ProtocolComparison
 
 _EXIT_DONE = 0
 
@@ -20,6 +24,11 @@ def add_commands(commands: Any) -> None:
     validate = actions.add_parser("validate", help="report every fault of a protocol file")
     validate.add_argument("protocol", metavar="FILE", help="protocol JSON file")
     validate.set_defaults(run=_validate)
+    diff = actions.add_parser("diff", help="what differs between two versions, in words, and which earlier results it touches")
+    diff.add_argument("old", metavar="OLD", help="id or JSON file of the earlier version")
+    diff.add_argument("new", metavar="NEW", help="id or JSON file of the later version")
+    diff.add_argument("--json", metavar="F", help="write everything as JSON; - for standard output")
+    diff.set_defaults(run=_diff)
 
 
 def _list(options: argparse.Namespace) -> int:  # noqa: ARG001
@@ -48,3 +57,44 @@ def _validate(options: argparse.Namespace) -> int:
         protocol_model(loaded)
     print(f"{loaded.path}: a usable protocol, {loaded.protocol.id} {loaded.protocol.version}, SHA-256 {loaded.sha256}")
     return _EXIT_DONE
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from SegQCLib.protocol import load_protocol
+    from SegQCLib.protocols.differences import compare_protocols
+
+    comparison = compare_protocols(load_protocol(options.old), load_protocol(options.new))
+    if options.json == "-":
+        print(comparison.to_json(), end="")
+        return _EXIT_DONE
+    if options.json:
+        _write(Path(options.json), comparison.to_json())
+    print_comparison(comparison)
+    return _EXIT_DONE
+
+
+def print_comparison(comparison: ProtocolComparison) -> None:
+    """Print all differences, together where they touch the same earlier results."""
+    from SegQCLib.protocols.difference import LOOK_AGAIN
+
+    old, new = comparison.old, comparison.new
+    if not comparison.differences:
+        same = "; the files are the same." if old.sha256 == new.sha256 else "; only the files' formatting does."
+        print(f"{old.id} {old.version} and {new.id} {new.version} do not differ{same}")
+        return
+    print(f"From {old.id} {old.version} to {new.id} {new.version}")
+    for affects, (title, advice) in LOOK_AGAIN.items():
+        own = [difference for difference in comparison.differences if difference.affects == affects]
+        if own:
+            print(f"\n{title}. {advice}")
+        for difference in own:
+            print(f"  {difference.kind:<8} {difference.words}")
+    if comparison.version_remark:
+        print(f"\n{comparison.version_remark}")
+
+
+def _write(path: Path, text: str) -> None:
+    from SegQCLib.output import require_writable, write_files
+
+    require_writable(path.parent)
+    write_files(path.parent, {path.name: text})

@@ -318,3 +318,24 @@ def _ratings(cases: Sequence[_Case], progress: Progress) -> Iterator[RatingBesid
             found.upper,
             found.reason,
         )
+
+
+@dataclass(frozen=True)
+class FarCase:
+    """A case's number that stands far from the other cases."""
+
+    number: StudyNumber
+    stratum: StratumNumbers
+    case: CaseNumber
+
+
+def furthest(study: QualityStudy, most: int) -> list[FarCase]:
+    """Return the numbers with the largest robust z-scores, up or down, at most so many."""
+    far = [
+        FarCase(number, stratum, case)
+        for number in study.numbers
+        for stratum in number.strata
+        for case in stratum.cases
+        if case.z is not None
+    ]
+    return sorted(far, key=lambda entry: -abs(entry.case.z))[:most]

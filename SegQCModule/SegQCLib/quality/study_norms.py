@@ -32,8 +32,7 @@ RULES = (
     f"Only cases of one scanner under one protocol are compared, and only where there are at least {FEWEST_CASES} others.",
     (
         "One scanner is one device: manufacturer, model and Device Serial Number (0018,1000), because noise differs between devices"
-        " of one model, too. Without serial numbers, cases of that model that have none are compared, and the text says"
-        " so."
+        " of one model, too. Without serial numbers, cases of that model that have none are compared, and it is said."
     ),
     "One protocol is one version of it: another version can ask for another slice thickness or kernel.",
     (

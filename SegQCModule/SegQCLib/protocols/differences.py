@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-from SegQCLib.case import Terminology
+from SegQCLib.case import Acquisition, Terminology
 from SegQCLib.protocol import AllowedPlanes, AllowedTexts, LoadedProtocol, QCProtocol, Range, Structure
 from SegQCLib.protocols.difference import Affects, Difference, DifferenceKind, ProtocolComparison
 from SegQCLib.protocols.field_texts import FIELD_TEXTS, FieldText
@@ -25,6 +25,9 @@ _SWITCHES = {
         "no longer needs Contrast/Bolus Agent (0018,0010) in the header",
     ),
 }
+
+
+_ATTRIBUTES = {item.name: item.metadata["attribute"] for item in fields(Acquisition) if "attribute" in item.metadata}
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,19 @@ def _limit(old: Any, new: Any, place: _Place, text: FieldText) -> Difference:
             return replace(place, affects="texts").difference(f": the same planes in another order: {now}", "wording")
     else:
         narrowed = _within(new, old), _within(old, new)
+    if isinstance(new, AllowedTexts):
+        return place.difference(f": {_came_and_went(old.values, new.values)} (source: {new.source})", _kind(text, narrowed))
     return place.difference(f": {before} -> {now} (source: {new.source})", _kind(text, narrowed))
+
+
+def _came_and_went(old: Sequence[Any], new: Sequence[Any]) -> str:
+    came, went = [_entry(value) for value in new if value not in old], [_entry(value) for value in old if value not in new]
+    return "; ".join([f"now also {', '.join(came)}"] * bool(came) + [f"no longer {', '.join(went)}"] * bool(went))
+
+
+def _entry(value: Any) -> str:
+    # Facts that a study keeps uniform have names of record.json.
+    return _ATTRIBUTES.get(str(value), str(value))
 
 
 def _within(inner: Range, outer: Range) -> bool:
@@ -280,7 +295,8 @@ def _list(old: Sequence[Any], new: Sequence[Any], place: _Place, parent: str) ->
         yield at.difference(f" is new: {_contents(new[n])}", "added")
     for m in matched.removed:
         at = place.item(m, old[m], parent)
-        yield at.difference(f" is removed (before: {item_contents(old[m])})", "removed")
+        went = "is no longer segmented" if isinstance(old[m], Structure) else "is removed"
+        yield at.difference(f" {went} (before: {item_contents(old[m])})", "removed")
     if matched.is_reordered:
         yield replace(place, affects="texts").difference(": the same entries in another order", "wording")
 
@@ -303,9 +319,7 @@ def _names(old: Sequence[str], new: Sequence[str], place: _Place, text: FieldTex
 
 
 def _set(old: Sequence[Any], new: Sequence[Any], place: _Place, text: FieldText) -> Difference:
-    came, went = [str(value) for value in new if value not in old], [str(value) for value in old if value not in new]
-    if not came and not went:
+    if set(old) == set(new):
         return replace(place, affects="texts").difference(": the same entries in another order", "wording")
-    parts = [f"now also {', '.join(came)}"] if came else []
-    parts += [f"no longer {', '.join(went)}"] if went else []
-    return place.difference(f": {'; '.join(parts)}", _kind(text, (bool(went), bool(came))))
+    less_more = not set(old) <= set(new), not set(new) <= set(old)
+    return place.difference(f": {_came_and_went(old, new)}", _kind(text, less_more))

@@ -73,7 +73,7 @@ def _same_codes(a: Structure, b: Structure) -> bool:
 
 _SAME: dict[type, tuple[_Same, ...]] = {
     Structure: (lambda a, b: a.name == b.name and _same_codes(a, b), _same_codes, _by("name")),
-    WindowRule: (_by("name"), lambda a, b: set(a.structures) == set(b.structures)),
+    WindowRule: (_by("name"),),
     Decision: (_by_structures("metric"), _by_some_structures("metric")),
     TechnicalLimit: (_by_structures("name"), _by_some_structures("name")),
     ImageQualityLimit: (_by("measure", "region", "background"), _by("measure", "region")),

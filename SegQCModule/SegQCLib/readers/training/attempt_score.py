@@ -70,7 +70,7 @@ class StructureScore:
     surface_dice: BesideExperts = field(metadata={"doc": "Surface Dice beside the experts' own."})
     expected: ExpectedDice | None = field(metadata={"doc": "Expected expert agreement; null: no model for this structure."})
     limit: float | None = field(
-        metadata={"doc": "Dice that must be reached where there is one expert only; null: the range decides."}
+        metadata={"doc": "Dice that must be reached, beside the range or where there is none; null: no limit."}
     )
     limit_source: str | None = field(metadata={"doc": "Who set that limit."})
     words: str = field(metadata={"doc": "How it stands, as a sentence for the reader."})

@@ -74,10 +74,10 @@ class ExpertReference:
 
 @dataclass(frozen=True)
 class ExplicitLimit:
-    """What a reader must reach on a structure of which there is one expert's outline only, so that there is no range."""
+    """A Dice that must be reached: where there is one expert only and so no range, or as a floor beside the range."""
 
     structure: str = field(metadata={"doc": "Name of the structure in the protocol; * for all of the case."})
-    dice: float = field(metadata={"doc": "Smallest Dice with the expert that is within the limit, above 0, up to 1."})
+    dice: float = field(metadata={"doc": "Smallest mean Dice with the experts that reaches it, above 0, up to 1."})
     source: str = field(metadata={"doc": "Who set this limit: paper, guideline, or study decision with its reason."})
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -115,13 +115,7 @@ class CourseCase:
     )
     simulated: bool = field(default=False, metadata={"doc": "True where the image, or a part of it, was made by a program."})
     limits: tuple[ExplicitLimit, ...] = field(
-        default=(), metadata={"doc": "Limits for structures of which one expert's outline only is there."}
-    )
-    uncertainty: str | None = field(
-        default=None,
-        metadata={
-            "doc": "A segmentation model's uncertainty map, for difficulty models that use it, relative to the course folder."
-        },
+        default=(), metadata={"doc": "Dice that must be reached: needed for exam structures with one expert only, else a floor."}
     )
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -163,7 +157,7 @@ class PassRule:
 
     source: str = field(metadata={"doc": "Who decided on this rule, for example: study decision of the course."})
     expert_passes: float = field(
-        default=0.95,
+        default=0.9,
         metadata={
             "doc": "Probability with which a reader who draws like one of the experts shall pass; how many structures must"
             " be within the experts' range follows from it. At least 0.5, below 1."

@@ -190,7 +190,10 @@ def draw_slice(recipe: PictureRecipe, image: Volume, segmentation: Segmentation,
         _draw_line(pixels, masks[1], WRONG, _LINE_PIXELS, dashed=True)
     written = np.rint(pixels).astype(np.uint8)
     for name, mask in zip(recipe.beside, others, strict=True):
-        written = _named(written, mask, name)
+        written = _named(written, mask, name, BESIDE)
+    if recipe.error is not None and recipe.error.kind == "left_right":
+        # The outline is perfect; only its name shows the error.
+        written = _named(written, masks[1], f"named {recipe.structure}", WRONG)
     return DrawnPicture(written, pixel_mm, view, f"{recipe.plane} slice {number + 1} of {right.shape[axis]}")
 
 
@@ -283,11 +286,11 @@ def _dashes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return (run[tuple(nearest)] // _DASH_PIXELS % 2 == 0)[:-1, :-1]
 
 
-def _named(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], name: str) -> NDArray[np.uint8]:
+def _named(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], name: str, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
     if not mask.any():
         return pixels
     rows, columns = np.nonzero(mask)
-    return _with_text(pixels, name.replace("_", " "), (int(columns.mean()), int(rows.mean())), BESIDE, anchor="mm", size=13)
+    return _with_text(pixels, name.replace("_", " "), (int(columns.mean()), int(rows.mean())), colour, anchor="mm", size=13)
 
 
 def _with_text(

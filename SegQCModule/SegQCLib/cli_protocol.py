@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from SegQCLib.protocols.difference import ProtocolComparison
 
-_EXIT_DONE = 0
+_EXIT_DONE, _EXIT_NOT_SIGNED = 0, 1
+
+_NO_PROOF = "A sign-off shows whether a protocol was changed since; it does not prove who signed."
 
 
 def add_commands(commands: Any) -> None:
@@ -29,6 +31,18 @@ def add_commands(commands: Any) -> None:
     diff.add_argument("new", metavar="NEW", help="id or JSON file of the later version")
     diff.add_argument("--json", metavar="F", help="write everything as JSON; - for standard output")
     diff.set_defaults(run=_diff)
+    sign = actions.add_parser("sign", help="sign a protocol in one of two roles; both together lock its content")
+    sign.add_argument("protocol", type=Path, metavar="FILE", help="protocol JSON file of your own")
+    sign.add_argument(
+        "--role", required=True, metavar="R", help="'author' or 'responsible radiologist', unless --roles says otherwise"
+    )
+    sign.add_argument("--name", required=True, metavar="N", help="who signs")
+    sign.add_argument("--roles", nargs="+", metavar="R", help="with the first signature: the roles that must all sign")
+    sign.add_argument("--statement", metavar="TEXT", help="what is agreed to, where it is not the usual sentence")
+    sign.set_defaults(run=_sign)
+    verify = actions.add_parser("verify", help="exit with 0 if all roles signed exactly this content, else with 1")
+    verify.add_argument("protocol", metavar="FILE", help="id or JSON file")
+    verify.set_defaults(run=_verify)
 
 
 def _list(options: argparse.Namespace) -> int:  # noqa: ARG001
@@ -98,3 +112,31 @@ def _write(path: Path, text: str) -> None:
 
     require_writable(path.parent)
     write_files(path.parent, {path.name: text})
+
+
+def _sign(options: argparse.Namespace) -> int:
+    from SegQCLib.protocols.sign_off import STATEMENT, sign_off_path, sign_protocol
+    from SegQCLib.terminal import say
+
+    sign_off = sign_protocol(
+        options.protocol, options.role, options.name, roles=options.roles, statement=options.statement or STATEMENT
+    )
+    print(f"{options.protocol}: {sign_off.words}")
+    print(f"  kept in {sign_off_path(options.protocol)}")
+    say(_NO_PROOF)
+    return _EXIT_DONE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from SegQCLib.protocol import load_protocol
+    from SegQCLib.protocols.sign_off import signoff_state
+    from SegQCLib.terminal import say
+
+    loaded = load_protocol(options.protocol)
+    sign_off = signoff_state(loaded)
+    print(f"{loaded.path}: {loaded.protocol.id} {loaded.protocol.version}, SHA-256 {loaded.sha256}")
+    print(f"  {sign_off.words}")
+    for difference in sign_off.differences or ():
+        print(f"   - {difference.words}")
+    say(_NO_PROOF)
+    return _EXIT_DONE if sign_off.state == "locked" else _EXIT_NOT_SIGNED

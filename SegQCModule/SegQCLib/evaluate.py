@@ -14,11 +14,14 @@ from SegQCLib import __version__
 from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.checks import run_checks
 from SegQCLib.difficulty.in_case import expected_agreement
+from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding
 from SegQCLib.measure import Measured, measure
 from SegQCLib.prepare import PreparedCase, prepare
 from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.protocol import LoadedProtocol
+from SegQCLib.protocols.sign_off import signoff_state
+from SegQCLib.protocols.sign_off_state import SignOffState
 from SegQCLib.readers.kept_findings import mark_kept
 from SegQCLib.record import CaseFacts, Input, ProtocolIdentity, QCRecord
 from SegQCLib.verdict import decide
@@ -64,7 +67,16 @@ def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol, progress
         reasons=verdict.reasons,
         ratings=case.ratings,
         difficulty_models=expected.models,
+        protocol_sign_off=_sign_off(protocol),
     )
+
+
+def _sign_off(protocol: LoadedProtocol) -> SignOffState:
+    try:
+        return signoff_state(protocol).state
+    except BadDataError:
+        # The case is evaluated under the protocol whatever stands beside it; `segqc protocol verify` says what is wrong.
+        return "unreadable"
 
 
 def software_versions(*packages: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from SegQCLib.case import Acquisition
 from SegQCLib.dataclass_json import from_json, json_schema, to_json
 from SegQCLib.findings import Finding
 from SegQCLib.geometry import Geometry
+from SegQCLib.protocols.sign_off_state import SignOffState
 from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.readers.ratings import RatingGiven
 
@@ -186,6 +187,13 @@ class QCRecord:
     )
     deidentification: Deidentification | None = field(
         default=None, metadata={"doc": "How the record was de-identified; null: it was not."}
+    )
+    protocol_sign_off: SignOffState | None = field(
+        default=None,
+        metadata={
+            "doc": "Whether all roles had signed this content of the protocol: example (comes with SegQC), unsigned, one_role,"
+            " locked (all signed), altered (changed since it was signed), unreadable (its sign-off file); null: not known."
+        },
     )
 
     @property

@@ -17,6 +17,7 @@ from SegQCLib.metric_texts import MetricText, metric_order, metric_text
 from SegQCLib.number_texts import beside, grouped, ratio, signed, volume
 from SegQCLib.pictures import Picture, place_text
 from SegQCLib.protocol import QCProtocol
+from SegQCLib.protocols.sign_off_state import SIGN_OFF_WORDS
 from SegQCLib.readers.ratings import RatingGiven, answers, scale_text
 from SegQCLib.record import Input, Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict, Verdict
 from SegQCLib.report_acquisition import fact_groups, missing_facts
@@ -170,6 +171,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         verdict_words=_VERDICT_WORDS,
         verdict_order=_VERDICT_ORDER,
         names=_names,
+        sign_off_words=SIGN_OFF_WORDS,
     )
     attention, kept, others = _ordered_findings(record, protocol)
     counted = Counter(finding.status for finding in (*attention, *others))

@@ -20,14 +20,12 @@ from SegQCLib.case import Volume
 from SegQCLib.mrml.draft import ROLE_ATTRIBUTE
 from SegQCLib.mrml.geometry import ijk_to_ras
 from SegQCLib.mrml.node_removal import remove_with_attendants
-from SegQCLib.readers.training.error_map import EXTRA, MISSED
+from SegQCLib.readers.training.error_map import COLORS, EXTRA, MISSED
 
 # Reference roles: the image's map, the map's colours.
 ERROR_MAP_ROLE = "SegQC.ErrorMap"
 COLORS_ROLE = "SegQC.ErrorMapColors"
 ERROR_MAP = "training error map"
-# Blue and orange differ for readers who do not see red and green apart, and as light against dark where colours are lost.
-COLORS = {MISSED: (0.0, 0.42, 1.0), EXTRA: (1.0, 0.68, 0.1)}
 _OPACITY = 0.65
 # Of a view's composite node, while the map is shown: what its label layer held before.
 _BEFORE_ATTRIBUTE = "SegQC.LabelBeforeErrorMap"
@@ -154,8 +152,8 @@ def _colors(scene: vtkMRMLScene, name: str, words: dict[int, str]) -> vtkMRMLCol
     node = scene.AddNewNodeByClass("vtkMRMLColorTableNode", f"{name} colours")
     node.SetTypeToUser()
     node.HideFromEditorsOn()
-    node.SetNumberOfColors(1 + max(COLORS))
+    node.SetNumberOfColors(1 + EXTRA)
     node.SetColor(0, "", 0.0, 0.0, 0.0, 0.0)
-    for value, color in COLORS.items():
-        node.SetColor(value, words[value], *color, 1.0)
+    for value in (MISSED, EXTRA):
+        node.SetColor(value, words[value], *COLORS[value], 1.0)
     return node

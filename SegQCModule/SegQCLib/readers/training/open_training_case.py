@@ -8,16 +8,17 @@ from pathlib import Path
 from SegQCLib.case_files import CandidateOrigin, OpenedCase, empty_candidate, open_case
 from SegQCLib.importers.label_names import SHIPPED
 from SegQCLib.progress import Progress, unwatched
-from SegQCLib.protocol import LoadedProtocol, Structure
+from SegQCLib.protocol import LoadedProtocol, QCProtocol
 from SegQCLib.readers.training.course import Course
 from SegQCLib.readers.training.course_file import CourseCase
 from SegQCLib.worklist import WorklistCase
 
 
-def structures_of(course: Course, case: CourseCase) -> tuple[Structure, ...]:
-    """Return what a case asks to be segmented, as the course's protocol describes it, in the case's order."""
+def asked_protocol(course: Course, case: CourseCase) -> QCProtocol:
+    """Return the course's protocol with only those structures that a case asks for, each required, in the case's order."""
     by_name = {structure.name: structure for structure in course.protocol.protocol.structures}
-    return tuple(by_name[name] for name in case.structures)
+    asked = tuple(replace(by_name[name], required=True) for name in case.structures)
+    return replace(course.protocol.protocol, structures=asked)
 
 
 def open_training_case(
@@ -51,10 +52,9 @@ def open_training_case(
         labels=_labels(course, case),
         training_set=course.file.id,
     )
-    asked = tuple(replace(structure, required=True) for structure in structures_of(course, case))
-    rules = replace(course.protocol.protocol, structures=asked)
-    asked_for = LoadedProtocol(rules, course.protocol.path, course.protocol.sha256)
-    opened = replace(open_case(entry, work, reader, asked_for, progress), protocol=course.protocol)
+    rules = asked_protocol(course, case)
+    asked = LoadedProtocol(rules, course.protocol.path, course.protocol.sha256)
+    opened = replace(open_case(entry, work, reader, asked, progress), protocol=course.protocol)
     if opened.origin is not CandidateOrigin.DRAFT:
         return opened
     return replace(opened, candidate=empty_candidate(opened.image.geometry, rules, reader), origin=CandidateOrigin.EMPTY)

@@ -24,6 +24,7 @@ from SegQCLib import (
     cli_export,
     cli_models,
     cli_protocol,
+    cli_quality,
     cli_records,
     cli_training,
 )
@@ -158,6 +159,7 @@ def command_line_parser() -> argparse.ArgumentParser:
     cli_archive.add_commands(commands)
     cli_agreement.add_commands(commands)
     cli_models.add_commands(commands)
+    cli_quality.add_commands(commands)
     cli_records.add_commands(commands)
     cli_training.add_commands(commands)
     return parser

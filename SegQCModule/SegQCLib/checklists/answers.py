@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from SegQCLib.checklists.checklist import Question, load_checklist, shipped_checklists
-from SegQCLib.checklists.filled_checklist import FilledChecklist, FilledItem, GivenAnswer, ItemState
+from SegQCLib.checklists.filled_checklist import FilledChecklist, FilledItem, GivenAnswer, MethodsPart
+from SegQCLib.checklists.item_state import item_state
 from SegQCLib.dataclass_json import Fault, FaultyJSONError, from_json, json_schema, to_json
 from SegQCLib.errors import BadDataError
 
@@ -127,7 +128,11 @@ def with_answers(filled: FilledChecklist, answers: ChecklistAnswers) -> FilledCh
     An item that files fill alone stays as it is, unless a person says that it does not apply.
     """
     given = {answer.question: answer for answer in answers.answers if answer.value.strip()}
-    return replace(filled, items=tuple(_answered(item, given) for item in filled.items))
+    return replace(
+        filled,
+        items=tuple(_answered(item, given.get(item.question.id)) for item in filled.items),
+        methods=tuple(_completed(part, given.get(part.question or "")) for part in filled.methods),
+    )
 
 
 def read_answers(path: Path, checklist_questions: Mapping[str, Question]) -> ChecklistAnswers:
@@ -160,12 +165,18 @@ def read_answers(path: Path, checklist_questions: Mapping[str, Question]) -> Che
     raise BadDataError(path, "has no usable answers.", f"Correct:\n{listed}")
 
 
-def _answered(item: FilledItem, given: Mapping[str, Answer]) -> FilledItem:
-    answer = given.get(item.question.id)
-    if answer is None or (item.state is ItemState.FILLED and not answer.not_applicable):
-        return item
-    state = ItemState.NOT_APPLICABLE if answer.not_applicable else ItemState.ANSWERED
-    return replace(item, state=state, answer=GivenAnswer(answer.value.strip(), answer.when))
+def _answered(item: FilledItem, answer: Answer | None) -> FilledItem:
+    state = item_state(item.reported, item.missing, None if answer is None else answer.not_applicable)
+    return replace(item, state=state, answer=None if answer is None else GivenAnswer(answer.value.strip(), answer.when))
+
+
+def _completed(part: MethodsPart, answer: Answer | None) -> MethodsPart:
+    if part.question is None:
+        return part
+    if answer is None:
+        return replace(part, text="")
+    value = answer.value.strip().rstrip(".")
+    return replace(part, text=f"(not applicable: {value})" if answer.not_applicable else value)
 
 
 def _shipped_questions() -> dict[str, Question]:

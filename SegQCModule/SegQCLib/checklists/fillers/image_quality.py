@@ -1,0 +1,28 @@
+"""Image quality that was measured in the structures."""
+
+from __future__ import annotations
+
+from SegQCLib.checklists.filled_checklist import Reported
+from SegQCLib.checklists.filling import Filling, of_records
+from SegQCLib.checklists.over_cases import numbers
+from SegQCLib.checklists.study_facts import StudyFacts
+from SegQCLib.words import UNIT_WORDS
+
+ID = "image_quality"
+
+
+def run(facts: StudyFacts) -> Filling:
+    """Report each image-quality number by structure, method and region; where none was measured, nothing is missing."""
+    groups: dict[tuple[str, str, str, str, str], list[float]] = {}
+    for record in facts.records:
+        for one in record.image_quality:
+            if one.value is not None and one.structure is not None:
+                groups.setdefault((one.measure, one.method, one.structure, one.region, one.unit), []).append(one.value)
+    if not groups:
+        return Filling()
+    said = "; ".join(
+        f"{measure.replace('_', ' ')} ({method}) of {structure}, {region}: {numbers(values, UNIT_WORDS.get(unit, unit))}"
+        f" (n = {len(values)})"
+        for (measure, method, structure, region, unit), values in sorted(groups.items())
+    )
+    return Filling((Reported(f"Image quality, measured in the images: {said}.", of_records(facts, "image_quality[]")),))

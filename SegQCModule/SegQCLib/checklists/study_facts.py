@@ -1,0 +1,253 @@
+"""What a study's files already know: records, session logs, protocol, agreement, exported data set."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from SegQCLib.checklists.session_software import software_in_database, software_in_folder
+from SegQCLib.dataclass_json import FaultyJSONError
+from SegQCLib.errors import BadDataError
+from SegQCLib.json_file import read_json_file
+from SegQCLib.progress import Progress, counted, part, unwatched
+from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
+from SegQCLib.readers.case_read import CaseRead
+from SegQCLib.record import ProtocolIdentity, QCRecord
+from SegQCLib.training_provenance import TrainingProvenance
+
+if TYPE_CHECKING:
+    from SegQCLib.agreement.study_agreement import StudyAgreement
+
+RECORD_NAME = "record.json"
+
+
+@dataclass(frozen=True)
+class LoggedReads:
+    """What session logs say.
+
+    Attributes
+    ----------
+    reads : tuple of CaseRead
+        Finished clinical reads; readers and cases are keys.
+    not_counted : int
+        Other reads: not finished, or for training.
+    sessions : int
+    software : tuple of dict of str to str
+        Versions of what wrote the logs, each combination once.
+    left_out : tuple of str
+        Why logs were not read.
+    source : str
+        What was read, in words.
+    """
+
+    reads: tuple[CaseRead, ...]
+    not_counted: int
+    sessions: int
+    software: tuple[dict[str, str], ...]
+    left_out: tuple[str, ...]
+    source: str
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        return tuple(sorted({read.reader for read in self.reads}))
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        return tuple(sorted({read.case for read in self.reads}))
+
+
+@dataclass(frozen=True)
+class ExportedDataset:
+    """A training data set as `segqc export nnunet` wrote it.
+
+    Attributes
+    ----------
+    provenance : TrainingProvenance
+    folds : int or None
+        None: without folds of its own.
+    patients_apart : bool
+        Every patient is known, and none is in training and in validation of a fold.
+    """
+
+    provenance: TrainingProvenance
+    folds: int | None = None
+    patients_apart: bool = False
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """Everything that checklists are filled from. None: it was not given.
+
+    Attributes
+    ----------
+    records : tuple of QCRecord
+    unreadable : tuple of str
+        Why files named record.json were not read; with their names, so not for a paper.
+    protocol : LoadedProtocol or None
+        Given, or the shipped one that all records were judged by.
+    reads : LoggedReads or None
+    agreement : StudyAgreement or None
+    dataset : ExportedDataset or None
+    """
+
+    records: tuple[QCRecord, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    protocol: LoadedProtocol | None = None
+    reads: LoggedReads | None = None
+    agreement: StudyAgreement | None = None
+    dataset: ExportedDataset | None = None
+    _protocols: Counter[ProtocolIdentity] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_protocols", Counter(record.protocol for record in self.records))
+
+    @property
+    def protocols(self) -> Counter[ProtocolIdentity]:
+        """The protocols that records were judged by, with the number of records."""
+        return self._protocols
+
+    @property
+    def under_protocol(self) -> int:
+        """Number of records that were judged by `protocol`, byte for byte."""
+        return 0 if self.protocol is None else sum(n for one, n in self.protocols.items() if one.sha256 == self.protocol.sha256)
+
+    @property
+    def images(self) -> int | None:
+        """Number of different images of the records, by their SHA-256; None where a record does not have it."""
+        hashes = [next((one.sha256 for one in record.inputs if one.role == "image"), None) for record in self.records]
+        return None if None in hashes else len(set(hashes))
+
+    @property
+    def simulated(self) -> bool:
+        return any(
+            (
+                any(record.says_simulated for record in self.records),
+                self.reads is not None and any(read.simulated for read in self.reads.reads),
+                self.dataset is not None and self.dataset.provenance.simulated,
+            )
+        )
+
+
+def collect_facts(
+    *,
+    records: Path | None = None,
+    protocol: str | Path | None = None,
+    logs: Path | None = None,
+    database: str | None = None,
+    names: Path | None = None,
+    agreement: Path | None = None,
+    dataset: Path | None = None,
+    progress: Progress = unwatched,
+) -> StudyFacts:
+    """Return what a study's files say.
+
+    Parameters
+    ----------
+    records : Path, optional
+        Folder with outputs of `segqc evaluate`; every record.json below it counts.
+    protocol : str or Path, optional
+        Id of a shipped protocol, or a file. Without it, the shipped protocol that all records name is taken.
+    logs : Path, optional
+        Folder of session logs.
+    database : str, optional
+        URL of the database of the logs, in place of `logs`.
+    names : Path, optional
+        The names file that belongs to it.
+    agreement : Path, optional
+        agreement.json of `segqc agreement --study`.
+    dataset : Path, optional
+        Folder that `segqc export nnunet` wrote.
+    progress : Progress
+
+    Raises
+    ------
+    BadDataError
+        If something given cannot be used, or the folder of records has none.
+    """
+    found, unreadable = ((), ()) if records is None else _records(records, part(progress, 0.0, 0.5))
+    given = load_protocol(protocol) if protocol is not None else _shipped_protocol_of(found)
+    return StudyFacts(
+        found,
+        unreadable,
+        given,
+        _reads(logs, database, names, part(progress, 0.5, 0.9)),
+        None if agreement is None else _agreement(agreement),
+        None if dataset is None else _dataset(dataset),
+    )
+
+
+def _records(folder: Path, progress: Progress) -> tuple[tuple[QCRecord, ...], tuple[str, ...]]:
+    if not folder.is_dir():
+        raise BadDataError(folder, "is no folder.", "Give the folder with the outputs of segqc evaluate.")
+    paths = sorted(path for path in folder.rglob(RECORD_NAME) if path.is_file())
+    if not paths:
+        raise BadDataError(folder, f"has no {RECORD_NAME}.", "Give the folder with the outputs of segqc evaluate.")
+    records, unreadable = [], []
+    for path in counted(progress, "Reading records", paths):
+        try:
+            records.append(QCRecord.from_json(path.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            unreadable.append(f"{path}: cannot be read ({error}).")
+        except FaultyJSONError as error:
+            unreadable.append(f"{path}: is no record of SegQC: {error.faults[0]}.")
+    if not records:
+        raise BadDataError(folder, f"has no usable {RECORD_NAME}: {unreadable[0]}", "Evaluate the cases again.")
+    return tuple(records), tuple(unreadable)
+
+
+def _shipped_protocol_of(records: Iterable[QCRecord]) -> LoadedProtocol | None:
+    named = {record.protocol for record in records}
+    if len(named) != 1:
+        return None
+    (identity,) = named
+    if identity.id not in shipped_protocols():
+        return None
+    loaded = load_protocol(identity.id)
+    return loaded if loaded.sha256 == identity.sha256 else None
+
+
+def _reads(logs: Path | None, database: str | None, names: Path | None, progress: Progress) -> LoggedReads | None:
+    if logs is None and database is None:
+        return None
+    from SegQCLib.dashboard.report_source import from_database, from_folder
+
+    if logs is not None:
+        source, software, what = from_folder(logs, names, progress), software_in_folder(logs), "session logs"
+    else:
+        source, software, what = from_database(database, names), software_in_database(database), "record store"
+    counted_reads = tuple(read for read in source.reads if read.finished and read.purpose == "clinical")
+    left_out = source.left_out or ()
+    return LoggedReads(counted_reads, len(source.reads) - len(counted_reads), source.sessions, software, left_out, what)
+
+
+def _agreement(path: Path) -> StudyAgreement:
+    from SegQCLib.agreement.study_agreement import StudyAgreement
+
+    remedy = "Give the agreement.json that segqc agreement --study wrote."
+    return read_json_file(StudyAgreement, path, "an agreement of a study", remedy)
+
+
+def _dataset(folder: Path) -> ExportedDataset:
+    remedy = "Give the data set's folder that segqc export nnunet wrote."
+    provenance = read_json_file(TrainingProvenance, folder / "provenance.json", "the provenance of a data set", remedy)
+    splits = folder / "splits_final.json"
+    if not splits.is_file():
+        return ExportedDataset(provenance)
+    try:
+        folds = json.loads(splits.read_text(encoding="utf-8"))
+        pairs = [(set(fold["train"]), set(fold["val"])) for fold in folds]
+    except (OSError, ValueError) as error:
+        raise BadDataError(splits, f"cannot be read ({error}).", remedy) from error
+    except (TypeError, KeyError) as error:
+        raise BadDataError(splits, "is no list of folds with train and val.", remedy) from error
+    patient_of = {case.case: case.patient for case in provenance.cases}
+
+    def patients(cases: set[str]) -> set[str | None]:
+        return {patient_of.get(case) for case in cases}
+
+    apart = all(None not in patients(train | val) and not patients(train) & patients(val) for train, val in pairs)
+    return ExportedDataset(provenance, len(pairs), apart)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from SegQCLib.dataclass_json import json_schema, to_json
 from SegQCLib.progress import Progress, counted, part, unwatched
-from SegQCLib.protocol import QCProtocol
+from SegQCLib.protocol import QCProtocol, Range
 from SegQCLib.quality import rating_correlation, study_norms
 from SegQCLib.quality.quality_measurement import QualityMeasure, QualityMeasurement, Region
 from SegQCLib.quality.quality_texts import quality_order
@@ -68,7 +68,7 @@ class StudyNumber:
     background: str | None = field(metadata={"doc": "What it is measured against; null: nothing."})
     unit: str = field(metadata={"doc": "UCUM unit."})
     definitions: tuple[str, ...] = field(metadata={"doc": "How it is defined; more than one where the records differ in that."})
-    limits: tuple[str, ...] = field(metadata={"doc": "The study's limits with their sources, in words."})
+    limits: tuple[Range, ...] = field(metadata={"doc": "The study's limits on it."})
     strata: tuple[StratumNumbers, ...] = field(metadata={"doc": "Its values for each scanner."})
 
     @property
@@ -249,9 +249,8 @@ def _numbers(cases: Sequence[_Case], protocol: QCProtocol | None, progress: Prog
         )
 
 
-def _limits(measured: Sequence[QualityMeasurement], protocol: QCProtocol) -> tuple[str, ...]:
-    found = dict.fromkeys(limit.limit for m in measured for limit in limits_of(m, protocol))
-    return tuple(f"{limit} ({limit.source})" for limit in found)
+def _limits(measured: Sequence[QualityMeasurement], protocol: QCProtocol) -> tuple[Range, ...]:
+    return tuple(dict.fromkeys(limit.limit for m in measured for limit in limits_of(m, protocol)))
 
 
 def _stratum(kind: NumberKind, cases: Sequence[_Case]) -> StratumNumbers:

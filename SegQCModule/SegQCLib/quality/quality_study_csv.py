@@ -36,7 +36,10 @@ def _about(found: StudyNumber | RatingBesideNumber) -> _Row:
 
 
 def _number(number: StudyNumber) -> Iterator[_Row]:
-    more = {"limits": "; ".join(number.limits), "definition": "; ".join(number.definitions)}
+    more = {
+        "limits": "; ".join(f"{limit} ({limit.source})" for limit in number.limits),
+        "definition": "; ".join(number.definitions),
+    }
     for stratum in number.strata:
         of_stratum = {"stratum": stratum.stratum, "stratum_cases": len(stratum.cases)}
         of_stratum |= {"stratum_median": stratum.median, "stratum_mad": stratum.mad, "reason": stratum.why_no_z}

@@ -26,8 +26,8 @@ NO_SCANNER = (
 )
 RULES = (
     (
-        "z = (value − median) / (1.4826 MAD), with median and MAD (median absolute deviation) of the other cases: the case itself is"
-        " left out (Leys et al., J Exp Soc Psychol 2013;49:764-766)."
+        "z = (value − median) / (1.4826 MAD), with median and MAD (median absolute deviation) of the other cases: the case itself"
+        " is left out (Leys et al., J Exp Soc Psychol 2013;49:764-766)."
     ),
     f"Only cases of one scanner under one protocol are compared, and only where there are at least {FEWEST_CASES} others.",
     (

@@ -99,13 +99,14 @@ def _told(study: QualityStudy) -> str:
         lines.append(f"  {len(study.superseded)} older records of the same examinations do not count")
     if study.without_numbers:
         lines.append(f"  {len(study.without_numbers)} cases have no image-quality number: evaluate them again")
-    far = furthest(study, _MOST_SHOWN)
+    far = furthest(study)
     if far:
         lines.append("  furthest from the other cases of their scanner and protocol (no judgement):")
-    for entry in far:
-        value = value_text(entry.case.value, entry.number.unit)
-        named = f"{number_name(entry.number.measure, entry.number.method)}, {entry.number.structure}"
-        lines.append(f"    z {signed(entry.case.z, 1):>6}  {entry.case.case}: {named} {value}")
+    for case, numbers in list(far.items())[:_MOST_SHOWN]:
+        first = numbers[0]
+        value = value_text(first.case.value, first.number.unit)
+        named = f"{number_name(first.number.measure, first.number.method)}, {first.number.structure}"
+        lines.append(f"    {case}: {named} {value}, z {signed(first.case.z, 1)}")
     if not far:
         reasons = dict.fromkeys(stratum.why_no_z for number in study.numbers for stratum in number.strata if stratum.why_no_z)
         lines += [f"  no z-score: {reason}" for reason in list(reasons)[:3]]

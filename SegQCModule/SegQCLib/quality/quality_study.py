@@ -48,7 +48,7 @@ class CaseNumber:
 class StratumNumbers:
     """One number over the cases of one scanner under one protocol."""
 
-    stratum: str = field(metadata={"doc": "Scanner and protocol that the cases share, in words."})
+    scanner: str = field(metadata={"doc": "Scanner that the cases share, in words."})
     median: float | None = field(metadata={"doc": "Median of the cases, in the number's unit; null: no case has it."})
     mad: float | None = field(metadata={"doc": "Median absolute deviation from the median, same unit; null: no case has it."})
     cases: tuple[CaseNumber, ...] = field(metadata={"doc": "Cases that have the number, by name."})
@@ -147,8 +147,8 @@ class _Case:
 
     name: str
     protocol: str
-    stratum: str
-    scanner: StratumKey | None
+    scanner: str
+    stratum: StratumKey | None
     measurements: tuple[QualityMeasurement, ...]
     values: Mapping[NumberKind, float]
     grades: Mapping[Scale, CaseGrade]
@@ -206,7 +206,7 @@ def _cases(records: Sequence[NamedRecord]) -> tuple[list[_Case], tuple[str, ...]
             _Case(
                 names[id(record)],
                 protocol,
-                f"{UNKNOWN_SCANNER}, protocol {protocol}" if stratum is None else stratum.words,
+                UNKNOWN_SCANNER if stratum is None else stratum.scanner,
                 None if stratum is None else stratum.key,
                 record.image_quality,
                 case_values(record.image_quality),
@@ -233,7 +233,7 @@ def _numbers(cases: Sequence[_Case], protocol: QCProtocol | None, progress: Prog
         measured = [m for case in own for m in case.measurements if kind_of(m) == kind]
         by_stratum: dict[StratumKey | None, list[_Case]] = defaultdict(list)
         for case in own:
-            by_stratum[case.scanner].append(case)
+            by_stratum[case.stratum].append(case)
         limits = () if protocol is None or name != f"{protocol.id} {protocol.version}" else _limits(measured, protocol)
         yield StudyNumber(
             name,
@@ -245,7 +245,7 @@ def _numbers(cases: Sequence[_Case], protocol: QCProtocol | None, progress: Prog
             kind.unit,
             tuple(dict.fromkeys(m.definition for m in measured)),
             limits,
-            tuple(sorted((_stratum(kind, same) for same in by_stratum.values()), key=lambda found: found.stratum)),
+            tuple(sorted((_stratum(kind, same) for same in by_stratum.values()), key=lambda found: found.scanner)),
         )
 
 
@@ -256,26 +256,26 @@ def _limits(measured: Sequence[QualityMeasurement], protocol: QCProtocol) -> tup
 def _stratum(kind: NumberKind, cases: Sequence[_Case]) -> StratumNumbers:
     values = {case.name: case.values[kind] for case in cases if kind in case.values}
     numbers = np.array(list(values.values()))
-    known = cases[0].scanner is not None
+    known = cases[0].stratum is not None
     enough = known and len(values) > FEWEST_CASES
     why = None
     if not known:
         why = NO_SCANNER
     elif not enough:
-        why = too_few(max(0, len(values) - 1), cases[0].stratum)
+        why = too_few(max(0, len(values) - 1))
     found = []
     for case in cases:
         if case.name not in values:
             continue
         others = [value for name, value in values.items() if name != case.name]
-        z = position(values[case.name], others, case.stratum).z if enough else None
+        z = position(values[case.name], others, case.scanner).z if enough else None
         segments = sum(kind_of(m) == kind and m.value is not None for m in case.measurements)
         found.append(CaseNumber(case.name, values[case.name], segments, z))
     if enough and found and all(entry.z is None for entry in found):
         why = "The cases do not differ enough: their median absolute deviation is 0."
     refused = Counter(m.reason for case in cases for m in case.measurements if kind_of(m) == kind and m.reason and m.value is None)
     return StratumNumbers(
-        cases[0].stratum,
+        cases[0].scanner,
         float(np.median(numbers)) if len(numbers) else None,
         float(stats.median_abs_deviation(numbers)) if len(numbers) else None,
         tuple(found),
@@ -311,7 +311,7 @@ def _ratings(cases: Sequence[_Case], progress: Progress) -> Iterator[RatingBesid
             kind.unit,
             tuple(RatedCase(c.name, c.values[kind], c.grades[scale].grade, c.grades[scale].readers) for c in graded),
             sum(case.grades[scale].not_assessable for case in both),
-            len({case.scanner for case in graded}),
+            len({case.stratum for case in graded}),
             found.rho,
             found.lower,
             found.upper,
@@ -320,21 +320,22 @@ def _ratings(cases: Sequence[_Case], progress: Progress) -> Iterator[RatingBesid
 
 
 @dataclass(frozen=True)
-class FarCase:
-    """A case's number that stands far from the other cases."""
+class FarNumber:
+    """A number of a case that stands far from the other cases."""
 
     number: StudyNumber
     stratum: StratumNumbers
     case: CaseNumber
 
 
-def furthest(study: QualityStudy, most: int) -> list[FarCase]:
-    """Return the numbers with the largest robust z-scores, up or down, at most so many."""
-    far = [
-        FarCase(number, stratum, case)
-        for number in study.numbers
-        for stratum in number.strata
-        for case in stratum.cases
-        if case.z is not None
-    ]
-    return sorted(far, key=lambda entry: -abs(entry.case.z))[:most]
+def furthest(study: QualityStudy) -> dict[str, list[FarNumber]]:
+    """Return each case's numbers that have a z-score, the largest z up or down first, and cases in that order, too."""
+    found: dict[str, list[FarNumber]] = defaultdict(list)
+    for number in study.numbers:
+        for stratum in number.strata:
+            for case in stratum.cases:
+                if case.z is not None:
+                    found[case.case].append(FarNumber(number, stratum, case))
+    for numbers in found.values():
+        numbers.sort(key=lambda far: -abs(far.case.z))
+    return dict(sorted(found.items(), key=lambda entry: -abs(entry[1][0].case.z)))

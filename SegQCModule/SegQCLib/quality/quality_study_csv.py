@@ -11,7 +11,7 @@ from SegQCLib.quality.quality_study import QualityStudy, RatingBesideNumber, Stu
 
 _COLUMNS = (
     "of", "protocol", "structure", "measure", "method", "region", "background", "unit", "case", "value", "segments", "z",
-    "stratum", "stratum_cases", "stratum_median", "stratum_mad", "limits", "rating", "scale", "spearman_rho", "lower_95",
+    "scanner", "scanner_cases", "scanner_median", "scanner_mad", "limits", "rating", "scale", "spearman_rho", "lower_95",
     "upper_95", "cases", "not_assessable", "reason", "definition", "simulated",
 )  # fmt: skip
 _Row = dict[str, object]
@@ -41,8 +41,8 @@ def _number(number: StudyNumber) -> Iterator[_Row]:
         "definition": "; ".join(number.definitions),
     }
     for stratum in number.strata:
-        of_stratum = {"stratum": stratum.stratum, "stratum_cases": len(stratum.cases)}
-        of_stratum |= {"stratum_median": stratum.median, "stratum_mad": stratum.mad, "reason": stratum.why_no_z}
+        of_stratum = {"scanner": stratum.scanner, "scanner_cases": len(stratum.cases)}
+        of_stratum |= {"scanner_median": stratum.median, "scanner_mad": stratum.mad, "reason": stratum.why_no_z}
         for case in stratum.cases:
             own = {"case": case.case, "value": case.value, "segments": case.segments, "z": case.z}
             yield {"of": "case", **_about(number), **own, **of_stratum, **more}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from SegQCLib.statistics.missing_package import missing_package
 from SegQCLib.templates import page_templates
 
 # A page that a person looks through: the table of the study has every number.
-_MOST_FAR, _MOST_PLOTS = 12, 6
+_MOST_FAR, _MOST_OF_CASE, _MOST_PLOTS = 10, 4, 6
 _WIDTH, _MARGIN = 220.0, 8.0
 
 
@@ -70,13 +71,35 @@ def render_quality_study(study: QualityStudy, progress: Progress = unwatched) ->
     plots = [_plot(found) for found in counted(progress, "Drawing", known[:_MOST_PLOTS])]
     return templates.get_template("quality_study.html").render(
         study=study,
-        far=furthest(study, _MOST_FAR),
+        far=list(furthest(study).items())[:_MOST_FAR],
+        most_of_case=_MOST_OF_CASE,
+        scanners=_scanners(study),
+        refused=_refused,
         by_structure=by_structure,
         by_rating=by_rating,
         plots=plots,
         more_plots=len(known) - len(plots),
         definitions=_definitions(study.numbers),
     )
+
+
+def _scanners(study: QualityStudy) -> dict[str, str]:
+    """Return a short name for each scanner, by its words."""
+    found = dict.fromkeys(stratum.scanner for number in study.numbers for stratum in number.strata)
+    return {words: f"scanner {place}" for place, words in enumerate(sorted(found), 1)}
+
+
+def _refused(numbers: Iterable[StudyNumber]) -> dict[str, list[str]]:
+    """Return what was refused, by reason: names of numbers with how many segments."""
+    found: dict[str, list[str]] = {}
+    for number in numbers:
+        reasons: Counter[str] = Counter()
+        for stratum in number.strata:
+            reasons.update(stratum.refused)
+        for reason, segments in reasons.items():
+            told = f"{number_name(number.measure, number.method)} in {segments} segment{'s' if segments != 1 else ''}"
+            found.setdefault(reason, []).append(told)
+    return found
 
 
 def _definitions(numbers: Iterable[StudyNumber]) -> dict[str, list[str]]:

@@ -56,8 +56,8 @@ class Stratum:
         Id and version.
     simulated : bool
         Simulated and real images are never compared.
-    words : str
-        As people read it.
+    scanner : str
+        The scanner as people read it.
     """
 
     manufacturer: str
@@ -65,7 +65,12 @@ class Stratum:
     device_serial: str
     protocol: str
     simulated: bool
-    words: str
+    scanner: str
+
+    @property
+    def words(self) -> str:
+        """All of it as people read it."""
+        return f"{self.scanner}, protocol {self.protocol}"
 
     @property
     def key(self) -> StratumKey:
@@ -109,8 +114,8 @@ def stratum_of(record: QCRecord) -> Stratum | None:
     protocol = f"{record.protocol.id} {record.protocol.version}"
     device = f"serial number {serial}" if serial else "serial number not known: devices of this model count as one"
     simulated = "simulated images, " if record.says_simulated else ""
-    words = f"{simulated}{manufacturer} {model} ({device}), protocol {protocol}"
-    return Stratum(manufacturer.casefold(), model.casefold(), serial.casefold(), protocol, record.says_simulated, words)
+    scanner = f"{simulated}{manufacturer} {model} ({device})"
+    return Stratum(manufacturer.casefold(), model.casefold(), serial.casefold(), protocol, record.says_simulated, scanner)
 
 
 def kind_of(measurement: QualityMeasurement) -> NumberKind:
@@ -205,10 +210,11 @@ def position(value: float, others: Iterable[float], stratum: str) -> StudyPositi
     return StudyPosition(z, len(numbers), median, float(stats.median_abs_deviation(numbers)), stratum)
 
 
-def too_few(cases: int, stratum: str) -> str:
+def too_few(cases: int, stratum: str = "") -> str:
     """Return the sentence that says why there is no z-score."""
-    known = "No other case is" if cases == 0 else "1 other case is" if cases == 1 else f"{cases} other cases are"
-    return f"{known} known with this number ({stratum}); a robust z-score needs at least {FEWEST_CASES}."
+    known = "No other case has" if cases == 0 else "1 other case has" if cases == 1 else f"{cases} other cases have"
+    of_what = f" ({stratum})" if stratum else ""
+    return f"{known} this number{of_what}; a robust z-score needs at least {FEWEST_CASES}."
 
 
 def _placed(m: QualityMeasurement, stratum: Stratum | None, own: str, norms: QualityNorms) -> QualityMeasurement:

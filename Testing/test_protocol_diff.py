@@ -119,6 +119,10 @@ def changed_one_by_one(value):
             elif old is not None:
                 yield item.name, replace(value, **{item.name: other(old, hint)})
             optional = type(None) in typing.get_args(hint)
+            if old is None and item.name not in ("minimum", "maximum"):
+                (inner,) = [argument for argument in typing.get_args(hint) if argument is not type(None)]
+                given = {Range: limit(maximum=1.0), Code: ORGAN}.get(inner) or other(None, inner)
+                yield f"{item.name} added", replace(value, **{item.name: given})
             # A limit with neither end is none.
             only_end = item.name in ("minimum", "maximum") and None in (value.minimum, value.maximum)
             if optional and old is not None and not only_end:
@@ -176,7 +180,7 @@ def test_one_change_is_one_difference_in_words(path):
     assert not difference.words.endswith(".")
     assert "None" not in difference.words
     assert difference.affects in LOOK_AGAIN
-    top = path.removesuffix(" removed").partition(".")[0]
+    top = path.removesuffix(" removed").removesuffix(" added").partition(".")[0]
     assert difference.path.startswith(top)
 
 
@@ -205,7 +209,7 @@ def test_every_key_of_every_part_of_a_protocol_has_words():
 def test_no_mixture_of_changes_is_silently_missed(paths):
     changed = FULL
     for path in paths:
-        key = path.removesuffix(" removed").partition(".")[0]
+        key = path.removesuffix(" removed").removesuffix(" added").partition(".")[0]
         changed = replace(changed, **{key: getattr(ONE_CHANGE[path], key)})
     touched = {item.name for item in fields(QCProtocol) if getattr(changed, item.name) != getattr(FULL, item.name)}
     found = {difference.path.partition(".")[0].partition("[")[0] for difference in protocol_differences(FULL, changed)}

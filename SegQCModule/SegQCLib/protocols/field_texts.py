@@ -147,6 +147,8 @@ FIELD_TEXTS: dict[type, dict[str, FieldText]] = {
         "region": FieldText("region"),
         "limit": FieldText("limit", None, "less"),
         "background": FieldText("background"),
+        "part": FieldText("part of the structure's neighbourhood"),
+        "method": FieldText("method"),
     },
     Rating: {
         "id": FieldText("stored identifier"),
@@ -200,12 +202,4 @@ TECHNICAL_WORDS = {
     "intensity": "possible intensities",
     "impossible_intensity_share": "share of impossible intensities",
     "side_mm": "side of the body",
-}
-QUALITY_WORDS = {
-    "snr": "signal-to-noise ratio",
-    "cnr": "contrast-to-noise ratio",
-    "noise": "noise",
-    "tumour_to_background": "tumour-to-background ratio",
-    "contrast_at_border": "contrast at the border",
-    "sharpness": "sharpness",
 }

@@ -22,7 +22,8 @@ from SegQCLib.protocol import (
     TechnicalLimit,
     WindowRule,
 )
-from SegQCLib.protocols.field_texts import QUALITY_WORDS, TECHNICAL_WORDS
+from SegQCLib.protocols.field_texts import TECHNICAL_WORDS
+from SegQCLib.quality.quality_texts import quality_text
 
 _VALUE_WORDS = {
     "stop": "is not measured",
@@ -92,7 +93,7 @@ _TITLES: dict[type, Callable[[Any], str]] = {
     WindowRule: lambda item: f"Window {item.name}",
     Decision: lambda item: f"Decision by {metric_text(item.metric).short_name} for {names_words(item.structures)}",
     TechnicalLimit: lambda item: f"Limit for the {TECHNICAL_WORDS[item.name]} of {names_words(item.structures)}",
-    ImageQualityLimit: lambda item: f"Image-quality limit, {QUALITY_WORDS[item.measure]} in {item.region}{_against(item)}",
+    ImageQualityLimit: lambda item: f"Image-quality limit, {quality_text(item.measure).long_name} in {item.region}{_against(item)}",
     Rating: lambda item: f"Rating {item.title}",
     Grade: lambda item: f"grade {item.value}",
     AITool: lambda item: f"AI tool {item.name}",

@@ -76,7 +76,7 @@ _SAME: dict[type, tuple[_Same, ...]] = {
     WindowRule: (_by("name"),),
     Decision: (_by_structures("metric"), _by_some_structures("metric")),
     TechnicalLimit: (_by_structures("name"), _by_some_structures("name")),
-    ImageQualityLimit: (_by("measure", "region", "background"), _by("measure", "region")),
+    ImageQualityLimit: (_by("measure", "region", "background", "part", "method"), _by("measure", "region")),
     Rating: (_by("id"), _by("title")),
     Grade: (_by("value"),),
     AITool: (_by("name"),),

@@ -222,6 +222,13 @@ class Acquisition:
     )
     flip_angle_deg: float | None = field(default=None, metadata=_header("MR", "Flip Angle (0018,1314)", "degrees"))
     pixel_bandwidth_hz: float | None = field(default=None, metadata=_header("MR", "Pixel Bandwidth (0018,0095)", "Hz per pixel"))
+    receive_coil_type: str | None = field(
+        default=None, metadata=_header("MR", "Receive Coil Type (0018,9043)", note="Only enhanced objects have it.")
+    )
+    parallel_acquisition: str | None = field(
+        default=None,
+        metadata=_header("MR", "Parallel Acquisition (0018,9077)", note="YES or NO; only enhanced objects have it."),
+    )
     contrast_phase: str | None = field(
         default=None,
         metadata=_header("Contrast agent", "Contrast/Bolus Agent Phase (0018,9344)", note="Only enhanced objects have it."),

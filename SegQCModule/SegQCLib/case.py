@@ -286,6 +286,9 @@ class Case:
         Findings about the candidate that a reader keeps as they are.
     uncertainty : Volume or None
         A segmentation model's uncertainty, 0 or more, for difficulty models that use it.
+    second_image : Volume or None
+        A second image registered to the first, for what compares two: a second acquisition, another reconstruction, a
+        denoised image. It is taken as it is, never resampled.
 
     Raises
     ------
@@ -300,6 +303,7 @@ class Case:
     ratings: tuple[RatingGiven, ...] = ()
     kept_findings: tuple[KeptFinding, ...] = ()
     uncertainty: Volume | None = None
+    second_image: Volume | None = None
 
     def __post_init__(self) -> None:
         # Whatever is checked, measured, reported or exported is a case first.

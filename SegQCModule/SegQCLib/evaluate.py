@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -12,7 +13,7 @@ import SimpleITK
 
 from SegQCLib import __version__
 from SegQCLib.case import Case, Segmentation, Volume
-from SegQCLib.checks import run_checks
+from SegQCLib.checks import image_quality, run_checks
 from SegQCLib.difficulty.in_case import expected_agreement
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding
@@ -22,9 +23,25 @@ from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.protocols.sign_off import signoff_state
 from SegQCLib.protocols.sign_off_state import SignOffState
+from SegQCLib.quality.measure_image_quality import QualityMeasured, measure_image_quality
 from SegQCLib.readers.kept_findings import mark_kept
 from SegQCLib.record import CaseFacts, Input, ProtocolIdentity, QCRecord
 from SegQCLib.verdict import decide
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What evaluating a case gave.
+
+    Attributes
+    ----------
+    record : QCRecord
+    background : Segmentation or None
+        The background regions that image quality was measured against and that were placed automatically; None: none were.
+    """
+
+    record: QCRecord
+    background: Segmentation | None
 
 
 def evaluate(case: Case, protocol: LoadedProtocol, progress: Progress = unwatched) -> QCRecord:
@@ -44,13 +61,23 @@ def evaluate(case: Case, protocol: LoadedProtocol, progress: Progress = unwatche
 
 def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol, progress: Progress = unwatched) -> QCRecord:
     """Return the record of a case that is on the image's grid already, for callers that also draw it."""
+    return evaluate_with_background(prepared, protocol, progress).record
+
+
+def evaluate_with_background(prepared: PreparedCase, protocol: LoadedProtocol, progress: Progress = unwatched) -> Evaluated:
+    """Return the record of a case that is on the image's grid already, and the background regions that were placed for it."""
     rules, case = protocol.protocol, prepared.case
-    checked = tuple(run_checks(case, rules, part(progress, 0.0, 0.6)))
-    found = measure(case, rules, part(progress, 0.6, 0.95)) if prepared.measurable else Measured((), ())
+    checked = tuple(run_checks(case, rules, part(progress, 0.0, 0.5)))
+    found = measure(case, rules, part(progress, 0.5, 0.8)) if prepared.measurable else Measured((), ())
+    quality = QualityMeasured((), None)
+    if prepared.measurable:
+        quality = measure_image_quality(case, rules, part(progress, 0.8, 0.95))
+    judged = tuple(image_quality.judge(case, rules, quality.measurements))
     expected = expected_agreement(case, protocol, prepared.measurable, part(progress, 0.95, 1.0))
-    findings = mark_kept((*_reading_findings(case), *prepared.findings, *checked, *expected.findings), case.kept_findings)
+    findings = (*_reading_findings(case), *prepared.findings, *checked, *judged, *expected.findings)
+    findings = mark_kept(findings, case.kept_findings)
     verdict = decide(rules, findings, found.measurements, prepared.measurable, expected.segments)
-    return QCRecord(
+    record = QCRecord(
         schema="segqc-record",
         schema_version="1.0",
         created=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
@@ -68,7 +95,9 @@ def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol, progress
         ratings=case.ratings,
         difficulty_models=expected.models,
         protocol_sign_off=_sign_off(protocol),
+        image_quality=quality.measurements,
     )
+    return Evaluated(record, quality.background)
 
 
 def _sign_off(protocol: LoadedProtocol) -> SignOffState:
@@ -100,6 +129,8 @@ def _reading_findings(case: Case) -> tuple[Finding, ...]:
     parts: list[Volume | Segmentation] = [case.image, case.candidate, *case.references]
     if case.draft is not None:
         parts.append(case.draft)
+    if case.second_image is not None:
+        parts.append(case.second_image)
     return tuple(finding for part in parts for finding in part.findings)
 
 
@@ -115,4 +146,7 @@ def _inputs(case: Case) -> list[Input]:
         inputs.append(one("draft", case.draft.name, case.draft))
     if case.uncertainty is not None:
         inputs.append(one("uncertainty", "uncertainty map", case.uncertainty))
+    if case.second_image is not None:
+        name = case.second_image.acquisition.series_description or "second image"
+        inputs.append(one("second image", name, case.second_image))
     return inputs

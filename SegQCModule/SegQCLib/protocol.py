@@ -15,6 +15,8 @@ from typing import Literal
 from SegQCLib.case import Acquisition, Segment, Terminology
 from SegQCLib.dataclass_json import FaultyJSONError, from_json, json_schema
 from SegQCLib.errors import BadDataError
+from SegQCLib.quality.methods import AGAINST_BACKGROUND, FIXED_UNITS, METHODS, REGIONS, QualityMethod
+from SegQCLib.quality.quality_measurement import QualityMeasure, Region
 from SegQCLib.resources import resource
 
 # Values read from headers are decimal text: 0.9999999 mm is 1 mm.
@@ -30,7 +32,6 @@ DecidingMetric = Literal[
 # Share of something: 1 is all of it, and nothing lies outside 0 to 1.
 _SHARES = ("dice", "jaccard", "surface_dice_1mm", "surface_dice_2mm", "surface_dice_3mm", "surface_dice_protocol")
 _IN_MM = ("hausdorff_mm", "hausdorff_95_mm", "assd_mm")
-_AGAINST_BACKGROUND = ("cnr", "tumour_to_background")
 Plane = Literal["axial", "coronal", "sagittal"]
 
 
@@ -230,19 +231,46 @@ class ExpectedAgreementRule:
 class ImageQualityLimit:
     """A study's limit for an image-quality number."""
 
-    measure: Literal["snr", "cnr", "noise", "tumour_to_background", "contrast_at_border", "sharpness"] = field(
-        metadata={"doc": "Which number."}
-    )
+    measure: QualityMeasure = field(metadata={"doc": "Which number."})
     region: str = field(metadata={"doc": "Structure name it is measured in."})
     limit: Range = field(metadata={"doc": "Allowed values."})
     background: str | None = field(
         default=None,
         metadata={"doc": "For cnr and tumour_to_background: structure name of the background; null: the tissue around the region."},
     )
+    part: Region | None = field(
+        default=None,
+        metadata={
+            "doc": "Which part of the structure's neighbourhood: whole, core, shell or background; null: core for snr"
+            " and noise, else"
+            " the measure's own."
+        },
+    )
+    method: QualityMethod | None = field(
+        default=None,
+        metadata={
+            "doc": "By which method, as in the record; null: tissue for snr, sd for noise, mean for tumour_to_background, step for"
+            " contrast_at_border, uniform_7 for ssim."
+        },
+    )
+
+    @property
+    def wanted_part(self) -> Region:
+        return self.part or REGIONS[self.measure][0]
+
+    @property
+    def wanted_method(self) -> QualityMethod:
+        return self.method or METHODS[self.measure][0]
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        if self.background is not None and self.measure not in _AGAINST_BACKGROUND:
-            yield "background", f"{self.measure} is not measured against a background; only {' and '.join(_AGAINST_BACKGROUND)} are"
+        if self.background is not None and self.measure not in AGAINST_BACKGROUND:
+            yield "background", f"{self.measure} is not measured against a background; only {' and '.join(AGAINST_BACKGROUND)} are"
+        for key, value, known in (("part", self.part, REGIONS), ("method", self.method, METHODS)):
+            if value is not None and value not in known[self.measure]:
+                yield key, f"{value!r} is not one of {self.measure}; it has {', '.join(known[self.measure])}"
+        unit = FIXED_UNITS.get((self.measure, self.wanted_method))
+        if unit is not None and self.limit.unit != unit:
+            yield "limit.unit", f"{self.limit.unit!r} is not {unit!r}, the unit of {self.measure}"
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from SegQCLib.checks import (
     geometry_match,
     holes,
     identical_segments,
+    image_quality,
     image_type,
     image_values,
     impossible_intensity,
@@ -123,10 +124,13 @@ SEGMENTATION_CHECKS = (
 
 CHECKS = IMAGE_CHECKS + SEGMENTATION_CHECKS
 
+# These judge what was measured, so `evaluate` asks them when that is done.
+MEASUREMENT_CHECKS = (image_quality,)
+
 
 def why(check_id: str) -> str | None:
     """Return why a check is made, or None for a finding that comes from reading or preparing files."""
-    return next((check.WHY for check in CHECKS if check_id == check.ID), None)
+    return next((check.WHY for check in CHECKS + MEASUREMENT_CHECKS if check_id == check.ID), None)
 
 
 def run_checks(case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> Iterator[Finding]:

@@ -10,8 +10,7 @@ from SegQCLib.protocol import QCProtocol
 
 ID = "protocol_coverage"
 WHY = (
-    "An accepted case must not seem to have passed what nobody looked at. Image quality, training and uniformity of a "
-    "study are judged elsewhere."
+    "An accepted case must not seem to have passed what nobody looked at. Training and uniformity of a study are judged elsewhere."
 )
 
 
@@ -22,7 +21,6 @@ def run(case: Case, protocol: QCProtocol) -> Iterator[Finding]:  # noqa: ARG001
     matter of the whole study.
     """
     asked = {
-        "image quality": ", ".join(f"{limit.measure} in {limit.region}" for limit in protocol.image_quality),
         "reader training": protocol.reader_training.course if protocol.reader_training else "",
         "uniformity over the study": str(protocol.uniform_in_study) if protocol.uniform_in_study else "",
     }

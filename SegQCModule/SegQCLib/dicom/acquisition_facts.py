@@ -33,6 +33,8 @@ _UNIFORM_TEXT = {
     "filter_type": ("FilterType",),
     "sequence_name": ("SequenceName", "PulseSequenceName"),
     "mr_acquisition_type": ("MRAcquisitionType",),
+    "receive_coil_type": ("ReceiveCoilType",),
+    "parallel_acquisition": ("ParallelAcquisition",),
     "derivation_description": ("DerivationDescription",),
     "lossy_compression": ("LossyImageCompression",),
     "units": ("Units",),

@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from SegQCLib.case import Case, Segmentation
-from SegQCLib.progress import Progress, unwatched
+from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.protocol import QCProtocol
+from SegQCLib.quality import cnr, contrast_at_border, noise, sharpness, snr, ssim, tumour_to_background
+from SegQCLib.quality.background import Background, BackgroundPlacer, is_drawn_background
+from SegQCLib.quality.background_segmentation import background_segmentation
+from SegQCLib.quality.body import ct_body, mr_air_values
+from SegQCLib.quality.image_scale import image_scale
 from SegQCLib.quality.quality_measurement import QualityMeasurement
+from SegQCLib.quality.site import Site
+from SegQCLib.segment_shape import is_lesion
+
+# In the order in which a report lists them.
+MEASURES = (noise, snr, cnr, contrast_at_border, sharpness, tumour_to_background, ssim)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +35,58 @@ class QualityMeasured:
     background: Segmentation | None
 
 
-def measure_image_quality(case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> QualityMeasured:  # noqa: ARG001
-    """Return the image-quality numbers of every segment that stands for a structure of the protocol."""
-    return QualityMeasured((), None)
+def measure_image_quality(case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> QualityMeasured:
+    """Return the image-quality numbers of every segment that stands for a structure of the protocol, lesions first.
+
+    Only the neighbourhood of a segment is looked at, one at a time. A segment without voxels has no neighbourhood and no
+    numbers. What an image cannot have, as SSIM without a second image, is told once, at the first segment, and wherever the
+    protocol has a limit for it.
+
+    Parameters
+    ----------
+    case : Case
+        With all segmentations on the image's grid (see `prepare`).
+    protocol : QCProtocol
+    progress : Progress
+    """
+    if case.image.array is None:
+        return QualityMeasured((), None)
+    candidate, scale = case.candidate, image_scale(case.image.acquisition, protocol)
+    structures = {segment.id: protocol.structure_of(segment) for segment in candidate.segments}
+    present = [segment for segment in candidate.segments if candidate.box(segment) is not None and not is_drawn_background(segment)]
+    lesions = tuple(segment for segment in present if is_lesion(segment, structures[segment.id]))
+    measured = sorted((segment for segment in present if structures[segment.id]), key=lambda segment: segment not in lesions)
+    if not measured:
+        return QualityMeasured((), None)
+    progress("Measuring image quality", 0.0)
+    body = ct_body(case.image) if scale.modality == "CT" else None
+    refusal = snr.air_refusal(case.image.acquisition, scale.modality)
+    air = None if refusal else snr.air_sample(mr_air_values(case.image))
+    placer = BackgroundPlacer(case.image, candidate, protocol, lesions)
+    told: set[tuple[str, str]] = set()
+    found: list[QualityMeasurement] = []
+    used: dict[str, Background] = {}
+    for segment in counted(progress, "Measuring image quality", measured):
+        structure = structures[segment.id]
+        site = Site(
+            case.image,
+            candidate,
+            segment,
+            structure,
+            segment in lesions,
+            tuple(limit for limit in protocol.image_quality if limit.region == structure.name),
+            scale,
+            body,
+            lesions,
+            case.second_image,
+            air if air is None or not air.reason else None,
+            refusal or (air.reason if air else None),
+            told=told,
+        )
+        site.backgrounds = placer.backgrounds_of(site)
+        for module in MEASURES:
+            found += module.measure(site)
+        used |= {background.name: background for background in site.backgrounds if background.is_saved}
+    named = {row.background for row in found}
+    kept = tuple(background for name, background in used.items() if name in named)
+    return QualityMeasured(tuple(found), background_segmentation(kept, case.image.geometry))

@@ -1,0 +1,42 @@
+"""Contrast-to-noise ratio: how far a structure stands out from normal tissue, in units of its noise. Higher is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from SegQCLib.quality.quality_measurement import QualityMeasurement
+from SegQCLib.quality.site import REGION_WORDS, Site, sd
+
+MEASURE = "cnr"
+DEFINITION = "|mean - mean of the background| / sample standard deviation of the background (n - 1)"
+NO_SCATTER = "All values of the background region are the same, or it has one voxel: there is no noise to divide by."
+
+
+def measure(site: Site) -> Iterator[QualityMeasurement]:
+    """Yield the CNR of a segment against each of its background regions."""
+    regions = dict.fromkeys(("whole", *(("core",) if site.is_lesion else ()), *site.asked_regions(MEASURE)))
+    for background in site.backgrounds:
+        for region in regions:
+            sample = site.sample(region)
+            definition = f"{DEFINITION}, {REGION_WORDS[region]}; background: {background.how}"
+            value = cnr(sample.values, background.sample.values)
+            yield site.row(MEASURE, "background_sd", definition, region, sample, value, "1", NO_SCATTER, background)
+
+
+def cnr(values: NDArray[np.float64], background: NDArray[np.float64]) -> float:
+    """Return |mean - mean of the background| / SD of the background; higher is better.
+
+    MRIQC's cnr, of two tissues, divides by the root of three variances instead: numbers of the two definitions do not
+    compare.
+
+    Returns
+    -------
+    float
+        0 or more. NaN without values, below two background values, and where the background has one value.
+    """
+    noise = sd(background)
+    return abs(float(np.mean(values) - np.mean(background))) / noise if noise > 0 and len(values) else math.nan

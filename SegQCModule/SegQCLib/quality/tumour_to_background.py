@@ -1,0 +1,103 @@
+"""Tumour-to-background ratio on PET: uptake of the lesion over that of normal tissue. Higher shows a lesion better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from SegQCLib.quality.image_scale import SUV
+from SegQCLib.quality.quality_measurement import QualityMeasurement
+from SegQCLib.quality.site import REACH_MM, Sample, Site
+
+MEASURE = "tumour_to_background"
+PEAK_RADIUS_MM = (3 * 1000 / (4 * math.pi)) ** (1 / 3)  # of 1 mL: 6.2 mm
+
+DEFINITIONS = {
+    "mean": "mean SUV of the segment / mean SUV of the background",
+    "max": "highest SUV of the segment / mean SUV of the background; the highest of many voxels rises with noise",
+    "peak": "SUVpeak / mean SUV of the background; SUVpeak is the highest mean in a sphere of 1 mL (radius 6.2"
+    " mm) that is centred on a"
+    " voxel of the segment and may reach beyond it (PERCIST: Wahl et al., J Nucl Med 2009;50 Suppl 1:122S-150S,"
+    " 10.2967/jnumed.108.057307; voxels as in IBSI's global intensity peak)",
+}
+NO_PET = (
+    "The tumour-to-background ratio is one of standardised uptake values, and this image has none (unit"
+    " g/mL, SUVbw). Use CNR for CT"
+    " and MR; a PET series needs the header facts that SUV is computed from."
+)
+NO_UPTAKE = "The mean of the background is not above 0, so no ratio to it exists."
+NO_PEAK = "No sphere of 1 mL around a voxel of the segment lies wholly in the image, with finite values throughout."
+
+
+def measure(site: Site) -> Iterator[QualityMeasurement]:
+    """Yield the three ratios of a lesion against each of its background regions; elsewhere only where the protocol asks."""
+    asked = any(limit.measure == MEASURE for limit in site.limits)
+    if site.scale.unit != SUV:
+        if asked or (site.scale.modality == "PT" and site.is_lesion):
+            for method, definition in DEFINITIONS.items():
+                yield from site.refused(MEASURE, method, definition, "whole", "1", NO_PET)
+        return
+    if not site.is_lesion and not asked:
+        return
+    sample = site.sample("whole")
+    uptakes = {"mean": math.nan, "max": math.nan, "peak": math.nan}
+    if sample.voxels:
+        peak = peak_value(site.values, site.mask, site.spacing_mm)
+        uptakes = {"mean": float(np.mean(sample.values)), "max": float(np.max(sample.values)), "peak": peak}
+    for background in site.backgrounds:
+        for method, uptake in uptakes.items():
+            of_peak = sample if method != "peak" or math.isfinite(uptake) else Sample(sample.values, sample.reason or NO_PEAK)
+            value = ratio(uptake, background.sample.values)
+            definition = f"{DEFINITIONS[method]}; background: {background.how}"
+            yield site.row(MEASURE, method, definition, "whole", of_peak, value, "1", NO_UPTAKE, background)
+
+
+def ratio(uptake: float, background: NDArray[np.float64]) -> float:
+    """Return an uptake / the mean of the background; NaN without a background above 0."""
+    mean = float(np.mean(background)) if len(background) else math.nan
+    return uptake / mean if mean > 0 else math.nan
+
+
+def peak_value(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:
+    """Return the highest mean in a sphere of 1 mL centred on a voxel of the mask.
+
+    A voxel is in the sphere if its centre is. A sphere that the array cuts off, or with a value that is not finite, is
+    left out: its mean would be another place's.
+
+    Parameters
+    ----------
+    values : ndarray, shape (k, j, i)
+        With 6.2 mm around the mask, where the image goes that far.
+    mask : ndarray of bool, shape (k, j, i)
+    spacing_mm : tuple of float
+
+    Returns
+    -------
+    float
+        NaN where there is no whole sphere.
+
+    References
+    ----------
+    Wahl et al., J Nucl Med 2009;50 Suppl 1:122S-150S, 10.2967/jnumed.108.057307. Image Biomarker Standardisation
+    Initiative, global intensity peak (0F91).
+    """
+    if PEAK_RADIUS_MM > REACH_MM:
+        raise ValueError("A site must reach beyond the sphere of 1 mL.")
+    reach = [int(PEAK_RADIUS_MM / mm) for mm in spacing_mm]
+    offsets = np.ogrid[tuple(slice(-n, n + 1) for n in reach)]
+    ball = sum((offset * mm) ** 2 for offset, mm in zip(offsets, spacing_mm, strict=True)) <= PEAK_RADIUS_MM**2
+    box = ndimage.find_objects(mask.view(np.int8))
+    if not box:
+        return math.nan
+    part = tuple(slice(max(0, s.start - n), s.stop + n) for s, n in zip(box[0], reach, strict=True))
+    crop, centres = values[part].astype(np.float64), mask[part]
+    finite = np.isfinite(crop)
+    kernel = ball / np.count_nonzero(ball)
+    means = ndimage.correlate(np.where(finite, crop, 0.0), kernel, mode="constant")
+    whole = ndimage.binary_erosion(finite, ball, border_value=0)
+    found = means[centres & whole]
+    return float(found.max()) if len(found) else math.nan

@@ -1,4 +1,4 @@
-"""The command line of training sets: segqc training."""
+"""The command line of training sets: segqc training; the actions of courses are in `cli_training_course`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from SegQCLib import cli_training_course
 from SegQCLib.terminal import LABELS_HELP
 
 _KINDS = ("island", "missing_slices", "left_right", "shrunken", "cut_end")
 _EXIT_DONE = 0
 _DESCRIPTION = """\
+Courses: an atlas to read, cases to practise on, an exam, a certificate (Documentation/training.md).
+
+  segqc training new         COURSE --protocol ct-abdomen-portal-venous
+  segqc training validate    COURSE
+  segqc training mark        COURSE --case practice-1 --candidate ATTEMPT
+  segqc training standing    --reader "Dr. A" --protocol P --certificates RECORDS/certificates
+
 Put known errors into AI drafts of practice cases, and see how many of them readers find and how fast.
 
   segqc training new-set --set COURSE
@@ -25,11 +33,12 @@ def add_commands(commands: Any) -> None:
     """Add `training` and its actions to the subparsers of segqc."""
     training = commands.add_parser(
         "training",
-        help="practice cases with known errors in their drafts: begin a set, plant, score",
+        help="courses with exam and certificate; practice cases with known errors in their drafts",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = training.add_subparsers(metavar="ACTION", required=True)
+    cli_training_course.add_actions(actions)
 
     new_set = actions.add_parser("new-set", help="make a new or empty folder a training set")
     _add_set(new_set)

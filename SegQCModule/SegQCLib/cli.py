@@ -18,6 +18,7 @@ from SegQCLib import (
     __version__,
     cli_agreement,
     cli_archive,
+    cli_checklist,
     cli_deidentify,
     cli_difficulty,
     cli_evaluate_dicom,
@@ -161,6 +162,7 @@ def command_line_parser() -> argparse.ArgumentParser:
     cli_models.add_commands(commands)
     cli_quality.add_commands(commands)
     cli_records.add_commands(commands)
+    cli_checklist.add_commands(commands)
     cli_training.add_commands(commands)
     return parser
 

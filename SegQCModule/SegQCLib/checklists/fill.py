@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from SegQCLib.checklists.checklist import Checklist, ChecklistItem
-from SegQCLib.checklists.fillers import FILLERS
 from SegQCLib.checklists.filled_checklist import FilledChecklist, FilledItem, Reported
+from SegQCLib.checklists.fillers import FILLERS
 from SegQCLib.checklists.filling import Filling
 from SegQCLib.checklists.item_state import item_state
 from SegQCLib.checklists.methods_text import methods_parts

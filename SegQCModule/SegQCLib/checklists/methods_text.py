@@ -110,7 +110,7 @@ def _readers(facts: StudyFacts) -> Iterator[MethodsPart]:
     if training is not None:
         yield _known(f"The protocol asks readers to have passed the course “{training.course}”. ")
     yield _known("Instructions and training given to readers: ")
-    yield _ask("in words, or as a supplement", "reader_instructions")
+    yield _ask("in words, or as a supplement")
     yield _known(". ")
     if reads:
         anchored = sum(any(segment.ai_anchored for segment in read.segments) for read in reads)

@@ -17,7 +17,7 @@ from SegQCLib.quality import rating_correlation, study_norms
 from SegQCLib.quality.quality_measurement import QualityMeasure, QualityMeasurement, Region
 from SegQCLib.quality.quality_texts import quality_order
 from SegQCLib.quality.rating_correlation import CaseGrade, Scale, case_grades, chance_sentence, correlation
-from SegQCLib.quality.study_limits import limits_of
+from SegQCLib.quality.study_limits import limits_of, segments_by_structure
 from SegQCLib.quality.study_norms import (
     FEWEST_CASES,
     NO_SCANNER,
@@ -149,6 +149,7 @@ class _Case:
     protocol: str
     scanner: str
     stratum: StratumKey | None
+    segments: Mapping[str, set[str]]
     measurements: tuple[QualityMeasurement, ...]
     values: Mapping[NumberKind, float]
     grades: Mapping[Scale, CaseGrade]
@@ -208,6 +209,7 @@ def _cases(records: Sequence[NamedRecord]) -> tuple[list[_Case], tuple[str, ...]
                 protocol,
                 UNKNOWN_SCANNER if stratum is None else stratum.scanner,
                 None if stratum is None else stratum.key,
+                segments_by_structure(record),
                 record.image_quality,
                 case_values(record.image_quality),
                 case_grades(given for one in own for given in one.ratings),
@@ -234,7 +236,7 @@ def _numbers(cases: Sequence[_Case], protocol: QCProtocol | None, progress: Prog
         by_stratum: dict[StratumKey | None, list[_Case]] = defaultdict(list)
         for case in own:
             by_stratum[case.stratum].append(case)
-        limits = () if protocol is None or name != f"{protocol.id} {protocol.version}" else _limits(measured, protocol)
+        limits = () if protocol is None or name != f"{protocol.id} {protocol.version}" else _limits(own, kind, protocol)
         yield StudyNumber(
             name,
             kind.structure,
@@ -249,8 +251,9 @@ def _numbers(cases: Sequence[_Case], protocol: QCProtocol | None, progress: Prog
         )
 
 
-def _limits(measured: Sequence[QualityMeasurement], protocol: QCProtocol) -> tuple[Range, ...]:
-    return tuple(dict.fromkeys(limit.limit for m in measured for limit in limits_of(m, protocol)))
+def _limits(cases: Sequence[_Case], kind: NumberKind, protocol: QCProtocol) -> tuple[Range, ...]:
+    measured = ((case, m) for case in cases for m in case.measurements if kind_of(m) == kind)
+    return tuple(dict.fromkeys(limit.limit for case, m in measured for limit in limits_of(m, protocol, case.segments)))
 
 
 def _stratum(kind: NumberKind, cases: Sequence[_Case]) -> StratumNumbers:

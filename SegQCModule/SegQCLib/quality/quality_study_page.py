@@ -16,7 +16,9 @@ from SegQCLib.statistics.missing_package import missing_package
 from SegQCLib.templates import page_templates
 
 # A page that a person looks through: the table of the study has every number.
-_MOST_FAR, _MOST_OF_CASE, _MOST_PLOTS = 10, 4, 6
+_MOST_FAR, _MOST_OF_CASE, _MOST_PLOTS = 10, 3, 6
+# Where a background is a sphere, each case has a wording of its own with the sphere's size.
+_MOST_WORDINGS = 3
 _WIDTH, _MARGIN = 220.0, 8.0
 
 
@@ -107,7 +109,13 @@ def _definitions(numbers: Iterable[StudyNumber]) -> dict[str, list[str]]:
     found: dict[str, dict[str, None]] = {}
     for number in numbers:
         found.setdefault(number_name(number.measure, number.method), {}).update(dict.fromkeys(number.definitions))
-    return {name: list(definitions) for name, definitions in found.items()}
+    return {
+        name: [
+            *list(definitions)[:_MOST_WORDINGS],
+            *([f"and {more} more wordings"] if (more := len(definitions) - _MOST_WORDINGS) > 0 else []),
+        ]
+        for name, definitions in found.items()
+    }
 
 
 def _strip(number: StudyNumber, stratum: StratumNumbers) -> _Strip:

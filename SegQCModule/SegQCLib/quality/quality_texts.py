@@ -15,6 +15,15 @@ REGION_WORDS = {
     "shell": "shell of tissue around the segment",
     "background": "background region of normal tissue",
 }
+METHOD_WORDS = {
+    "background_sd": "background SD",
+    "sd": "SD",
+    "local": "local SD",
+    "step_to_noise": "step to noise",
+    "edge_width": "edge width",
+    "uniform_7": "window 7",
+    "gaussian_11": "Gaussian window",
+}
 _UNIT_WORDS = {"1": "", "[hnsf'U]": "HU", "g/ml": "g/mL (SUVbw)", ARBITRARY: "grey values without a scale"}
 
 
@@ -73,7 +82,7 @@ QUALITY_TEXTS = (
     QualityText(
         "sharpness",
         "Sharpness",
-        "Sharpness of the border",
+        "Width of the edge at the border",
         "Over what distance the grey value changes from inside to outside at the border.",
         "lower",
     ),
@@ -101,7 +110,7 @@ def quality_order(measure: str) -> int:
 
 def number_name(measure: QualityMeasure, method: str) -> str:
     """Return what a number is called where several methods stand side by side: SNR (tissue)."""
-    return f"{quality_text(measure).short_name} ({method.replace('_', ' ')})"
+    return f"{quality_text(measure).short_name} ({METHOD_WORDS.get(method, method.replace('_', ' '))})"
 
 
 def unit_words(unit: str) -> str:

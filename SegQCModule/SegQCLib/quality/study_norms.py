@@ -6,6 +6,7 @@ unusable. It is shown beside the study's limits and decides nothing.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 import numpy as np
 from scipy import stats
 
+from SegQCLib.protocol import plain_name
 from SegQCLib.quality.quality_measurement import QualityMeasurement, StudyPosition
 from SegQCLib.record import QCRecord
 
@@ -122,7 +124,7 @@ def kind_of(measurement: QualityMeasurement) -> NumberKind:
     """Return what a number has to share with another to be compared with it."""
     m = measurement
     # "Lesion 1 background" of one case is to Lesion 1 what "Lesion 2 background" is to Lesion 2.
-    background = (m.background or "").replace(m.segment, "segment")
+    background = plain_name(re.sub(rf"(?<!\w){re.escape(m.segment)}(?!\w)", "segment", m.background or ""))
     return NumberKind(m.structure or m.segment, m.measure, m.method, m.region, background, m.unit)
 
 

@@ -29,9 +29,9 @@ from SegQCLib.readers.training.picture_recipe import PICTURES_FILE, PictureRecip
 from SegQCLib.readers.training.typical_errors import segment_named, wrong_mask
 from SegQCLib.words import UNIT_WORDS
 
-SIDE_PIXELS = 480
+SIDE_PIXELS = 420
 # Blue and orange are told apart by readers who do not tell red from green; the dashes by everybody.
-RIGHT, WRONG, BESIDE = (90, 200, 255), (255, 150, 20), (240, 228, 66)
+CORRECT, WRONG, BESIDE = (90, 200, 255), (255, 150, 20), (240, 228, 66)
 SIMULATED = "SIMULATED"
 _BANNER, _BANNER_TEXT = (255, 200, 0), (0, 0, 0)
 _TINT = 0.35
@@ -39,7 +39,7 @@ _DASH_PIXELS = 9
 _LINE_PIXELS, _THIN_PIXELS = 2.2, 1.2
 _SCALE_BARS_MM = (1, 2, 5, 10, 20, 50, 100)
 _PLANES = ("sagittal", "coronal", "axial")
-_COLOURS = 128
+_COLOURS = 96
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,15 +160,17 @@ def draw_slice(recipe: PictureRecipe, image: Volume, segmentation: Segmentation,
         If a segment is missing.
     """
     axis = _axis(image, recipe.plane)
-    right = segmentation.mask(segment_named(segmentation, recipe.structure))
+    correct = segmentation.mask(segment_named(segmentation, recipe.structure))
     wrong = None if recipe.error is None else wrong_mask(segmentation, recipe.structure, recipe.error, image)
-    number = _slice_number(right, wrong, axis, recipe, image)
+    number = _slice_number(correct, wrong, axis, recipe, image)
     view = _view(image, axis)
     # An exchange of sides shows both organs, any other picture its own one.
-    shown = right if wrong is None else right | wrong
+    shown = correct if wrong is None else correct | wrong
+    if recipe.corrected:
+        wrong = None
     planes = [
         view.apply(np.take(mask, number, axis=axis))
-        for mask in (right, wrong, *(segmentation.mask(segment_named(segmentation, name)) for name in recipe.beside))
+        for mask in (correct, wrong, *(segmentation.mask(segment_named(segmentation, name)) for name in recipe.beside))
         if mask is not None
     ]
     rows_mm, columns_mm, pixel_mm = _field(view.apply(np.take(shown, number, axis=axis)), view, recipe.zoom_mm)
@@ -179,22 +181,22 @@ def draw_slice(recipe: PictureRecipe, image: Volume, segmentation: Segmentation,
     grey = np.clip((ndimage.map_coordinates(values, at, order=1, cval=values.min()) - low) / rule.apply_window, 0, 1)
     pixels = np.repeat((255 * grey)[:, :, None], 3, axis=2)
     masks = [ndimage.map_coordinates(plane.astype(np.float64), at, order=1, cval=0.0) >= 0.5 for plane in planes]
-    right_shown, others = masks[0], masks[1 if wrong is None else 2 :]
+    correct_shown, others = masks[0], masks[1 if wrong is None else 2 :]
     for mask in others:
         _draw_line(pixels, mask, BESIDE, _THIN_PIXELS)
     if wrong is not None:
-        pixels[masks[1] ^ right_shown] *= 1 - _TINT
-        pixels[masks[1] ^ right_shown] += _TINT * np.array(WRONG)
-    _draw_line(pixels, right_shown, RIGHT, _LINE_PIXELS)
+        pixels[masks[1] ^ correct_shown] *= 1 - _TINT
+        pixels[masks[1] ^ correct_shown] += _TINT * np.array(WRONG)
+    _draw_line(pixels, correct_shown, CORRECT, _LINE_PIXELS)
     if wrong is not None:
         _draw_line(pixels, masks[1], WRONG, _LINE_PIXELS, dashed=True)
     written = np.rint(pixels).astype(np.uint8)
-    for name, mask in zip(recipe.beside, others, strict=True):
+    for name, mask in zip(recipe.beside if recipe.names else (), others if recipe.names else (), strict=True):
         written = _named(written, mask, name, BESIDE)
-    if recipe.error is not None and recipe.error.kind == "left_right":
+    if wrong is not None and recipe.error.kind == "left_right":
         # The outline is perfect; only its name shows the error.
         written = _named(written, masks[1], f"named {recipe.structure}", WRONG)
-    return DrawnPicture(written, pixel_mm, view, f"{recipe.plane} slice {number + 1} of {right.shape[axis]}")
+    return DrawnPicture(written, pixel_mm, view, f"{recipe.plane} slice {number + 1} of {correct.shape[axis]}")
 
 
 def _axis(image: Volume, plane: str) -> int:
@@ -211,13 +213,13 @@ def _view(image: Volume, axis: int) -> SliceView:
 
 
 def _slice_number(
-    right: NDArray[np.bool_], wrong: NDArray[np.bool_] | None, axis: int, recipe: PictureRecipe, image: Volume
+    correct: NDArray[np.bool_], wrong: NDArray[np.bool_] | None, axis: int, recipe: PictureRecipe, image: Volume
 ) -> int:
     others = tuple(other for other in range(3) if other != axis)
-    areas = np.count_nonzero(right, axis=others)
+    areas = np.count_nonzero(correct, axis=others)
     if recipe.at is None:
         # An error is shown where it is largest: an island can be beyond the structure's own slices.
-        differing = areas if wrong is None else np.count_nonzero(right ^ wrong, axis=others)
+        differing = areas if wrong is None else np.count_nonzero(correct ^ wrong, axis=others)
         return int(np.argmax(differing if differing.any() else areas))
     held = np.flatnonzero(areas)
     part = recipe.at
@@ -337,13 +339,14 @@ def _framed(recipe: PictureRecipe, drawn: DrawnPicture, rule: WindowRule) -> NDA
     pixels[height - 12 : height - 10, 14 : 14 + bar] = 255
     pixels = _with_text(pixels, f"{bar_mm} mm", (14, height - 18), white, anchor="lb", size=14)
     unit = UNIT_WORDS.get(rule.window.unit, rule.window.unit)
+    shows_error = recipe.error is not None and not recipe.corrected
     below = [
         (f"{drawn.slice_text}. Window {rule.apply_window:g}, level {rule.apply_level:g} {unit} ({rule.name})", white),
-        (f"Solid blue: {recipe.outline}." + ("" if recipe.error is None else " Dashed orange, tinted: wrong."), RIGHT),
+        (f"Solid blue: {recipe.outline}." + (" Dashed orange, tinted: wrong." if shows_error else ""), CORRECT),
         *((line, white) for line in textwrap.wrap(recipe.note, width // 7)),
     ]
     banner = [(SIMULATED + ": made by a program, no patient", _BANNER_TEXT, _BANNER)] if recipe.simulated else []
-    strips = [_strip(recipe.title, width, WRONG if recipe.error else RIGHT, (0, 0, 0), size=16)]
+    strips = [_strip(recipe.title, width, WRONG if shows_error else CORRECT, (0, 0, 0), size=16)]
     strips += [_strip(text, width, colour, ground, size=15) for text, colour, ground in banner]
     strips += [pixels, *(_strip(text[0].upper() + text[1:], width, colour, (0, 0, 0), size=13) for text, colour in below)]
     return np.concatenate(strips)

@@ -10,7 +10,9 @@ from typing import Literal
 PICTURES_FILE = "pictures.json"
 
 
-ErrorKind = Literal["island", "missing_slices", "left_right", "shrunken", "cut_end", "grown", "includes", "leaks", "leaves_out"]
+ErrorKind = Literal[
+    "island", "missing_slices", "left_right", "shrunken", "cut_end", "grown", "closed", "includes", "leaks", "leaves_out"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,12 @@ class DrawnError:
     kind: ErrorKind = field(
         metadata={
             "doc": "island, missing_slices, left_right, shrunken, cut_end: as errors are planted into drafts. grown: too large by"
-            " reach_mm. includes: takes in other structures. leaks: runs into tissue of like value nearby."
+            " reach_mm. closed: notches and gaps up to twice reach_mm filled. includes: takes in other structures. leaks: runs into tissue of like value nearby."
             " leaves_out: lacks its voxels of certain values, such as its vessels."
         }
     )
     structures: tuple[str, ...] = field(default=(), metadata={"doc": "includes: which structures are taken in."})
-    reach_mm: float | None = field(default=None, metadata={"doc": "grown, includes, leaks: how far from the structure, mm."})
+    reach_mm: float | None = field(default=None, metadata={"doc": "grown, closed, includes, leaks: how far, mm."})
     values: tuple[float, float] | None = field(
         default=None, metadata={"doc": "leaks, leaves_out: lowest and highest image value, in the image's unit (CT: HU)."}
     )
@@ -34,7 +36,7 @@ class DrawnError:
     def faults(self) -> Iterator[tuple[str, str]]:
         if self.kind == "includes" and not self.structures:
             yield "structures", "is empty; name what is taken in"
-        if self.kind in ("grown", "leaks") and not (self.reach_mm or 0) > 0:
+        if self.kind in ("grown", "closed", "leaks") and not (self.reach_mm or 0) > 0:
             yield "reach_mm", f"is {self.reach_mm}; {self.kind} needs millimetres above 0"
         if self.kind in ("leaks", "leaves_out") and self.values is None:
             yield "values", f"is missing; {self.kind} needs the lowest and the highest image value"
@@ -60,8 +62,13 @@ class PictureRecipe:
     )
     beside: tuple[str, ...] = field(default=(), metadata={"doc": "Other segments to outline thinly, with their names."})
     zoom_mm: float | None = field(default=None, metadata={"doc": "Side of the square shown, mm; null: the whole slice."})
-    error: DrawnError | None = field(default=None, metadata={"doc": "Error to draw beside the right outline; null: none."})
-    outline: str = field(default="drawn right", metadata={"doc": "What the outline is, for the legend below the picture."})
+    error: DrawnError | None = field(default=None, metadata={"doc": "Error to draw beside the correct outline; null: none."})
+    corrected: bool = field(
+        default=False,
+        metadata={"doc": "True: the place of the error, but only what is correct: the picture to put beside the error."},
+    )
+    names: bool = field(default=True, metadata={"doc": "Whether the names of `beside` are written on the picture."})
+    outline: str = field(default="drawn correctly", metadata={"doc": "What the outline is, for the legend below the picture."})
     simulated: bool = field(default=False, metadata={"doc": "True puts SIMULATED on the picture."})
     note: str = field(default="", metadata={"doc": "What must be known of the image or outline, below the picture."})
 
@@ -71,6 +78,8 @@ class PictureRecipe:
             yield "file", f"{self.file!r} is no .png inside the course folder"
         if self.at is not None and not 0 <= self.at <= 1:
             yield "at", f"{self.at:g} is not in [0, 1]"
+        if self.corrected and self.error is None:
+            yield "corrected", "is true, but there is no error to correct"
         if self.zoom_mm is not None and not self.zoom_mm > 0:
             yield "zoom_mm", f"{self.zoom_mm:g} is not above 0 mm"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ _EDGE_BLUR = (0.4, 0.6, 0.6)  # in voxels: partial volume
 _VESSELS = 22
 _VESSEL_RADII_MM = (0.6, 2.2)
 _CLEAR_OF_NODULE_MM = 3.0
+_ATTACHED_RADIUS_MM = 2.0
 _WALL_MM = 12.0
 
 
@@ -46,12 +48,15 @@ class NoduleDesign:
     density : {"solid", "ground-glass"}
     seed : int
         Of lung, vessels and noise.
+    attached_vessel : bool
+        Whether a vessel of 2 mm radius runs into the nodule.
     """
 
     patient: str
     annotations: tuple[int, ...]
-    density: str
+    density: Literal["solid", "ground-glass"]
     seed: int
+    attached_vessel: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +88,7 @@ def simulated_nodule(database: Path, design: NoduleDesign) -> SimulatedNodule:
     rng = np.random.default_rng(design.seed)
     mean = np.mean([layer > 0 for layer in layers], axis=0, dtype=np.float32)
     tissue = np.float32(LUNG_HU) + np.float32(_TEXTURE_HU) * smooth_noise(rng, geometry.size, _TEXTURE_MM, geometry.spacing_mm)
-    vessels = _vessels(geometry, mean > 0, rng)
+    vessels = _vessels(geometry, mean > 0, rng, design.attached_vessel)
     tissue += (np.float32(VESSEL_HU) - tissue) * vessels
     density = SOLID_HU if design.density == "solid" else GROUND_GLASS_HU
     tissue += np.float32(density - LUNG_HU) * ndimage.gaussian_filter(mean, _EDGE_BLUR)
@@ -131,8 +136,8 @@ def _placed(layer: NDArray[np.uint8], size: tuple[int, int, int], start: tuple[i
     return placed
 
 
-def _vessels(geometry: Geometry, nodule: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return how much of each voxel is vessel, 0 to 1: bent tubes, none within 3 mm of the nodule."""
+def _vessels(geometry: Geometry, nodule: NDArray[np.bool_], rng: np.random.Generator, attached: bool) -> NDArray[np.float32]:
+    """Return how much of each voxel is vessel, 0 to 1: bent tubes, none within 3 mm of the nodule but the attached one."""
     spacing = np.array(geometry.spacing_mm)
     extent_mm = np.array(geometry.size) * spacing
     share = np.zeros(geometry.size, np.float32)
@@ -147,6 +152,11 @@ def _vessels(geometry: Geometry, nodule: NDArray[np.bool_], rng: np.random.Gener
             _ball(share, place, thick, spacing)
     near = ndimage.distance_transform_edt(~nodule, sampling=spacing) < _CLEAR_OF_NODULE_MM
     share[near] = 0
+    if attached:
+        middle = np.argwhere(nodule).mean(axis=0) * spacing
+        for part in np.linspace(0, 1, 160):
+            _ball(share, middle + 32.0 * part * np.array((0.05, 0.35, 0.93)), _ATTACHED_RADIUS_MM * (1 - 0.4 * part), spacing)
+        share[nodule] = 0
     return ndimage.gaussian_filter(share, _EDGE_BLUR)
 
 
@@ -156,8 +166,8 @@ def _ball(share: NDArray[np.float32], place_mm: NDArray[np.float64], radius_mm: 
     box = tuple(slice(max(0, a), max(0, min(n, b))) for a, b, n in zip(low, high, share.shape, strict=True))
     if any(part.start >= part.stop for part in box):
         return
-    offsets = np.meshgrid(*[np.arange(part.start, part.stop) * step - at for part, step, at in zip(box, spacing, place_mm, strict=True)],
-                          indexing="ij", sparse=True)  # fmt: skip
+    places = [np.arange(part.start, part.stop) * step for part, step in zip(box, spacing, strict=True)]
+    offsets = np.meshgrid(*[place - at for place, at in zip(places, place_mm, strict=True)], indexing="ij", sparse=True)
     share[box][sum(offset**2 for offset in offsets) <= radius_mm**2] = 1
 
 

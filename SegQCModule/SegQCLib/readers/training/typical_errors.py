@@ -1,4 +1,4 @@
-"""Draw a typical error into an outline, for a picture of it. Nothing of it is ever stored as a segmentation."""
+"""Draw a typical error into an outline: for a picture of it, or for a draft on a SIMULATED image of a course."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from SegQCLib.readers.training.picture_recipe import DrawnError
 from SegQCLib.training_set import TrainingSet
 from SegQCLib.words import few
 
-# The set exists for the length of a call: what is planted here goes into a picture and nowhere else.
+# The set exists for the length of a call: only the mask of what is planted leaves it.
 _PICTURES = TrainingSet("segqc-training-set", "1.0", "atlas-pictures", "")
 
 
@@ -47,9 +47,10 @@ def wrong_mask(segmentation: Segmentation, structure: str, error: DrawnError, im
         Drawn right, on the image's grid.
     structure : str
     error : DrawnError
-        grown: all voxels up to `reach_mm` from the structure. includes: the other structures, up to `reach_mm` from it where
-        that is given. leaks: voxels with `values`, up to `reach_mm` from it, that are connected with it through such voxels.
-        leaves_out: its voxels with `values` are missing. The other kinds: see `planted_errors.plant`.
+        grown: all voxels up to `reach_mm` from the structure. closed: grown and shrunken again by as much. includes: the other
+        structures, up to `reach_mm` from it where that is given. leaks: voxels with `values`, up to `reach_mm` from it, that
+        are connected with it through such voxels. leaves_out: its voxels with `values` are missing. The other kinds: see
+        `planted_errors.plant`.
     image : Volume
         With pixels.
 
@@ -81,6 +82,8 @@ def wrong_mask(segmentation: Segmentation, structure: str, error: DrawnError, im
         near = ndimage.distance_transform_edt(~mask, sampling=segmentation.geometry.spacing_mm) <= error.reach_mm
     if error.kind == "grown":
         return near
+    if error.kind == "closed":
+        return mask | (ndimage.distance_transform_edt(near, sampling=segmentation.geometry.spacing_mm) > error.reach_mm)
     if error.kind == "includes":
         taken = [segmentation.mask(segment_named(segmentation, name)) for name in error.structures]
         return mask | (near & np.logical_or.reduce(taken))

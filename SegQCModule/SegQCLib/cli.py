@@ -27,6 +27,7 @@ from SegQCLib import (
     cli_protocol,
     cli_quality,
     cli_records,
+    cli_study,
     cli_training,
 )
 from SegQCLib.errors import BadDataError
@@ -163,6 +164,7 @@ def command_line_parser() -> argparse.ArgumentParser:
     cli_quality.add_commands(commands)
     cli_records.add_commands(commands)
     cli_checklist.add_commands(commands)
+    cli_study.add_commands(commands)
     cli_training.add_commands(commands)
     return parser
 

@@ -18,7 +18,7 @@ RECIST = "RECIST 1.1 (Eisenhauer et al., Eur J Cancer 2009;45:228-247)"
 LEAST_DIAMETER_MM = 10.0
 THICK_SLICES_MM = 5.0
 ONCE = "Segmented at one time point only: new, gone, or not segmented at the others. SegQC cannot tell which."
-_AMBIGUOUS = "several segmentations of this lesion belong to one time point, and SegQC does not choose: name the one that counts in a worklist"
+_AMBIGUOUS = "several segmentations of this lesion belong to one time point: name the one that counts in a worklist"
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,7 @@ def _point(seen: _Seen) -> LesionPoint:
     return LesionPoint(
         case=seen.series.case,
         timepoint=seen.series.timepoint.text,
+        order=seen.series.timepoint.order,
         reader=seen.read.reader,
         assisted=lesion.assisted,
         voxels=lesion.voxels,

@@ -33,21 +33,23 @@ _POST_RECONSTRUCTION = (
 RULES = (
     image_kinds.HOW,
     (
-        "The study's value of a fact is the most frequent one among all series of a kind; series with a rarer value break uniformity."
-        " Where several values are equally frequent there is no such value. What a header does not say is not counted as a difference."
+        "The study's value of a fact is the most frequent one among all series of a kind; series with a rarer value break"
+        " uniformity. Where several values are equally frequent there is no such value. What a header does not say is not counted"
+        " as a difference."
     ),
     (
-        "A follow-up was made on another platform where manufacturer, model, field strength or software versions are not those of the"
-        " patient's first series of this kind."
+        "A follow-up was made on another platform where manufacturer, model, field strength or software versions are not those of"
+        " the patient's first series of this kind."
     ),
     (
         "Changes are given between series that share every fact that the rules ask for; a header that does not say a needed fact"
         " cannot show that. A different window alone is told as a caveat: voxels do not change with it."
     ),
-    "Lesions are matched by Tracking UID (0062,0020 and 0062,0021), else by segment name.",
+    "Lesions are matched by Tracking UID (0062,0021), else by segment name.",
     (
-        longest_diameter.DEFINITION + ". RECIST 1.1 (Eisenhauer et al., Eur J Cancer 2009;45:228-247, doi 10.1016/j.ejca.2008.10.026)"
-        " needs a trained reader and axial slices, measures lymph nodes by their short axis, and sums at most five target lesions."
+        f"{longest_diameter.DEFINITION}. RECIST 1.1 (Eisenhauer et al., Eur J Cancer 2009;45:228-247,"
+        " doi 10.1016/j.ejca.2008.10.026) needs a trained reader and axial slices, measures lymph nodes by their short"
+        " axis, and sums at most five target lesions."
     ),
     (
         "No class of response is given. How much a change is beyond the error of measurement is not known: it takes repeated"

@@ -21,6 +21,7 @@ from SegQCLib.protocols.sign_off_state import SIGN_OFF_WORDS
 from SegQCLib.readers.ratings import RatingGiven, answers, scale_text
 from SegQCLib.record import Input, Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict, Verdict
 from SegQCLib.report_acquisition import fact_groups, missing_facts
+from SegQCLib.report_quality import quality_section
 from SegQCLib.templates import page_templates
 from SegQCLib.verdict import is_excused
 from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
@@ -196,6 +197,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
         limits=[(metric_text(decision.metric), decision) for decision in protocol.decisions],
         tolerances=_tolerances(protocol),
         metrics=_metrics_used(record),
+        quality=quality_section(record, protocol),
         simulated=record.says_simulated,
         expected=_expected(record),
         model_fault=model_fault(record.findings),

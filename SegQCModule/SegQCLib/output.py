@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from SegQCLib.errors import BadDataError
@@ -26,8 +26,14 @@ def require_writable(folder: Path) -> None:
         raise BadDataError(folder, f"cannot be written to ({error.strerror}).", "Choose another output folder.") from error
 
 
-def write_files(folder: Path, contents: Mapping[str, str]) -> None:
-    """Write UTF-8 texts to a folder, all or none: every file is complete on disk before the first old one is replaced.
+def write_files(folder: Path, contents: Mapping[str, str | Callable[[Path], None]]) -> None:
+    """Write files to a folder, all or none: every file is complete on disk before the first old one is replaced.
+
+    Parameters
+    ----------
+    folder : Path
+    contents : mapping of a file's name to its content
+        UTF-8 text, or what writes the file to the path that it is given, which exists and is empty.
 
     Raises
     ------
@@ -36,14 +42,17 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
     """
     waiting: list[tuple[Path, Path]] = []
     try:
-        for name, text in contents.items():
+        for name, content in contents.items():
             temporary = folder / f".{name}.{secrets.token_hex(8)}"
             # Not mkstemp, which makes files private: reports are shared like any other new file.
             # A path that is not Unicode is written as \udcff, which JSON reads as it was.
             with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
                 waiting.append((temporary, folder / name))
-                file.write(text)
-                file.flush()
+                if isinstance(content, str):
+                    file.write(content)
+                    file.flush()
+                else:
+                    content(temporary)
                 os.fsync(file.fileno())
         for temporary_path, final in waiting:
             temporary_path.replace(final)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from SegQCLib.case import Case
+from SegQCLib.case import Case, Segmentation
 from SegQCLib.measurements_csv import render_csv
 from SegQCLib.output import write_files
 from SegQCLib.pictures import slice_pictures
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.protocol import QCProtocol
+from SegQCLib.quality.background_segmentation import BACKGROUND_NAME
 from SegQCLib.record import QCRecord
 from SegQCLib.report import render_report
+from SegQCLib.seg_nrrd import write_seg_nrrd
+from SegQCLib.segmentation_file import as_seg_nrrd
 
 
 def html_report(record: QCRecord, case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> str:
@@ -27,19 +31,31 @@ def html_report(record: QCRecord, case: Case, protocol: QCProtocol, progress: Pr
     return render_report(record, protocol, slice_pictures(case, record, protocol, progress))
 
 
-def write_outputs(record: QCRecord, case: Case, protocol: QCProtocol, folder: Path, progress: Progress = unwatched) -> None:
+def write_outputs(
+    record: QCRecord,
+    case: Case,
+    protocol: QCProtocol,
+    folder: Path,
+    progress: Progress = unwatched,
+    background: Segmentation | None = None,
+) -> None:
     """Write record.json, report.html and measurements.csv of a prepared case to a folder, all or none.
+
+    With `background`, the regions that image quality was measured against (see `evaluate_with_background`), also
+    background.seg.nrrd. Without, one of an earlier evaluation is removed: it would be taken for this record's.
 
     Raises
     ------
     BadDataError
         If they cannot be written; what was there before is then unchanged.
     """
-    write_files(
-        folder,
-        {
-            "record.json": record.to_json(),
-            "report.html": html_report(record, case, protocol, progress),
-            "measurements.csv": render_csv(record),
-        },
-    )
+    contents: dict[str, str | Callable[[Path], None]] = {
+        "record.json": record.to_json(),
+        "report.html": html_report(record, case, protocol, progress),
+        "measurements.csv": render_csv(record),
+    }
+    if background is not None:
+        contents[BACKGROUND_NAME] = lambda path: write_seg_nrrd(path, as_seg_nrrd(background))
+    write_files(folder, contents)
+    if background is None:
+        (folder / BACKGROUND_NAME).unlink(missing_ok=True)

@@ -22,16 +22,9 @@ def write_segmentation(path: Path, segmentation: Segmentation) -> None:
         If the folder cannot be written to or the disk is full; a file that was there is unchanged.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    training_set = training_sets_of(segmentation)
-    stored = NrrdSegmentation(
-        segmentation.geometry,
-        tuple(LabelPiece((0, 0, 0), layer) for layer in segmentation.layers),
-        tuple(NrrdSegment(one.layer, one.label_value, _keys(one)) for one in segmentation.segments),
-        {TRAINING_KEY: training_set[0]} if training_set else {},
-    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_seg_nrrd(temporary, stored)
+        write_seg_nrrd(temporary, as_seg_nrrd(segmentation))
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -41,6 +34,17 @@ def write_segmentation(path: Path, segmentation: Segmentation) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def as_seg_nrrd(segmentation: Segmentation) -> NrrdSegmentation:
+    """Return what a .seg.nrrd file holds of a segmentation: all of it."""
+    training_set = training_sets_of(segmentation)
+    return NrrdSegmentation(
+        segmentation.geometry,
+        tuple(LabelPiece((0, 0, 0), layer) for layer in segmentation.layers),
+        tuple(NrrdSegment(one.layer, one.label_value, _keys(one)) for one in segmentation.segments),
+        {TRAINING_KEY: training_set[0]} if training_set else {},
+    )
 
 
 def _keys(segment: Segment) -> Mapping[str, str]:

@@ -68,13 +68,14 @@ class BackgroundPlacer:
     image : Volume
     segmentation : Segmentation
         The candidate, on the image's grid.
-    protocol : QCProtocol
+    protocol : QCProtocol or None
+        None: no limit names a structure.
     lesions : tuple of Segment
     """
 
     image: Volume
     segmentation: Segmentation
-    protocol: QCProtocol
+    protocol: QCProtocol | None
     lesions: tuple[Segment, ...]
     placed: dict[str, Background] = field(default_factory=dict)
 

@@ -29,9 +29,9 @@ class ImageScale:
     remark: str | None = None
 
 
-def image_scale(acquisition: Acquisition, protocol: QCProtocol) -> ImageScale:
+def image_scale(acquisition: Acquisition, protocol: QCProtocol | None) -> ImageScale:
     """Return the unit of an image's values; an image without a header is of the protocol's modality, if there is only one."""
-    allowed = protocol.modality.values
+    allowed = protocol.modality.values if protocol else ()
     modality = acquisition.modality or (allowed[0] if len(allowed) == 1 else None)
     if acquisition.value_unit in (HU, HU_MODIFIED):
         return ImageScale(modality, HOUNSFIELD)

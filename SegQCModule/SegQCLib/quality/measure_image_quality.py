@@ -35,7 +35,7 @@ class QualityMeasured:
     background: Segmentation | None
 
 
-def measure_image_quality(case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> QualityMeasured:
+def measure_image_quality(case: Case, protocol: QCProtocol | None, progress: Progress = unwatched) -> QualityMeasured:
     """Return the image-quality numbers of every segment that stands for a structure of the protocol, lesions first.
 
     Only the neighbourhood of a segment is looked at, one at a time. A segment without voxels has no neighbourhood and no
@@ -46,16 +46,18 @@ def measure_image_quality(case: Case, protocol: QCProtocol, progress: Progress =
     ----------
     case : Case
         With all segmentations on the image's grid (see `prepare`).
-    protocol : QCProtocol
+    protocol : QCProtocol or None
+        None: every segment is measured, and segments coded as morphologically abnormal structures count as lesions.
     progress : Progress
     """
     if case.image.array is None:
         return QualityMeasured((), None)
     candidate, scale = case.candidate, image_scale(case.image.acquisition, protocol)
-    structures = {segment.id: protocol.structure_of(segment) for segment in candidate.segments}
+    structures = {segment.id: protocol.structure_of(segment) if protocol else None for segment in candidate.segments}
     present = [segment for segment in candidate.segments if candidate.box(segment) is not None and not is_drawn_background(segment)]
     lesions = tuple(segment for segment in present if is_lesion(segment, structures[segment.id]))
-    measured = sorted((segment for segment in present if structures[segment.id]), key=lambda segment: segment not in lesions)
+    asked = (segment for segment in present if protocol is None or structures[segment.id])
+    measured = sorted(asked, key=lambda segment: segment not in lesions)
     if not measured:
         return QualityMeasured((), None)
     progress("Measuring image quality", 0.0)
@@ -74,7 +76,7 @@ def measure_image_quality(case: Case, protocol: QCProtocol, progress: Progress =
             segment,
             structure,
             segment in lesions,
-            tuple(limit for limit in protocol.image_quality if limit.region == structure.name),
+            tuple(limit for limit in protocol.image_quality if limit.region == structure.name) if structure else (),
             scale,
             body,
             lesions,

@@ -85,7 +85,7 @@ class Site:
         The candidate, on the image's grid.
     segment : Segment
         One with voxels.
-    structure : Structure
+    structure : Structure or None
         What it stands for in the protocol.
     is_lesion : bool
     limits : tuple of ImageQualityLimit
@@ -110,7 +110,7 @@ class Site:
     image: Volume
     segmentation: Segmentation
     segment: Segment
-    structure: Structure
+    structure: Structure | None
     is_lesion: bool
     limits: tuple[ImageQualityLimit, ...]
     scale: ImageScale
@@ -259,7 +259,7 @@ class Site:
         remarks = tuple(dict.fromkeys(text for text in remarks if text))
         return QualityMeasurement(
             self.segment.name,
-            self.structure.name,
+            self.structure.name if self.structure else None,
             measure,
             method,
             definition,

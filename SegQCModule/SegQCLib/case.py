@@ -20,6 +20,7 @@ from SegQCLib.training_mark import refuse_outside_training
 if TYPE_CHECKING:  # they are made of protocol and findings, which know what a segment is
     from SegQCLib.readers.kept_findings import KeptFinding
     from SegQCLib.readers.ratings import RatingGiven
+    from SegQCLib.readers.training.standing import TrainingStanding
 
 Box = tuple[slice, slice, slice]
 
@@ -289,6 +290,8 @@ class Case:
     second_image : Volume or None
         A second image registered to the first, for what compares two: a second acquisition, another reconstruction, a
         denoised image. It is taken as it is, never resampled.
+    reader_training : TrainingStanding or None
+        Where the candidate's reader stands with the training that the protocol asks for; None: nobody said who read.
 
     Raises
     ------
@@ -304,6 +307,7 @@ class Case:
     kept_findings: tuple[KeptFinding, ...] = ()
     uncertainty: Volume | None = None
     second_image: Volume | None = None
+    reader_training: TrainingStanding | None = None
 
     def __post_init__(self) -> None:
         # Whatever is checked, measured, reported or exported is a case first.

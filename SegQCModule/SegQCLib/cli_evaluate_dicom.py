@@ -32,7 +32,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def require_possible(options: argparse.Namespace) -> None:
     """End the program as wrong usage, or raise BadDataError, where --dicom cannot succeed: before the work, not after it."""
     if not options.dicom:
-        given = [name for name in _ORIGIN if getattr(options, name)]
+        # The reader is also asked for with --certificates.
+        given = [name for name in _ORIGIN if getattr(options, name) and not (name == "reader" and options.certificates)]
         if given:
             options.usage_error(f"--{given[0].replace('_', '-')} does nothing without --dicom.")
         return

@@ -46,6 +46,7 @@ from SegQCLib.checks import (
     plane,
     protocol_coverage,
     ratings,
+    reader_training,
     repetition_time,
     segment_status,
     segmentation_reference,
@@ -119,6 +120,7 @@ SEGMENTATION_CHECKS = (
     segment_status,
     ai_tool,
     ratings,
+    reader_training,
     protocol_coverage,
 )
 

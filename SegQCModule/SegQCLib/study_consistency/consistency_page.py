@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from SegQCLib.number_texts import grouped
 from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.statistics.missing_package import missing_package
-from SegQCLib.study_consistency.consistency_words import change_text, headline, ml
+from SegQCLib.study_consistency.consistency_words import change_text, headline, ml, mm
 from SegQCLib.study_consistency.lesion_course import Change, DiameterSum, LesionCourse, LesionPoint
 from SegQCLib.study_consistency.study_consistency import FollowUp, KindOfImage, SeriesFacts, StudyConsistency
 from SegQCLib.study_consistency.uniformity import FactUniformity
@@ -63,6 +63,7 @@ class _Patient:
     courses: list[tuple[LesionCourse, list[_Row]]]
     sums: list[tuple[DiameterSum, list[tuple[str, _Cell, _Cell]]]]
     marks: list[str]
+    followed: bool
     plot: str | None
     left_out_of_plot: int
 
@@ -96,7 +97,7 @@ def render_consistency(study: StudyConsistency, progress: Progress = unwatched) 
         headline=headline(study),
         tables=[_kind_table(study, kind) for kind in study.kinds],
         patients=patients,
-        read=[one for one in study.series if one.error is None],
+        reconstructions=_reconstructions(study),
         most_plots=_MOST_PLOTS,
     )
 
@@ -104,6 +105,16 @@ def render_consistency(study: StudyConsistency, progress: Progress = unwatched) 
 def _cases(names: Sequence[str]) -> str:
     more = len(names) - _MOST_CASES
     return ", ".join(names) if more <= 0 else f"{', '.join(names[:_MOST_CASES])} and {more} more"
+
+
+def _reconstructions(study: StudyConsistency) -> list[tuple[str, list[str]]]:
+    """Return what headers say of reconstruction and what followed, each text once with its cases."""
+    found: dict[str, list[str]] = {}
+    for one in study.series:
+        if one.error is None:
+            text = "; ".join(f"{fact.title}: {fact.text}" for fact in one.post_reconstruction)
+            found.setdefault(text, []).append(one.case)
+    return sorted(found.items(), key=lambda item: -len(item[1]))
 
 
 def _kind_table(study: StudyConsistency, kind: KindOfImage) -> _KindTable:
@@ -129,7 +140,7 @@ def _patient(study: StudyConsistency, patient: str, kind: str, *, drawn: bool) -
             [
                 (
                     point.timepoint,
-                    _Cell("–" if point.sum_mm is None else f"{grouped(point.sum_mm, 1)}\u202fmm", marks.of(_one(point.reason))),
+                    _Cell(_tied(mm(point.sum_mm)), marks.of(_one(point.reason))),
                     _change_cell(point.since_first, "diameter", marks),
                 )
                 for point in one.points
@@ -139,22 +150,27 @@ def _patient(study: StudyConsistency, patient: str, kind: str, *, drawn: bool) -
     ]
     svg = volume_plot(courses, simulated=study.simulated) if drawn else None
     plot = None if svg is None else "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-    return _Patient(patient, kind, rows, totals, marks.texts, plot, max(0, len(courses) - MOST_LESIONS))
+    followed = any(point.since_first is not None for course in courses for point in course.points)
+    return _Patient(patient, kind, rows, totals, marks.texts, followed, plot, max(0, len(courses) - MOST_LESIONS))
 
 
 def _row(point: LesionPoint, marks: _Marks) -> _Row:
-    diameter = "–" if point.longest_diameter_mm is None else f"{grouped(point.longest_diameter_mm, 1)}\u202fmm"
     changes = (point.since_first, point.since_previous)
     who = "; ".join(text for text in (point.reader or "", _ASSISTED[point.assisted]) if text)
     return _Row(
         timepoint=point.timepoint or point.case,
         reader=who,
         voxels=f"{grouped(point.voxels, 0)}",
-        volume=_Cell(ml(point.volume_ml), marks.of(point.caveats)),
+        volume=_Cell(_tied(ml(point.volume_ml)), marks.of(point.caveats)),
         volume_changes=tuple(_change_cell(change, "volume", marks) for change in changes),
-        diameter=_Cell(diameter, marks.of(_one(point.why_no_diameter))),
+        diameter=_Cell(_tied(mm(point.longest_diameter_mm)), marks.of(_one(point.why_no_diameter))),
         diameter_changes=tuple(_change_cell(change, "diameter", marks) for change in changes),
     )
+
+
+def _tied(text: str) -> str:
+    """Return a text whose numbers and units stay on one line."""
+    return text.replace(" ", "\u202f").replace("\u202f(", " (")
 
 
 def _one(sentence: str | None) -> tuple[str, ...]:
@@ -165,11 +181,11 @@ def _change_cell(change: Change | None, what: str, marks: _Marks) -> _Cell:
     if change is None:
         return _Cell("", "")
     if not change.comparable:
-        return _Cell("not comparable", marks.of(change.reasons))
+        return _Cell("not comparable", marks.of([f"Not comparable. {reason}" for reason in change.reasons]))
     values = (change.volume_ml, change.volume_percent, "mL")
     if what == "diameter":
         values = (change.diameter_mm, change.diameter_percent, "mm")
-    text = change_text(*values).replace(" ", "\u202f").replace("\u202f(", " (")
+    text = _tied(change_text(*values))
     # Caveats are the same for volume and diameter: they stand once, at the volume, and at the sum, which has no volume.
     told = change.caveats if what == "volume" or change.volume_ml is None else ()
     return _Cell(text or "–", marks.of((*change.reasons, *told)))

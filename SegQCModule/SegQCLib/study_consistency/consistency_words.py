@@ -129,7 +129,7 @@ def _lesions(courses: Sequence[LesionCourse]) -> Iterator[str]:
 
 
 def _point(point: LesionPoint) -> tuple[str, ...]:
-    diameter = "–" if point.longest_diameter_mm is None else f"{grouped(point.longest_diameter_mm, 1)} mm"
+    diameter = mm(point.longest_diameter_mm)
     change = point.since_first
     told = ("", "") if change is None else (change_text(change.volume_ml, change.volume_percent, "mL"), diameter_change(change))
     why = "" if change is None or change.comparable else "not comparable"
@@ -138,7 +138,12 @@ def _point(point: LesionPoint) -> tuple[str, ...]:
 
 def ml(volume_ml: float) -> str:
     """Return a volume in mL with its unit and three digits where there are as many."""
-    return f"{grouped(volume_ml, decimals_of(volume_ml))} mL"
+    return "0 mL" if volume_ml == 0 else f"{grouped(volume_ml, decimals_of(volume_ml))} mL"
+
+
+def mm(value: float | None) -> str:
+    """Return a length with its unit; a dash where it is not known."""
+    return "–" if value is None else "0 mm" if value == 0 else f"{grouped(value, 1)} mm"
 
 
 def decimals_of(value: float) -> int:

@@ -54,11 +54,14 @@ class FollowedLesions:
     ----------
     courses : tuple of LesionCourse
     sums : tuple of DiameterSum
+    not_followed : tuple of str
+        Names of segments that are no lesions.
     notes : tuple of str
     """
 
     courses: tuple[LesionCourse, ...]
     sums: tuple[DiameterSum, ...]
+    not_followed: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -72,15 +75,13 @@ def follow_lesions(
     """
     usable = [one for one in series if one.error is None and any(read.error is None for read in one.reads)]
     if not usable:
-        return FollowedLesions((), (), ())
+        return FollowedLesions((), (), (), ())
     moments, note = in_order([one.timepoint for one in usable], [one.acquisition.acquisition_date for one in usable])
     comparing = _Comparing(rules, protocol)
     notes = [] if note is None else [f"{patient}: time points are {note}."]
     every = [lesion for one in usable for read in one.reads for lesion in read.lesions]
     chosen = any(lesion.is_lesion for lesion in every)
-    others = sorted({lesion.name for lesion in every if not lesion.is_lesion}) if chosen else []
-    if others:
-        notes.append(f"{patient}: not followed, because they are no lesions: {len(others)} segments ({_few(others)}).")
+    others = tuple(dict.fromkeys(lesion.name for lesion in every if not lesion.is_lesion)) if chosen else ()
     reads = [(n, usable[place], read) for n, places in enumerate(moments) for place in places for read in usable[place].reads]
     reads = [(n, one, read) for n, one, read in reads if read.error is None]
     courses, sums = [], []
@@ -91,11 +92,7 @@ def follow_lesions(
         courses += [course for _, course in found]
         total = _sum(patient, kind, reader, tracks, own, comparing)
         sums += [] if total is None else [total]
-    return FollowedLesions(tuple(courses), tuple(sums), tuple(notes))
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    return FollowedLesions(tuple(courses), tuple(sums), others, tuple(notes))
 
 
 def _readers_apart(reads: Sequence[tuple[int, StudySeries, SeriesRead]]) -> list[str | None]:

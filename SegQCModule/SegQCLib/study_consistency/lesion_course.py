@@ -27,9 +27,7 @@ class LesionPoint:
     case: str = field(metadata={"doc": "Case."})
     timepoint: str = field(metadata={"doc": "Time point as given; empty: none."})
     order: float | None = field(
-        metadata={
-            "doc": "Place on a time axis: days for dates (1 is 0001-01-01), else its number; null: not known."
-        }
+        metadata={"doc": "Place on a time axis: days for dates (1 is 0001-01-01), else its number; null: not known."}
     )
     reader: str | None = field(metadata={"doc": "Who segmented; null: not known."})
     assisted: bool | None = field(metadata={"doc": "An AI draft or another algorithm took part; null: not known."})

@@ -21,6 +21,7 @@ from SegQCLib.study_consistency.lesion_course import DiameterSum, LesionCourse
 from SegQCLib.study_consistency.study_series import ReadStudy, StudySeries
 from SegQCLib.study_consistency.timepoint import in_order
 from SegQCLib.study_consistency.uniformity import FactUniformity, fact_uniformity
+from SegQCLib.words import few
 
 STUDY_SCHEMA_ID = "https://segqc.invalid/schemas/study_consistency.schema.json"
 
@@ -176,6 +177,7 @@ def study_consistency(study: ReadStudy, protocol: LoadedProtocol | None, progres
     rules_of, document = {}, protocol.protocol if protocol else None
     kinds = image_kinds.image_kinds(study.series)
     by_kind: dict[str, list[StudySeries]] = {}
+    not_followed: dict[str, None] = {}
     for one, kind in zip(study.series, kinds, strict=True):
         if one.error is None:
             by_kind.setdefault(kind, []).append(one)
@@ -194,6 +196,9 @@ def study_consistency(study: ReadStudy, protocol: LoadedProtocol | None, progres
             lesions += followed.courses
             sums += followed.sums
             notes += followed.notes
+            not_followed |= dict.fromkeys(followed.not_followed)
+    if not_followed:
+        notes.append(f"Segments that are no lesions are not followed: {few(list(not_followed))}.")
     breaking = {(kind.kind, fact.fact): set(fact.breaking) for kind in found_kinds for fact in kind.facts}
     return StudyConsistency(
         schema="segqc-study-consistency",

@@ -34,7 +34,7 @@ def volume_plot(courses: Sequence[LesionCourse], *, simulated: bool) -> str | No
             if _joined(point):
                 axes.plot(xs[n - 1 : n + 1], ys[n - 1 : n + 1], "-", color=color, linewidth=1.4)
         name = course.lesion if course.reader is None else f"{course.lesion}, {course.reader}"
-        axes.plot(xs, ys, marker, color=color, markersize=5.5, label=_short(name))
+        axes.plot(xs, ys, marker, color=color, markersize=5.5, clip_on=False, label=_short(name))
     _axis(axes, places)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("Volume, mL", fontsize=9)

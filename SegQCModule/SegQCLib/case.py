@@ -18,6 +18,7 @@ from SegQCLib.geometry import Geometry
 from SegQCLib.training_mark import refuse_outside_training
 
 if TYPE_CHECKING:  # they are made of protocol and findings, which know what a segment is
+    from SegQCLib.quality.study_norms import QualityNorms
     from SegQCLib.readers.kept_findings import KeptFinding
     from SegQCLib.readers.ratings import RatingGiven
     from SegQCLib.readers.training.standing import TrainingStanding
@@ -290,6 +291,8 @@ class Case:
     second_image : Volume or None
         A second image registered to the first, for what compares two: a second acquisition, another reconstruction, a
         denoised image. It is taken as it is, never resampled.
+    quality_norms : QualityNorms or None
+        Image-quality numbers of the study's other cases, which this one's are compared with; None: no study was given.
     reader_training : TrainingStanding or None
         Where the candidate's reader stands with the training that the protocol asks for; None: nobody said who read.
 
@@ -308,6 +311,7 @@ class Case:
     uncertainty: Volume | None = None
     second_image: Volume | None = None
     reader_training: TrainingStanding | None = None
+    quality_norms: QualityNorms | None = None
 
     def __post_init__(self) -> None:
         # Whatever is checked, measured, reported or exported is a case first.

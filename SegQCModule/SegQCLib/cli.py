@@ -26,6 +26,7 @@ from SegQCLib import (
     cli_models,
     cli_protocol,
     cli_quality,
+    cli_quality_study,
     cli_records,
     cli_study,
     cli_training,
@@ -115,6 +116,13 @@ def command_line_parser() -> argparse.ArgumentParser:
         metavar="U",
         help="a segmentation model's uncertainty map, for difficulty models that use it: an image, or nnU-Net's .npz with --draft",
     )
+    evaluate.add_argument(
+        "--second-image",
+        type=Path,
+        metavar="I",
+        help="an image registered to the first, on its grid, for what compares two: a second acquisition (SNR), another"
+        " reconstruction or a denoised image (SSIM)",
+    )
     evaluate.add_argument("--protocol", required=True, metavar="P", help="id of a shipped protocol, or a protocol's JSON file")
     evaluate.add_argument(
         "--labels",
@@ -122,6 +130,13 @@ def command_line_parser() -> argparse.ArgumentParser:
         help=LABELS_HELP,
     )
     evaluate.add_argument("--ratings", type=Path, metavar="F", help="readers' ratings of the image: a JSON file as SegQC saves it")
+    evaluate.add_argument(
+        "--certificates",
+        type=Path,
+        metavar="DIR",
+        help="folder of training certificates: whether the training that the protocol asks for holds for --reader",
+    )
+    cli_quality_study.add_option(evaluate)
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
     evaluate.add_argument(
         "--scene",
@@ -177,7 +192,7 @@ def _scene_path(text: str) -> Path:
 
 def _demo(options: argparse.Namespace) -> int:
     from SegQCLib.demo import demo_cases
-    from SegQCLib.evaluate import evaluate_prepared
+    from SegQCLib.evaluate import evaluate_with_background
     from SegQCLib.output import require_writable
     from SegQCLib.prepare import prepare
     from SegQCLib.renderers import write_outputs
@@ -188,8 +203,9 @@ def _demo(options: argparse.Namespace) -> int:
         require_writable(folder)
         progress = terminal_progress()
         prepared = prepare(demo.case, demo.protocol.protocol)
-        record = evaluate_prepared(prepared, demo.protocol, part(progress, 0.0, 0.9))
-        write_outputs(record, prepared.case, demo.protocol.protocol, folder, part(progress, 0.9, 1.0))
+        evaluated = evaluate_with_background(prepared, demo.protocol, part(progress, 0.0, 0.9))
+        record = evaluated.record
+        write_outputs(record, prepared.case, demo.protocol.protocol, folder, part(progress, 0.9, 1.0), evaluated.background)
         progress("Done", 1.0)
         print(f"\n{demo.title}\n  data: {demo.licence}")
         _print_verdict(record, folder)
@@ -201,7 +217,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from SegQCLib.deidentify import deidentified_case, marked_deidentified
     from SegQCLib.dicom import burned_in
     from SegQCLib.difficulty.in_case import protocol_model
-    from SegQCLib.evaluate import evaluate_prepared
+    from SegQCLib.evaluate import evaluate_with_background
     from SegQCLib.images import read_image
     from SegQCLib.importers import read_segmentation
     from SegQCLib.importers.uncertainty_map import read_map
@@ -216,6 +232,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     cli_evaluate_dicom.require_possible(options)
     protocol = load_protocol(options.protocol)
     ratings = read_ratings_file(options.ratings) if options.ratings else ()
+    training = _reader_training(options, protocol)
     require_writable(options.out)
     if options.scene:
         _require_slicer_core()
@@ -237,6 +254,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         ratings=ratings,
         # nnU-Net's .npz has no grid of its own: it is that of the label map written with it.
         uncertainty=read_map(options.uncertainty, draft and draft.geometry).volume if options.uncertainty else None,
+        second_image=read_image(options.second_image) if options.second_image else None,
+        reader_training=training,
+        quality_norms=cli_quality_study.norms(options),
     )
     if pseudonyms is not None:
         if protocol.protocol.expected_agreement.model is not None:
@@ -247,12 +267,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.scene:
         from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene
 
-        record = evaluate_in_new_scene(case, protocol, options.scene, part(progress, 0.2, 0.9))
+        evaluated = evaluate_in_new_scene(case, protocol, options.scene, part(progress, 0.2, 0.9))
     else:
-        record = evaluate_prepared(prepared, protocol, part(progress, 0.2, 0.9))
+        evaluated = evaluate_with_background(prepared, protocol, part(progress, 0.2, 0.9))
+    record = evaluated.record
     if pseudonyms is not None:
         record = marked_deidentified(record, pseudonyms)
-    write_outputs(record, prepared.case, protocol.protocol, options.out, part(progress, 0.9, 1.0))
+    write_outputs(record, prepared.case, protocol.protocol, options.out, part(progress, 0.9, 1.0), evaluated.background)
     progress("Done", 1.0)
     if options.json:
         print(record.to_json(), end="")
@@ -274,6 +295,19 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.fail_on and severity.index(record.verdict) >= severity.index(options.fail_on.upper()):
         return EXIT_VERDICT
     return EXIT_DONE
+
+
+def _reader_training(options: argparse.Namespace, protocol):
+    """Return where --reader stands with the training that the protocol asks for; None where nobody asked."""
+    if options.certificates is None:
+        return None
+    if options.reader is None:
+        options.usage_error("--certificates needs --reader: whose certificates are looked for.")
+    if not options.certificates.is_dir():
+        raise BadDataError(options.certificates, "is no folder.", "Give the folder of training certificates.")
+    from SegQCLib.readers.training.standing import training_standing
+
+    return training_standing(protocol, options.reader, options.certificates)
 
 
 def _compare(options: argparse.Namespace) -> int:

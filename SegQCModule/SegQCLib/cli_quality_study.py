@@ -11,6 +11,7 @@ from SegQCLib.terminal import say, terminal_progress
 
 if TYPE_CHECKING:
     from SegQCLib.quality.quality_study import QualityStudy
+    from SegQCLib.quality.study_norms import QualityNorms
 
 _STUDY = """\
 Compare the image-quality numbers of a study's cases: robust z-scores (median, MAD) within scanner and protocol, from 21 cases on,
@@ -40,6 +41,37 @@ def add_action(actions: Any) -> None:
     study.add_argument("--csv", type=Path, metavar="F", help="write one line per case and number, and one per correlation")
     study.add_argument("--html", type=Path, metavar="F", help="write a page with tables and plots that needs no network")
     study.set_defaults(run=_study, usage_error=study.error)
+
+
+def add_option(command: Any) -> None:
+    """Add --study to a command that evaluates one case."""
+    command.add_argument(
+        "--study",
+        type=Path,
+        metavar="DIR",
+        help="folder with the study's evaluated cases: image-quality numbers then have robust z-scores within scanner and protocol",
+    )
+
+
+def norms(options: argparse.Namespace) -> QualityNorms | None:
+    """Return the image-quality numbers of the study that --study names; None without it. What cannot be read is said.
+
+    Raises
+    ------
+    BadDataError
+        If the folder cannot be listed or holds no usable record.
+    """
+    from SegQCLib.quality.study_norms import quality_norms
+    from SegQCLib.quality.study_records import read_study_records
+
+    if options.study is None:
+        return None
+    if options.scene:
+        options.usage_error("--study does not reach into a scene: give --scene and --study in two runs.")
+    read = read_study_records(options.study)
+    for text in read.left_out:
+        say(text)
+    return quality_norms([entry.record for entry in read.records])
 
 
 def _study(options: argparse.Namespace) -> int:
@@ -88,9 +120,8 @@ def _study(options: argparse.Namespace) -> int:
 
 def _told(study: QualityStudy) -> str:
     """Return what the terminal shows: how much there is, and the cases that stand furthest from the others."""
-    from SegQCLib.number_texts import signed
     from SegQCLib.quality.quality_study import furthest
-    from SegQCLib.quality.quality_texts import number_name, value_text
+    from SegQCLib.quality.quality_texts import number_name, signed_z, value_text
 
     simulated = "SIMULATED: " if study.simulated else ""
     cases = f"{study.cases} case{'s' if study.cases != 1 else ''} from {study.records} record{'s' if study.records != 1 else ''}"
@@ -106,7 +137,7 @@ def _told(study: QualityStudy) -> str:
         first = numbers[0]
         value = value_text(first.case.value, first.number.unit)
         named = f"{number_name(first.number.measure, first.number.method)}, {first.number.structure}"
-        lines.append(f"    {case}: {named} {value}, z {signed(first.case.z, 1)}")
+        lines.append(f"    {case}: {named} {value}, z {signed_z(first.case.z)}")
     if not far:
         reasons = dict.fromkeys(stratum.why_no_z for number in study.numbers for stratum in number.strata if stratum.why_no_z)
         lines += [f"  no z-score: {reason}" for reason in list(reasons)[:3]]

@@ -24,6 +24,7 @@ from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.protocols.sign_off import signoff_state
 from SegQCLib.protocols.sign_off_state import SignOffState
 from SegQCLib.quality.measure_image_quality import QualityMeasured, measure_image_quality
+from SegQCLib.quality.study_norms import place_in_study
 from SegQCLib.readers.kept_findings import mark_kept
 from SegQCLib.record import CaseFacts, Input, ProtocolIdentity, QCRecord
 from SegQCLib.verdict import decide
@@ -97,6 +98,8 @@ def evaluate_with_background(prepared: PreparedCase, protocol: LoadedProtocol, p
         protocol_sign_off=_sign_off(protocol),
         image_quality=quality.measurements,
     )
+    if case.quality_norms is not None:
+        record = place_in_study(record, case.quality_norms)
     return Evaluated(record, quality.background)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from SegQCLib.case import Case, Segmentation
+from SegQCLib.image_quality_csv import QUALITY_CSV_NAME, render_quality_csv
 from SegQCLib.measurements_csv import render_csv
 from SegQCLib.output import write_files
 from SegQCLib.pictures import slice_pictures
@@ -41,8 +42,9 @@ def write_outputs(
 ) -> None:
     """Write record.json, report.html and measurements.csv of a prepared case to a folder, all or none.
 
-    With `background`, the regions that image quality was measured against (see `evaluate_with_background`), also
-    background.seg.nrrd. Without, one of an earlier evaluation is removed: it would be taken for this record's.
+    With image-quality numbers also image_quality.csv; with `background`, the regions that they were measured against (see
+    `evaluate_with_background`), also background.seg.nrrd. Without, those of an earlier evaluation are removed: they would be
+    taken for this record's.
 
     Raises
     ------
@@ -54,8 +56,11 @@ def write_outputs(
         "report.html": html_report(record, case, protocol, progress),
         "measurements.csv": render_csv(record),
     }
+    if record.image_quality:
+        contents[QUALITY_CSV_NAME] = render_quality_csv(record, protocol)
     if background is not None:
         contents[BACKGROUND_NAME] = lambda path: write_seg_nrrd(path, as_seg_nrrd(background))
     write_files(folder, contents)
-    if background is None:
-        (folder / BACKGROUND_NAME).unlink(missing_ok=True)
+    for name in (BACKGROUND_NAME, QUALITY_CSV_NAME):
+        if name not in contents:
+            (folder / name).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -24,6 +25,10 @@ from SegQCLib.record import QCRecord
 
 # As many columns as an A4 page bears.
 _MOST_COLUMNS = 6
+
+# Segment, structure, and which of several segments of that name.
+_Column = tuple[str, str | None, int]
+
 NO_STUDY = "Not compared with other cases: no study was given (segqc evaluate --study FOLDER)."
 
 
@@ -161,23 +166,28 @@ def _tables(
     measurements: list[QualityMeasurement], record: QCRecord, protocol: QCProtocol, notes: _Notes
 ) -> Iterable[QualityTable]:
     own_segments = segments_by_structure(record)
-    segments = list(dict.fromkeys((m.segment, m.structure) for m in measurements))
     kinds: dict[NumberKind, list[QualityMeasurement]] = {}
+    cells: dict[tuple[NumberKind, _Column], QualityMeasurement] = {}
+    seen: Counter[tuple[NumberKind, str, str | None]] = Counter()
     for m in measurements:
-        kinds.setdefault(_kind(m), []).append(m)
+        kind = _kind(m)
+        kinds.setdefault(kind, []).append(m)
+        # DICOM Segment Labels need not be unique: a second segment of a name gets a column of its own.
+        cells[kind, (m.segment, m.structure, seen[kind, m.segment, m.structure])] = m
+        seen[kind, m.segment, m.structure] += 1
+    segments = list(dict.fromkeys(column for _, column in cells))
     shown = {kind: own for kind, own in kinds.items() if any(m.value is not None for m in own)}
     order = sorted(shown, key=lambda kind: (quality_order(kind.measure), list(shown).index(kind)))
     for start in range(0, len(segments), _MOST_COLUMNS):
         columns = segments[start : start + _MOST_COLUMNS]
         rows = []
         for kind in order:
-            of_segment = {(m.segment, m.structure): m for m in shown[kind]}
-            measured = [of_segment.get(column) for column in columns]
-            cells = tuple(None if m is None else _cell(m, limits_of(m, protocol, own_segments), notes) for m in measured)
-            if any(cell is not None for cell in cells):
-                rows.append(_row(kind, shown[kind], cells))
+            measured = [cells.get((kind, column)) for column in columns]
+            shown_cells = tuple(None if m is None else _cell(m, limits_of(m, protocol, own_segments), notes) for m in measured)
+            if any(cell is not None for cell in shown_cells):
+                rows.append(_row(kind, shown[kind], shown_cells))
         if rows:
-            yield QualityTable(tuple(columns), tuple(rows))
+            yield QualityTable(tuple(column[:2] for column in columns), tuple(rows))
 
 
 def _kind(m: QualityMeasurement) -> NumberKind:
@@ -215,7 +225,7 @@ def _cell(m: QualityMeasurement, asked: tuple[ImageQualityLimit, ...], notes: _N
         text,
         extent,
         limits,
-        None if place is None else f"z {z_text(place)}, {place.cases} other cases",
+        None if place is None else f"z {z_text(place)} ({place.cases} cases)",
         None if place is None else place_text(place, m.unit),
         () if m.remark is None else (notes.number(m.remark),),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from SegQCLib.number_texts import grouped, signed
+from SegQCLib.number_texts import grouped
 from SegQCLib.quality.quality_measurement import QualityMeasure, QualityMeasurement, StudyPosition
 
 ARBITRARY = "{arbitrary}"
@@ -143,7 +143,13 @@ def background_text(m: QualityMeasurement) -> str | None:
 
 def z_text(place: StudyPosition) -> str:
     """Return a robust z-score with its sign."""
-    return "undefined" if place.z is None else signed(place.z, 1)
+    return "undefined" if place.z is None else signed_z(place.z)
+
+
+def signed_z(z: float) -> str:
+    """Return a z-score with one decimal and its sign; 0.0 has none."""
+    text = f"{z:+.1f}".replace("-", "−")
+    return text if text.strip("+−") != "0.0" else "0.0"
 
 
 def place_text(place: StudyPosition, unit: str) -> str:

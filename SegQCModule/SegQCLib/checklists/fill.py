@@ -109,6 +109,13 @@ def _notes(facts: StudyFacts) -> Iterable[str]:
     if facts.reads is not None:
         if facts.reads.left_out:
             yield f"{plural(len(facts.reads.left_out), 'session log')} could not be read; nothing here is of them."
+        if facts.reads.other_protocols:
+            yield f"{plural(facts.reads.other_protocols, 'read')} in the logs are under other protocols and do not count."
+        if facts.reads.other_versions:
+            yield (
+                f"{facts.reads.other_versions} of {plural(len(facts.reads.reads), 'read')} were made under another file of the"
+                " protocol than the one given (its SHA-256 differs)."
+            )
         if facts.records and len(facts.reads.cases) != len(facts.records):
             logged = plural(len(facts.reads.cases), "case")
             yield f"The session logs are of {logged}, the records of {len(facts.records)}: are both of the same study?"

@@ -48,9 +48,9 @@ def of_reads(reads: LoggedReads, *columns: str) -> tuple[Evidence, ...]:
 
 
 def of_protocol(protocol: LoadedProtocol, *paths: str) -> tuple[Evidence, ...]:
-    """Return places in the protocol file."""
+    """Return places in the protocol file, whose SHA-256 the filled checklist has where it says what was read."""
     rules = protocol.protocol
-    return tuple(Evidence(f"protocol {rules.id} {rules.version}, SHA-256 {protocol.sha256}", path) for path in paths)
+    return tuple(Evidence(f"protocol {rules.id} {rules.version}", path) for path in paths)
 
 
 def of_agreement(study: StudyAgreement, *paths: str) -> tuple[Evidence, ...]:

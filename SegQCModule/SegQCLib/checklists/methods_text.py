@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from SegQCLib.checklists.filled_checklist import FilledChecklist, MethodsPart
-from SegQCLib.checklists.over_cases import counted_texts, listed, median_with_quartiles, numbers, plural
+from SegQCLib.checklists.fillers.segmented_structures import structures_of
+from SegQCLib.checklists.over_cases import counted_texts, median_with_quartiles, numbers, plural
 from SegQCLib.checklists.study_facts import StudyFacts
 from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.metric_texts import metric_text
@@ -51,7 +52,8 @@ def _images(facts: StudyFacts) -> Iterator[MethodsPart]:
         return
     acquisitions = [record.case.acquisition for record in facts.records]
     modalities = counted_texts(one.modality or "modality not stated" for one in acquisitions)
-    yield _known(f"{plural(len(facts.records), 'image').capitalize()} were segmented and evaluated ({modalities}). Scanners: ")
+    yield _known(f"{plural(facts.images or len(facts.records), 'image')} were segmented and evaluated (by modality: {modalities}).")
+    yield _known(" Scanners: ")
     scanners = [f"{one.manufacturer} {one.model}" for one in acquisitions if one.manufacturer and one.model]
     yield _known(counted_texts(scanners)) if len(scanners) == len(acquisitions) else _ask("manufacturers and models")
     thicknesses = [value for one in acquisitions for value in one.slice_thicknesses_mm]
@@ -70,14 +72,15 @@ def _protocol(facts: StudyFacts) -> Iterator[MethodsPart]:
         yield _known("." + _END)
         return
     rules = facts.protocol.protocol
-    names = listed([structure.name.replace("_", " ") for structure in rules.structures])
     covered = ""
     if facts.records and facts.under_protocol < len(facts.records):
         covered = f" ({facts.under_protocol} of {len(facts.records)} cases; the others under other protocols)"
-    yield _known(
-        f"Segmentation followed a written protocol ({rules.title}, version {rules.version}){covered} that names"
-        f" {plural(len(rules.structures), 'structure')}: {names}. {_windows(rules)}"
-    )
+    yield _known(f"Segmentation followed a written protocol ({rules.title}, version {rules.version}){covered}. ")
+    yield _known("Structures (number of cases): ")
+    present, _ = structures_of(facts)
+    said = ", ".join(f"{name.replace('_', ' ')} ({count})" for name, count in present.most_common())
+    yield _known(said) if said else _ask("which of the protocol's structures were segmented")
+    yield _known(f". {_windows(rules)}")
     yield _known("Rules of what belongs to a structure: ")
     yield _ask("where borders were drawn, what was included and excluded", "segmentation_rules")
     yield _known("." + _END)

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from SegQCLib.words import few
-
 _MOST_LISTED = 6
 
 
@@ -24,11 +22,6 @@ def counted_texts(values: Iterable[str]) -> str:
     listed = [f"{text} ({count})" for text, count in ordered[:_MOST_LISTED]]
     more = len(ordered) - _MOST_LISTED
     return ", ".join(listed) + (f" and {more} more" if more > 0 else "")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence lists them; of many the first ones."""
-    return few(names)
 
 
 def numbers(values: Sequence[float], unit: str) -> str:

@@ -12,17 +12,18 @@ from SegQCLib.readers.log_files import log_files
 from SegQCLib.readers.log_stream import LogStream
 
 
-def software_in_folder(folder: Path) -> tuple[dict[str, str], ...]:
-    """Return each combination of versions in the logs below a folder once; logs whose first line is damaged are passed over."""
+def software_in_folder(folder: Path, sessions: frozenset[str]) -> tuple[dict[str, str], ...]:
+    """Return each combination of versions in the logs of some sessions once; logs with a damaged first line are passed over."""
     found = []
     for path in log_files(folder):
         with contextlib.suppress(BadDataError), LogStream(path) as log:
-            found.append(log.header.software)
+            if log.header.session in sessions:
+                found.append(log.header.software)
     return _each_once(found)
 
 
-def software_in_database(url: str) -> tuple[dict[str, str], ...]:
-    """Return each combination of versions in a database of logs once.
+def software_in_database(url: str, sessions: frozenset[str]) -> tuple[dict[str, str], ...]:
+    """Return each combination of versions in a database of logs, of some sessions, once.
 
     Raises
     ------
@@ -34,9 +35,10 @@ def software_in_database(url: str) -> tuple[dict[str, str], ...]:
     from SegQCLib.record_store.connect import connect
     from SegQCLib.record_store.schema import table
 
+    stored = table("sessions")
     with connect(url).reading() as connection:
-        texts = connection.execute(select(table("sessions").c.software).distinct()).scalars()
-        return _each_once(json.loads(text) for text in texts)
+        rows = connection.execute(select(stored.c.session, stored.c.software)).all()
+        return _each_once(json.loads(text) for text in {software for session, software in rows if session in sessions})
 
 
 def _each_once(combinations: Iterable[dict[str, str]]) -> tuple[dict[str, str], ...]:

@@ -32,10 +32,16 @@ class LoggedReads:
     Attributes
     ----------
     reads : tuple of CaseRead
-        Finished clinical reads; readers and cases are keys.
+        Finished clinical reads under the study's protocol, in whatever version; readers and cases are keys. All finished
+        clinical reads where no protocol is known.
     not_counted : int
-        Other reads: not finished, or for training.
+        Reads under that protocol that are not finished, or were made for training.
+    other_protocols : int
+        Reads under other protocols: a department's logs are of many studies.
+    other_versions : int
+        Of `reads`: those under another file of the protocol, by its SHA-256.
     sessions : int
+        Of `reads`.
     software : tuple of dict of str to str
         Versions of what wrote the logs, each combination once.
     left_out : tuple of str
@@ -46,6 +52,8 @@ class LoggedReads:
 
     reads: tuple[CaseRead, ...]
     not_counted: int
+    other_protocols: int
+    other_versions: int
     sessions: int
     software: tuple[dict[str, str], ...]
     left_out: tuple[str, ...]
@@ -174,7 +182,7 @@ def collect_facts(
         found,
         unreadable,
         given,
-        _reads(logs, database, names, part(progress, 0.5, 0.9)),
+        _reads(logs, database, names, _protocol_id(given, found), given, part(progress, 0.5, 0.9)),
         None if agreement is None else _agreement(agreement),
         None if dataset is None else _dataset(dataset),
     )
@@ -210,18 +218,39 @@ def _shipped_protocol_of(records: Iterable[QCRecord]) -> LoadedProtocol | None:
     return loaded if loaded.sha256 == identity.sha256 else None
 
 
-def _reads(logs: Path | None, database: str | None, names: Path | None, progress: Progress) -> LoggedReads | None:
+def _protocol_id(given: LoadedProtocol | None, records: Iterable[QCRecord]) -> str | None:
+    if given is not None:
+        return given.protocol.id
+    named = {record.protocol.id for record in records}
+    return named.pop() if len(named) == 1 else None
+
+
+def _reads(
+    logs: Path | None,
+    database: str | None,
+    names: Path | None,
+    protocol_id: str | None,
+    protocol: LoadedProtocol | None,
+    progress: Progress,
+) -> LoggedReads | None:
     if logs is None and database is None:
         return None
     from SegQCLib.dashboard.report_source import from_database, from_folder
 
-    if logs is not None:
-        source, software, what = from_folder(logs, names, progress), software_in_folder(logs), "session logs"
-    else:
-        source, software, what = from_database(database, names), software_in_database(database), "record store"
-    counted_reads = tuple(read for read in source.reads if read.finished and read.purpose == "clinical")
-    left_out = source.left_out or ()
-    return LoggedReads(counted_reads, len(source.reads) - len(counted_reads), source.sessions, software, left_out, what)
+    source = from_database(database, names) if logs is None else from_folder(logs, names, progress)
+    of_study = [read for read in source.reads if protocol_id in (None, read.protocol)]
+    reads = tuple(read for read in of_study if read.finished and read.purpose == "clinical")
+    sessions = frozenset(session for read in reads for session in read.sessions)
+    return LoggedReads(
+        reads,
+        len(of_study) - len(reads),
+        len(source.reads) - len(of_study),
+        0 if protocol is None else sum(read.protocol_sha256 != protocol.sha256 for read in reads),
+        len(sessions),
+        software_in_database(database, sessions) if logs is None else software_in_folder(logs, sessions),
+        source.left_out or (),
+        "record store" if logs is None else "session logs",
+    )
 
 
 def _agreement(path: Path) -> StudyAgreement:

@@ -29,6 +29,7 @@ from SegQCLib.checklists.fillers import (
     reading_procedure,
     reference_segmentations,
     segmentation_protocol,
+    segmented_structures,
     statistics_used,
     value_units,
 )
@@ -40,6 +41,7 @@ FILLERS = (
     grid_changes,
     segmentation_protocol,
     protocol_identity,
+    segmented_structures,
     reference_segmentations,
     readers_counted,
     reader_training,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from SegQCLib.acquisition import Acquisition, Span, attribute_of
@@ -70,25 +69,27 @@ def run(facts: StudyFacts) -> Filling:
 
 
 def _add(
-    facts: StudyFacts, modality: str | None, acquisitions: list[Acquisition], line: _Line, reported: list, missing: list
+    facts: StudyFacts,
+    modality: str | None,
+    acquisitions: list[Acquisition],
+    line: _Line,
+    reported: list[Reported],
+    missing: list[str],
 ) -> None:
     title, names, factor, unit = line
-    texts, values, used, without = [], [], set(), 0
+    said_by: dict[str, list[Any]] = {}
     for acquisition in acquisitions:
         name = next((name for name in names if _said(acquisition, name)), None)
-        if name is None:
-            without += 1
-            continue
-        used.add(name)
-        _note(getattr(acquisition, name), factor, values.append, texts.append, _UNIT_OF.get(name, ""))
+        if name is not None:
+            said_by.setdefault(name, []).append(getattr(acquisition, name))
+    number = sum(map(len, said_by.values()))
     of_images = f"of {modality} images" if modality else "of images of unknown modality"
-    if values or texts:
-        said = numbers(values, unit) if values else counted_texts(texts)
-        number = len(acquisitions) - without
-        text = f"{title.capitalize()} {of_images}: {said} (in the header of {number} of {len(acquisitions)})."
-        reported.append(Reported(text, of_records(facts, *(f"case.acquisition.{name}" for name in sorted(used)))))
-    if without:
-        attribute = attribute_of(names[0])
+    if said_by:
+        said = "; ".join(_in_words(values, factor, _UNIT_OF.get(name, unit)) for name, values in said_by.items())
+        text = f"{title.capitalize()} {of_images}: {said}; in the header of {number} of {len(acquisitions)}."
+        reported.append(Reported(text, of_records(facts, *(f"case.acquisition.{name}" for name in sorted(said_by)))))
+    if number < len(acquisitions):
+        without, attribute = len(acquisitions) - number, attribute_of(names[0])
         missing.append(f"The {title} {of_images} ({attribute}) is not in the header of {without} of {len(acquisitions)}.")
 
 
@@ -97,18 +98,19 @@ def _said(acquisition: Acquisition, name: str) -> bool:
     return value is not None and value != () and not acquisition.differing_values(name)
 
 
-def _note(value: Any, factor: float, number: Callable[[float], None], text: Callable[[str], None], unit: str) -> None:
-    if isinstance(value, Span):
-        text(f"{value} {unit}")
-    elif isinstance(value, tuple) and value and isinstance(value[0], int | float):
-        for one in value:
-            number(one * factor)
-    elif isinstance(value, tuple):
-        text(" / ".join(value))
-    elif isinstance(value, int | float):
-        number(value * factor)
-    else:
-        text(value)
+def _in_words(values: list[Any], factor: float, unit: str) -> str:
+    found: list[float] = []
+    texts: list[str] = []
+    for value in values:
+        if isinstance(value, Span):
+            found += [value.lowest * factor, value.highest * factor]
+        elif isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, tuple) and isinstance(value[0], str):
+            texts.append(" / ".join(value))
+        else:
+            found += [one * factor for one in (value if isinstance(value, tuple) else (value,))]
+    return numbers(found, unit) if found else counted_texts(texts)
 
 
 def _grid(facts: StudyFacts) -> Reported:

@@ -36,6 +36,7 @@ from SegQCLib.dataclass_json import from_json
 from SegQCLib.deidentify import deidentified_case, marked_deidentified
 from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import evaluate
+from SegQCLib.findings import Finding, Status
 from SegQCLib.geometry import Geometry
 from SegQCLib.protocol import load_protocol
 from SegQCLib.pseudonyms import Pseudonyms
@@ -351,6 +352,26 @@ def test_readers_who_rate_are_counted(facts):
     assert "Someone" not in filled.to_json()
 
 
+def test_uniformity_and_quality_of_a_study_are_told_beside_the_acquisition(facts, study, tmp_path):
+    for command, name in ((["study"], "study.json"), (["quality", "study"], "quality.json")):
+        assert main([*command, str(study / "records"), "--json", str(tmp_path / name)]) == 0
+    more = collect_facts(
+        records=study / "records", consistency=tmp_path / "study.json", quality=tmp_path / "quality.json"
+    )  # fmt: skip
+    said = texts(item_of(fill_checklist(load_checklist("claim-2024"), more), "13"))
+    assert "Kind of image 1 (CT), 20 series of 20 patients" in said
+    assert "no differing fact" in said
+    assert "Image quality was measured over 20 cases." in said
+
+
+def test_the_standing_of_readers_is_counted(facts):
+    protocol = load_protocol(PROTOCOL)
+    passed = Finding("reader_training", Status.PASS, "", "valid")
+    trained = tuple(replace(record, findings=(*record.findings, passed)) for record in facts.records[:3])
+    filled = fill_checklist(load_checklist("claim-2024"), StudyFacts(records=trained, protocol=protocol))
+    assert "when it was evaluated (number of cases): valid (3)." in texts(item_of(filled, "16"))
+
+
 # Robustness.
 
 
@@ -400,6 +421,17 @@ def test_reads_under_other_protocols_do_not_count(study):
     filled = fill_checklist(load_checklist("claim-2024"), facts)
     assert any("are under other protocols and do not count" in note for note in filled.notes)
     assert "The session logs have no finished clinical read." in item_of(filled, "16").missing
+
+
+def test_a_database_of_the_logs_says_the_same(facts, study, tmp_path):
+    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
+    assert main(["records", "ingest", str(study / LOGS), "--db", url, "--names", str(tmp_path / "names.json")]) == 0
+    stored = collect_facts(protocol=PROTOCOL, database=url, names=tmp_path / "names.json").reads
+    assert (len(stored.reads), stored.sessions, stored.not_counted) == (
+        len(facts.reads.reads), facts.reads.sessions, facts.reads.not_counted,
+    )  # fmt: skip
+    assert stored.software == facts.reads.software
+    assert stored.source == "record store"
 
 
 def test_hostile_names_stay_text(facts):

@@ -72,6 +72,8 @@ def _add_fill(actions: Any) -> None:
     fill.add_argument("--names", type=Path, metavar="FILE", help="file of names and secret that belongs to the database")
     fill.add_argument("--agreement", type=Path, metavar="FILE", help="agreement.json of segqc agreement --study")
     fill.add_argument("--dataset", type=Path, metavar="DIR", help="data set that segqc export nnunet wrote")
+    fill.add_argument("--study", type=Path, metavar="FILE", help="uniformity of the images: what segqc study --json wrote")
+    fill.add_argument("--quality", type=Path, metavar="FILE", help="image quality: what segqc quality study --json wrote")
     fill.add_argument("--answers", type=Path, metavar="FILE", help="answers that persons gave (segqc checklist answer)")
     fill.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
     fill.set_defaults(run=_fill, usage_error=fill.error)
@@ -119,9 +121,9 @@ def _fill(options: argparse.Namespace) -> int:
     from SegQCLib.checklists.study_facts import collect_facts
     from SegQCLib.output import require_writable, write_files
 
-    given = (options.records, options.protocol, options.logs, options.db, options.agreement, options.dataset)
-    if all(one is None for one in given):
-        options.usage_error("give something to fill it from: --records, --protocol, --logs or --db, --agreement, --dataset.")
+    names = ("records", "protocol", "logs", "db", "agreement", "dataset", "study", "quality")
+    if all(getattr(options, name) is None for name in names):
+        options.usage_error(f"give something to fill it from: {', '.join(f'--{name}' for name in names)}.")
     checklist = load_checklist(options.checklist)
     answers = None if options.answers is None else read_answers(options.answers, checklist.questions())
     require_writable(options.out)
@@ -134,6 +136,8 @@ def _fill(options: argparse.Namespace) -> int:
         names=options.names,
         agreement=options.agreement,
         dataset=options.dataset,
+        consistency=options.study,
+        quality=options.quality,
         progress=progress,
     )
     progress("Done", 1.0)

@@ -94,6 +94,10 @@ def _read(facts: StudyFacts) -> Iterable[str]:
         yield f"Agreement of {plural(len(study.readers), 'reader')} over {plural(study.cases, 'case')}."
     if facts.dataset is not None:
         yield f"An exported data set of {plural(len(facts.dataset.provenance.cases), 'case')}."
+    if facts.consistency is not None:
+        yield f"Uniformity of {len(facts.consistency.series)} series."
+    if facts.quality is not None:
+        yield f"Image quality over {plural(facts.quality.cases, 'case')}."
 
 
 def _notes(facts: StudyFacts) -> Iterable[str]:

@@ -21,6 +21,8 @@ from SegQCLib.training_provenance import TrainingProvenance
 
 if TYPE_CHECKING:
     from SegQCLib.agreement.study_agreement import StudyAgreement
+    from SegQCLib.quality.quality_study import QualityStudy
+    from SegQCLib.study_consistency.study_consistency import StudyConsistency
 
 RECORD_NAME = "record.json"
 
@@ -100,6 +102,8 @@ class StudyFacts:
     reads : LoggedReads or None
     agreement : StudyAgreement or None
     dataset : ExportedDataset or None
+    consistency : StudyConsistency or None
+    quality : QualityStudy or None
     """
 
     records: tuple[QCRecord, ...] = ()
@@ -108,6 +112,8 @@ class StudyFacts:
     reads: LoggedReads | None = None
     agreement: StudyAgreement | None = None
     dataset: ExportedDataset | None = None
+    consistency: StudyConsistency | None = None
+    quality: QualityStudy | None = None
     _protocols: Counter[ProtocolIdentity] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -136,6 +142,8 @@ class StudyFacts:
                 any(record.says_simulated for record in self.records),
                 self.reads is not None and any(read.simulated for read in self.reads.reads),
                 self.dataset is not None and self.dataset.provenance.simulated,
+                self.consistency is not None and self.consistency.simulated,
+                self.quality is not None and self.quality.simulated,
             )
         )
 
@@ -149,6 +157,8 @@ def collect_facts(
     names: Path | None = None,
     agreement: Path | None = None,
     dataset: Path | None = None,
+    consistency: Path | None = None,
+    quality: Path | None = None,
     progress: Progress = unwatched,
 ) -> StudyFacts:
     """Return what a study's files say.
@@ -169,6 +179,10 @@ def collect_facts(
         agreement.json of `segqc agreement --study`.
     dataset : Path, optional
         Folder that `segqc export nnunet` wrote.
+    consistency : Path, optional
+        What `segqc study --json` wrote.
+    quality : Path, optional
+        What `segqc quality study --json` wrote.
     progress : Progress
 
     Raises
@@ -185,6 +199,8 @@ def collect_facts(
         _reads(logs, database, names, _protocol_id(given, found), given, part(progress, 0.5, 0.9)),
         None if agreement is None else _agreement(agreement),
         None if dataset is None else _dataset(dataset),
+        None if consistency is None else _consistency(consistency),
+        None if quality is None else _quality(quality),
     )
 
 
@@ -258,6 +274,19 @@ def _agreement(path: Path) -> StudyAgreement:
 
     remedy = "Give the agreement.json that segqc agreement --study wrote."
     return read_json_file(StudyAgreement, path, "an agreement of a study", remedy)
+
+
+def _consistency(path: Path) -> StudyConsistency:
+    from SegQCLib.study_consistency.study_consistency import StudyConsistency
+
+    return read_json_file(StudyConsistency, path, "a consistency of a study", "Give the file that segqc study --json wrote.")
+
+
+def _quality(path: Path) -> QualityStudy:
+    from SegQCLib.quality.quality_study import QualityStudy
+
+    remedy = "Give the file that segqc quality study --json wrote."
+    return read_json_file(QualityStudy, path, "image quality over a study", remedy)
 
 
 def _dataset(folder: Path) -> ExportedDataset:

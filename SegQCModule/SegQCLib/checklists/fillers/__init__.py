@@ -19,10 +19,12 @@ from SegQCLib.checklists.fillers import (
     flagged_cases,
     grid_changes,
     image_quality,
+    image_uniformity,
     label_origin,
     measures_used,
     missing_facts,
     protocol_identity,
+    quality_and_ratings,
     reader_agreement,
     reader_training,
     readers_counted,
@@ -36,7 +38,9 @@ from SegQCLib.checklists.fillers import (
 
 FILLERS = (
     acquisition,
+    image_uniformity,
     image_quality,
+    quality_and_ratings,
     value_units,
     grid_changes,
     segmentation_protocol,

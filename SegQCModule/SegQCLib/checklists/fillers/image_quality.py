@@ -6,7 +6,7 @@ from SegQCLib.checklists.filled_checklist import Reported
 from SegQCLib.checklists.filling import Filling, of_records
 from SegQCLib.checklists.over_cases import numbers
 from SegQCLib.checklists.study_facts import StudyFacts
-from SegQCLib.words import UNIT_WORDS
+from SegQCLib.quality.quality_texts import number_name, unit_words
 
 ID = "image_quality"
 
@@ -21,8 +21,7 @@ def run(facts: StudyFacts) -> Filling:
     if not groups:
         return Filling()
     said = "; ".join(
-        f"{measure.replace('_', ' ')} ({method}) of {structure}, {region}: {numbers(values, UNIT_WORDS.get(unit, unit))}"
-        f" (n = {len(values)})"
+        f"{number_name(measure, method)} of {structure}, {region}: {numbers(values, unit_words(unit))} (n = {len(values)})"
         for (measure, method, structure, region, unit), values in sorted(groups.items())
     )
     return Filling((Reported(f"Image quality, measured in the images: {said}.", of_records(facts, "image_quality[]")),))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from SegQCLib.terminal import LABELS_HELP
 
 if TYPE_CHECKING:
     from SegQCLib.protocols.difference import ProtocolComparison
@@ -43,6 +46,21 @@ def add_commands(commands: Any) -> None:
     verify = actions.add_parser("verify", help="exit with 0 if all roles signed exactly this content, else with 1")
     verify.add_argument("protocol", metavar="FILE", help="id or JSON file")
     verify.set_defaults(run=_verify)
+    from_cases = actions.add_parser("from-cases", help="propose a protocol from finished cases: limits are what was observed")
+    from_cases.add_argument(
+        "cases", type=Path, metavar="CASES", help="worklist (CSV or folder), folder of record.json files, or folder of DICOM series"
+    )
+    from_cases.add_argument("--id", required=True, help="id of the new protocol: lower case, digits, hyphens")
+    from_cases.add_argument("--title", required=True, metavar="T", help="its title")
+    from_cases.add_argument("--out", type=Path, required=True, metavar="F", help="file to write")
+    from_cases.add_argument("--labels", metavar="L", help=LABELS_HELP)
+    from_cases.add_argument("--modality", metavar="M", help="for example CT, where no header says it")
+    from_cases.add_argument(
+        "--compare",
+        metavar="P",
+        help="tell the differences from this protocol; segments without codes take those of its structures",
+    )
+    from_cases.set_defaults(run=_from_cases)
 
 
 def _list(options: argparse.Namespace) -> int:  # noqa: ARG001
@@ -140,3 +158,43 @@ def _verify(options: argparse.Namespace) -> int:
         print(f"   - {difference.words}")
     say(_NO_PROOF)
     return _EXIT_DONE if sign_off.state == "locked" else _EXIT_NOT_SIGNED
+
+
+def _from_cases(options: argparse.Namespace) -> int:
+    from SegQCLib.errors import BadDataError
+    from SegQCLib.protocol import load_protocol
+    from SegQCLib.protocols.differences import compare_protocols
+    from SegQCLib.protocols.finished_case import read_finished_cases
+    from SegQCLib.protocols.from_cases import protocol_from_cases
+    from SegQCLib.protocols.protocol_file import document_of, save_document
+    from SegQCLib.terminal import terminal_progress
+
+    other = load_protocol(options.compare) if options.compare else None
+    progress = terminal_progress()
+    found = read_finished_cases(
+        options.cases, labels=options.labels, codes_from=other.protocol if other else None, progress=progress
+    )
+    progress("Done", 1.0)
+    if options.out.exists():
+        raise BadDataError(options.out, "exists already.", "Choose another name: a proposal does not replace a protocol.")
+    try:
+        proposed = protocol_from_cases(found.cases, options.id, options.title, modality=options.modality)
+    except ValueError as error:
+        raise BadDataError(options.cases, "is not enough for a protocol.", str(error)) from error
+    saved = save_document(document_of(proposed.protocol), options.out)
+    number = f"{len(found.cases)} {'case' if len(found.cases) == 1 else 'cases'}"
+    print(f"{options.out}: proposed from {number} ({found.origin}). Read every limit before you use it.")
+    _print_list("Differs between the cases", proposed.differing)
+    _print_list("Left out", proposed.left_out)
+    _print_list("Remarks", (*found.notes, *proposed.remarks))
+    if other is not None:
+        print()
+        print_comparison(compare_protocols(other, saved))
+    return _EXIT_DONE
+
+
+def _print_list(title: str, lines: Sequence[str]) -> None:
+    if lines:
+        print(f"\n{title}:")
+    for line in lines:
+        print(f" - {line}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from SegQCLib.errors import BadDataError
 from SegQCLib.output import require_writable, write_files
-from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
+from SegQCLib.protocol import LoadedProtocol, QCProtocol, load_protocol, shipped_protocols
 from SegQCLib.protocols.form import Document, form_faults
 from SegQCLib.protocols.sign_off import locked_contents
 
@@ -32,6 +33,11 @@ def open_document(name_or_path: str | Path) -> Document:
     if not isinstance(document, dict):
         raise BadDataError(path, "is not a protocol.", "A protocol is one JSON object.")
     return document
+
+
+def document_of(protocol: QCProtocol) -> Document:
+    """Return the JSON document of a protocol, without the keys that have their default."""
+    return _given(protocol)
 
 
 def save_document(document: Document, path: Path) -> LoadedProtocol:
@@ -65,6 +71,13 @@ def save_document(document: Document, path: Path) -> LoadedProtocol:
     require_writable(path.parent)
     write_files(path.parent, {path.name: text})
     return load_protocol(path)
+
+
+def _given(value: Any) -> Any:
+    if is_dataclass(value):
+        own = [item for item in fields(value) if item.default is MISSING or getattr(value, item.name) != item.default]
+        return {item.name: _given(getattr(value, item.name)) for item in own}
+    return [_given(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

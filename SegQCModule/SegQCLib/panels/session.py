@@ -21,6 +21,7 @@ from SegQCLib.panels.case_parameters import CaseParameters
 from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
 from SegQCLib.readers.case_read import Purpose
 from SegQCLib.readers.planted_result import PlantedResult
+from SegQCLib.readers.training.standing import TrainingStanding
 
 READER_SETTING = "SegQC/Reader"
 RECORDS_FOLDER_SETTING = "SegQC/RecordsFolder"
@@ -48,6 +49,8 @@ class Session(VTKObservationMixin):
         Where `write_event` writes to; the Editing panel sets it while the reader lets it log.
     planted_result : PlantedResult or None
         What the reader made of the errors planted into the practice case that was finished last.
+    training_standing : TrainingStanding or None
+        Where the reader stands with the training that the protocol asks for; None: it asks for none, or nobody has looked yet.
     """
 
     def __init__(self, logic):
@@ -59,6 +62,7 @@ class Session(VTKObservationMixin):
         self.looking_away = False
         self.event_writer: Callable[[str, dict], None] | None = None
         self.planted_result: PlantedResult | None = None
+        self.training_standing: TrainingStanding | None = None
         self._logic = logic
         self._worklist: Path | None = None
         self._course_cases: Path | None = None

@@ -20,8 +20,9 @@ from SegQCLib.mrml.expert_nodes import remove_experts
 from SegQCLib.mrml.node_removal import remove_with_attendants
 from SegQCLib.mrml.open_case import OpenCase
 from SegQCLib.mrml.remove_results import remove_results
-from SegQCLib.mrml.segmentation import add_segmentation, crop_layers, segmentation_reader
+from SegQCLib.mrml.segmentation import add_segmentation, crop_layers, segment_of, segmentation_reader
 from SegQCLib.mrml.volume import volume_from_node
+from SegQCLib.mrml.voxel_counts import voxel_counter
 from SegQCLib.panels.background import Background
 from SegQCLib.protocol import shipped_protocols
 from SegQCLib.readers.log_events import EventKind
@@ -218,6 +219,15 @@ class TrainingCaseView:
     def mark_saved(self, copy):
         if self._open is not None and copy is not None:
             self._open.mark_saved(copy)
+
+    def empty_structures(self):
+        """Return the names of the structures of which nothing is drawn, in the order of the case."""
+        node, protocol = self._open.nodes.candidate, self.course.protocol.protocol
+        voxels = voxel_counter(node)()
+        segmentation = node.GetSegmentation()
+        segments = (segment_of(key, segmentation.GetSegment(key)) for key in segmentation.GetSegmentIDs() if voxels.get(key))
+        drawn = {found.name for found in map(protocol.structure_of, segments) if found is not None}
+        return tuple(name for name in self.case.structures if name not in drawn)
 
     def reading(self):
         """Take what there is to score from the scene; return what makes segmentation and image of it, in any thread.

@@ -1,67 +1,168 @@
-"""A place for an atlas to read and for practice cases."""
+"""Training: a course's atlas beside the slices, practice with a score, an exam, and the reader's certificate."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SegQCLib.errors import BadDataError
+from SegQCLib.mrml.segmentation import segment_of
 from SegQCLib.mrml.slice_views import jump_slices
+from SegQCLib.panels.atlas_view import AtlasView, pages_of_course, pages_of_folder
+from SegQCLib.panels.course_choice import make_course, open_course, shipped_courses
+from SegQCLib.panels.exam_view import ExamView
 from SegQCLib.panels.panel import Light, Panel, Standing
+from SegQCLib.panels.panel_work import PanelWork
+from SegQCLib.panels.practice_view import PracticeView
+from SegQCLib.panels.standing_watch import StandingWatch
+from SegQCLib.panels.training_case import TrainingCaseView
 from SegQCLib.readers.planted_outcome import DETECTION_RULES
-from SegQCLib.training_course import page_title, read_course
+from SegQCLib.readers.training.course import Course
 
 COURSE_FOLDER_SETTING = "SegQC/CourseFolder"
-_PAGE_LINES = 14
+_ATLAS, _PRACTICE, _EXAM = range(3)
 
 
 class TrainingPanel(Panel):
-    """Read the pages of a course, and open its practice cases as the session's worklist."""
+    """Choose a course, read, practise, take the exam. All that takes time is done in the background."""
 
     UI = "TrainingPanel.ui"
 
     def __init__(self, session, resource_path):
         super().__init__(session, resource_path)
-        self._course = None
+        self._course = None  # a Course, or a TrainingCourse: a folder without course.json
         self._message = ""
         self._listed = ()
-        self.ui.courseButton.connect("clicked(bool)", self.onChooseCourse)
-        self.ui.casesButton.connect("clicked(bool)", self.onOpenCases)
-        self.ui.previousPageButton.connect("clicked(bool)", self.onPreviousPage)
-        self.ui.nextPageButton.connect("clicked(bool)", self.onNextPage)
-        self.ui.pageSelector.connect("currentIndexChanged(int)", self.onPageChosen)
-        self.ui.plantedList.connect("itemActivated(QListWidgetItem*)", self.onPlantedActivated)
-        self.ui.plantedList.connect("currentRowChanged(int)", self.onPlantedChosen)
-        # The browser's own height of 192 pixels is half a picture.
-        self.ui.pageBrowser.setMinimumHeight(qt.QFontMetrics(self.ui.pageBrowser.font).lineSpacing() * _PAGE_LINES)
+        self._entered = False
+        self._of = None  # reader and records folder that the lists are about
+        ui = self.ui
+        self._work = PanelWork(ui.progressBar, self._say, self.show)
+        self._watch = StandingWatch(session)
+        self.atlas = AtlasView(ui)
+        self.case = TrainingCaseView(session, resource_path, self._startIfFree, self.onCaseOpenedOrLeft)
+        self.practice = PracticeView(session, resource_path, self._work, self.case, self._say, self.show)
+        self.exam = ExamView(session, resource_path, self._work, self.case, self._say, self._watch.look_again)
+        ui.practiceFrame.layout().addWidget(self.practice.widget)
+        ui.examFrame.layout().addWidget(self.exam.widget)
+        self._shipped = shipped_courses()
+        self._keys = []  # of the entries of the selector: None, a ShippedCourse, or a folder
+        ui.courseSelector.connect("activated(int)", self.onCourseChosen)
+        ui.courseButton.connect("clicked(bool)", self.onChooseCourse)
+        ui.casesButton.connect("clicked(bool)", self.onOpenCases)
+        ui.makeButton.connect("clicked(bool)", self.onMake)
+        ui.cancelButton.connect("clicked(bool)", self.onCancel)
+        ui.plantedList.connect("itemActivated(QListWidgetItem*)", self.onPlantedActivated)
+        ui.plantedList.connect("currentRowChanged(int)", self.onPlantedChosen)
         self._folder = str(slicer.util.settingsValue(COURSE_FOLDER_SETTING, "") or "")
+        self._to_make = None
+        self._listCourses()
         self.show()
 
     def title(self):
         return _("Training")
 
     def standing(self):
+        if self._work.busy:
+            return Standing(Light.RUNNING, _("running"))
         if self._planted():
             return Standing(Light.ATTENTION, _("what was planted in this case"))
-        training = self._trainingAskedFor()
-        if training is None:
+        if self.exam.words:
+            return Standing(Light.ATTENTION, self.exam.words)
+        asked = self._trainingAskedFor()
+        if asked is None:
             return Standing(Light.OPTIONAL, _("none is asked for"))
-        return Standing(Light.OPTIONAL, _("asked for: {course}").format(course=training.course))
+        known = self.session.training_standing
+        if known is None:
+            return Standing(Light.OPTIONAL, _("asked for: {course}").format(course=asked.course))
+        if not known.holds:
+            return Standing(Light.ATTENTION, _("{course}: no valid certificate").format(course=asked.course))
+        words = _("certificate until {day}").format(day=known.valid_until)
+        if known.refresh_due:
+            return Standing(Light.ATTENTION, _("{words}, refresh due").format(words=words))
+        return Standing(Light.ATTENTION if known.state == "expiring" else Light.DONE, words)
 
     def enter(self):
+        self._entered = True
         # Only now: the folder may be on a slow drive, and the module opens without it.
-        if self._course is None and self._folder:
+        if self._course is None and self._folder and not self._work.busy:
             self.openCourse(Path(self._folder))
+        self._watch.follow()
+        self._turnToSelected()
+
+    def exit(self):
+        self._entered = False
+
+    def cleanup(self):
+        self._work.cleanup()
+        self._watch.cleanup()
+        self.practice.cleanup()
+        self.case.cleanup()
+        self.atlas.cleanup()
+        super().cleanup()
 
     def onCaseChanged(self):
+        self._watch.follow()
+        if self.case.is_open and self.session.case is not None and self.session.reader != self.case.reader:
+            # What one reader began, the other does not go on with.
+            self.case.keep_now()
+            self.case.leave()
+        self.case.onSessionChanged()
+        of = (self.session.reader, str(self.session.records_folder))
+        if of != self._of:
+            self._of = of
+            self._followCourse()
         self.show()
-        self.standingChanged()
 
     def _trainingAskedFor(self):
         return None if self.session.protocol is None else self.session.protocol.protocol.reader_training
+
+    # The course
+
+    def _listCourses(self):
+        selector = self.ui.courseSelector
+        self._keys = [None, *self._shipped]
+        if self._folder and all(str(one.folder) != self._folder for one in self._shipped):
+            self._keys.append(self._folder)
+        blocked = selector.blockSignals(True)
+        selector.clear()
+        for key in self._keys:
+            if key is None:
+                selector.addItem(_("Choose a course ..."))
+            elif isinstance(key, str):
+                has_title = isinstance(self._course, Course) and str(self._course.folder) == key
+                selector.addItem(self._course.file.title if has_title else Path(key).name)
+            else:
+                selector.addItem(key.title)
+            selector.setItemData(selector.count - 1, str(getattr(key, "folder", key) or ""), qt.Qt.ToolTipRole)
+        shown = 0
+        for number, key in enumerate(self._keys):
+            chosen = self._to_make if self._to_make is not None else None
+            if key is not None and (key is chosen or (chosen is None and str(getattr(key, "folder", key)) == self._folder)):
+                shown = number
+        selector.setCurrentIndex(shown)
+        selector.blockSignals(blocked)
+
+    def onCourseChosen(self, index):
+        key = self._keys[index]
+        if self._work.busy or key is None:
+            self._listCourses()
+            return
+        self._to_make = None
+        if isinstance(key, str):
+            self.openCourse(Path(key))
+        elif key.is_made:
+            self.openCourse(key.folder)
+        else:
+            self._to_make = key
+            self.show()
+
+    def onMake(self, _checked=False):
+        """Make the chosen course that comes with SegQC, in the background."""
+        if self._to_make is not None and not self._work.busy:
+            self._work.start(partial(make_course, self._to_make), self.onCourseOpened)
 
     def onChooseCourse(self, _checked=False):
         folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder of the training course"), self._folder)
@@ -69,53 +170,117 @@ class TrainingPanel(Panel):
             self.openCourse(Path(folder))
 
     def openCourse(self, folder):
-        """Show the course in a folder, or why there is none."""
-        self._folder = str(folder)
-        try:
-            self._course, self._message = read_course(folder), ""
-            qt.QSettings().setValue(COURSE_FOLDER_SETTING, self._folder)
-        except BadDataError as error:
-            self._course, self._message = None, str(error)
-        self.ui.pageSelector.clear()
-        for page in self._course.pages if self._course is not None else ():
-            self.ui.pageSelector.addItem(page_title(page))
-        self.show()
+        """Read the course in a folder in the background, and show it or why there is none."""
+        if self.exam.case_is_open:
+            self._say(_("Stop the exam first: its case is open."))
+            return
+        if not self._work.busy:
+            self._folder = str(folder)
+            self._work.start(partial(open_course, folder), self.onCourseOpened)
+
+    def onCourseOpened(self, course):
+        self._to_make = None
+        self._course = course
+        self._folder = str(course.folder)
+        qt.QSettings().setValue(COURSE_FOLDER_SETTING, self._folder)
+        self._listCourses()
+        if isinstance(course, Course):
+            self.atlas.show(pages_of_course(course, _("About this course")))
+        else:
+            self.atlas.show(pages_of_folder(course.pages))
+        self._followCourse()
+        self._turnToSelected()
+
+    def _followCourse(self):
+        course = self._course if isinstance(self._course, Course) else None
+        self.practice.follow(course)
+        self.exam.follow(course)
 
     def onOpenCases(self, _checked=False):
         self.session.open_course_cases(self._course.cases)
-        self._message = _("The practice cases are in step 1, Case.")
+        self._say(_("The practice cases are in step 1, Case."))
+
+    def _turnToSelected(self):
+        """Show the page of the structure that is selected in the Segment Editor."""
+        case, protocol = self.session.case, self.session.protocol
+        segment_id = self.session.selectedSegment()
+        if None in (case, protocol, segment_id) or case.candidate is None:
+            return
+        segment = case.candidate.GetSegmentation().GetSegment(segment_id)
+        structure = None if segment is None else protocol.protocol.structure_of(segment_of(segment_id, segment))
+        if structure is not None:
+            self.atlas.turn_to(structure.name)
+
+    # Work
+
+    def _say(self, words):
+        self._message = words
         self.show()
 
-    def onPreviousPage(self, _checked=False):
-        self.ui.pageSelector.setCurrentIndex(self.ui.pageSelector.currentIndex - 1)
+    def _startIfFree(self, work, on_done):
+        if not self._work.busy:
+            self._work.start(work, on_done)
 
-    def onNextPage(self, _checked=False):
-        self.ui.pageSelector.setCurrentIndex(self.ui.pageSelector.currentIndex + 1)
+    def onCancel(self, _checked=False):
+        if self._work.busy and not self.exam.finishing:
+            self._work.stop()
+            self._say(_("Stopped. Nothing was changed."))
 
-    def onPageChosen(self, index):
-        if self._course is not None and index >= 0:
-            self.ui.pageBrowser.setSource(qt.QUrl.fromLocalFile(str(self._course.pages[index])))
-        self._showPageButtons()
+    def onCaseOpenedOrLeft(self):
+        if not self.case.is_open:
+            self.practice.score.clear()
+            self.exam.score.clear()
+        self.show()
 
     def show(self):
         """Show the present state in every widget."""
-        training, course, ui = self._trainingAskedFor(), self._course, self.ui
-        if training is None:
-            ui.requirementLabel.text = _("The protocol asks for no training.")
-        else:
-            ui.requirementLabel.text = _(
-                "The protocol asks the reader to have passed {course} within the last {days:g} days."
-                " SegQC does not know yet whether it was passed."
-            ).format(course=training.course, days=training.valid_d.maximum)
-        ui.courseButton.text = _("Choose a course ...") if course is None else course.name
-        ui.courseButton.toolTip = _("Choose the folder of a course: pages in its sub-folder atlas, practice cases in cases.csv.")
-        ui.casesButton.enabled = course is not None and course.cases is not None
-        ui.casesButton.toolTip = _("Open the practice cases as the worklist of step 1.")
-        ui.pagesFrame.visible = course is not None and bool(course.pages)
+        if not hasattr(self, "exam"):
+            return  # while the panel is built
+        ui, course, busy = self.ui, self._course, self._work.busy
+        ui.requirementLabel.text, ui.requirementLabel.toolTip = self._requirement()
+        for widget in (ui.courseSelector, ui.courseButton):
+            widget.enabled = not busy and not self.exam.case_is_open
+        simple = course is not None and not isinstance(course, Course)
+        ui.casesButton.visible = simple
+        ui.casesButton.enabled = simple and course.cases is not None
+        ui.makeFrame.visible = self._to_make is not None
+        if self._to_make is not None:
+            ui.makeLabel.text = self._to_make.words
+        ui.makeButton.enabled = not busy
+        ui.progressBar.visible = busy
+        ui.cancelButton.visible = busy and not self.exam.finishing
         ui.courseMessageLabel.text = self._message
         ui.courseMessageLabel.visible = bool(self._message)
+        ui.tabs.visible = self._to_make is None and course is not None and (not simple or bool(course.pages))
+        for tab in (_PRACTICE, _EXAM):
+            ui.tabs.setTabEnabled(tab, course is not None and not simple)
+        self._showCase()
+        self.practice.show(not busy, self.exam.case_is_open)
+        self.exam.show(not busy)
         self._showPlanted()
-        self._showPageButtons()
+        self.standingChanged()
+
+    def _showCase(self):
+        """Put the open case's words and buttons into the tab that it belongs to."""
+        if self.case.is_open:
+            view = self.practice if self.case.mode == "practice" else self.exam
+            if self.case.widget.parentWidget() is not view.ui.caseFrame:
+                view.ui.caseFrame.layout().addWidget(self.case.widget)
+        self.case.show(not self._work.busy)
+
+    def _requirement(self):
+        """Return what the protocol asks for and how the reader stands, and the same in full."""
+        asked, known = self._trainingAskedFor(), self.session.training_standing
+        if asked is None:
+            return _("The protocol asks for no training."), ""
+        words = _("The protocol asks the reader to have passed {course} within the last {days:g} days.").format(
+            course=asked.course, days=asked.valid_d.maximum
+        )
+        if not self.session.reader:
+            return _("{words} Enter your name in step 1.").format(words=words), words
+        return (words if known is None else f"{known.words} {known.refresh_words}".strip()), words
+
+    # Planted errors
 
     def _planted(self):
         """Return what became of the errors planted into the case that is shown, once the reader has finished it."""
@@ -150,11 +315,6 @@ class TrainingPanel(Panel):
         outcomes = self._planted()
         if 0 <= row < len(outcomes):
             jump_slices(slicer.mrmlScene, outcomes[row].centre_lps_mm)
-
-    def _showPageButtons(self):
-        index, count = self.ui.pageSelector.currentIndex, self.ui.pageSelector.count
-        self.ui.previousPageButton.enabled = index > 0
-        self.ui.nextPageButton.enabled = index < count - 1
 
 
 def _plantedWords(outcome):

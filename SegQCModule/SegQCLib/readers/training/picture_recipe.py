@@ -11,8 +11,17 @@ PICTURES_FILE = "pictures.json"
 
 
 ErrorKind = Literal[
-    "island", "missing_slices", "left_right", "shrunken", "cut_end", "grown", "closed", "includes", "leaks", "leaves_out"
-]  # fmt: skip
+    "island",
+    "missing_slices",
+    "left_right",
+    "shrunken",
+    "cut_end",
+    "grown",
+    "closed",
+    "includes",
+    "leaks",
+    "leaves_out",
+]
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,8 @@ class DrawnError:
     kind: ErrorKind = field(
         metadata={
             "doc": "island, missing_slices, left_right, shrunken, cut_end: as errors are planted into drafts. grown: too large by"
-            " reach_mm. closed: notches and gaps up to twice reach_mm filled. includes: takes in other structures. leaks: runs into tissue of like value nearby."
+            " reach_mm. closed: notches and gaps up to twice reach_mm filled. includes: takes in other structures."
+            " leaks: runs into tissue of like value nearby."
             " leaves_out: lacks its voxels of certain values, such as its vessels."
         }
     )
@@ -90,6 +100,9 @@ class PictureRecipes:
 
     schema: Literal["segqc-course-pictures"] = field(metadata={"doc": "Always segqc-course-pictures."})
     schema_version: Literal["1.0"] = field(metadata={"doc": "Version of this file format."})
+    protocol: str = field(
+        metadata={"doc": "Protocol whose windows are used: id of a shipped one, or a JSON file relative to the course folder."}
+    )
     pictures: tuple[PictureRecipe, ...] = field(metadata={"doc": "One recipe for each picture."})
 
     def faults(self) -> Iterator[tuple[str, str]]:

@@ -36,6 +36,7 @@ _NOISE_MM = (0.0, 1.0, 1.0)
 _SPACING_MM = (3.0, 1.5, 1.5)
 _FIRST_SLICE = 60  # below it the sample CT shows pelvis
 _SHAPE_BLUR = 0.7  # in voxels of the host: its labels are 3 mm blocks that no reader would follow
+_PADDING = 4  # voxels of the host around a shape, for its blur
 _EDGE_BLUR = (0.3, 0.7, 0.7)  # in voxels of the phantom: partial volume
 _BEND_MM = (3.0, 6.0, 6.0)
 _BEND_CONTROL = (5, 6, 7)
@@ -108,9 +109,12 @@ def simulated_abdomen(host: HostAbdomen, protocol: QCProtocol, seed: int) -> Sim
     names = [name for name in ORGAN_HU if any(segment.name == name for segment in host.shapes.segments)]
     for value, name in enumerate(names, 1):
         segment = next(one for one in host.shapes.segments if one.name == name)
-        smooth = ndimage.gaussian_filter(host.shapes.mask(segment).astype(np.float32), _SHAPE_BLUR)
-        here = _box_in(at, host.shapes.box(segment))
-        share = ndimage.map_coordinates(smooth, at[(slice(None), *here)], order=1)
+        box = host.shapes.box(segment)
+        mask = np.pad(host.shapes.mask(segment, box).astype(np.float32), _PADDING)
+        smooth = ndimage.gaussian_filter(mask, _SHAPE_BLUR)
+        here = _box_in(at, box)
+        first = np.array([part.start - _PADDING for part in box], np.float32)[:, None, None, None]
+        share = ndimage.map_coordinates(smooth, at[(slice(None), *here)] - first, order=1)
         better = share >= strongest[here]
         label[here][better] = value
         strongest[here][better] = share[better]
@@ -139,17 +143,26 @@ def _moved_indices(size: tuple[int, int, int], source: Geometry, rng: np.random.
             along = -along
         middle = first[axis] + (source.size[axis] - first[axis] - 1) / 2
         control = rng.normal(0, _BEND_MM[axis] / source.spacing_mm[axis], _BEND_CONTROL)
-        bend = ndimage.zoom(control, np.array(size) / _BEND_CONTROL, order=3, mode="nearest", grid_mode=True)
-        at[axis] = middle + along.reshape([-1 if a == axis else 1 for a in range(3)]) + bend
+        at[axis] = middle + along.reshape([-1 if a == axis else 1 for a in range(3)]) + _splined(control, size)
     return at
+
+
+def _splined(control: NDArray[np.float64], size: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Return cubic splines through control points, on a grid of `size`; axis by axis, which is 20 times as fast as at once."""
+    for axis, (n, wanted) in enumerate(zip(control.shape, size, strict=True)):
+        weights = ndimage.zoom(np.eye(n), (wanted / n, 1), order=3, mode="nearest", grid_mode=True)
+        control = np.moveaxis(np.tensordot(weights, control, axes=(1, axis)), 0, axis)
+    return control
 
 
 def _box_in(at: NDArray[np.float32], box: tuple[slice, ...]) -> tuple[slice, ...]:
     """Return the part of the phantom whose voxels come from a box of the host, or from 2 voxels beside it."""
-    inside = np.ones(at.shape[1:], bool)
-    for axis, part in enumerate(box):
-        inside &= (at[axis] > part.start - 3) & (at[axis] < part.stop + 2)
-    return ndimage.find_objects(inside.view(np.uint8))[0]
+    # Displacements are smooth: every fourth voxel tells the part well enough.
+    inside = np.logical_and.reduce([
+        (at[axis, :, ::4, ::4] > part.start - 3) & (at[axis, :, ::4, ::4] < part.stop + 2) for axis, part in enumerate(box)
+    ])  # fmt: skip
+    k, j, i = ndimage.find_objects(inside.view(np.uint8))[0]
+    return k, slice(max(0, 4 * j.start - 4), 4 * j.stop + 4), slice(max(0, 4 * i.start - 4), 4 * i.stop + 4)
 
 
 def _painted(

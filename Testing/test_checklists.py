@@ -341,6 +341,29 @@ def test_a_header_that_says_less_leaves_acquisition_partly_filled(facts):
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "texts_of", "missing"),
+    [
+        (
+            {"modality": "MR", "magnetic_field_strength_t": 3.0, "scanning_sequence": ("SE", "IR"), "echo_time_ms": 90.0},
+            ("Field strength of MR images: 3 T; in", "Sequence of MR images: SE / IR (1); in", "Echo time of MR images: 90 ms; in"),
+            "repetition time of MR images (Repetition Time (0018,0080)) is not in the header of 1 of 1.",
+        ),
+        (
+            {"modality": "PT", "radiopharmaceutical": "FDG", "injected_dose_bq": 2.5e8, "reconstruction_method": "OSEM"},
+            ("Injected activity of PT images: 250 MBq; in", "Radiopharmaceutical of PT images: FDG (1); in"),
+            "uptake time of PT images",
+        ),
+    ],
+)
+def test_settings_are_those_of_the_modality(said, texts_of, missing):
+    record = evaluate(a_case(0, kvp=None, convolution_kernel=(), exposure_mas=None, **said), load_protocol(PROTOCOL))
+    item = item_of(fill_checklist(load_checklist("claim-2024"), StudyFacts(records=(record,))), "13")
+    assert all(text in texts(item) for text in texts_of)
+    assert missing in " ".join(item.missing)
+    assert "Tube voltage" not in texts(item)
+
+
 def test_readers_who_rate_are_counted(facts):
     protocol = load_protocol(PROTOCOL)
     motion = next(rating for rating in protocol.protocol.ratings if rating.unusable)
@@ -359,7 +382,7 @@ def test_uniformity_and_quality_of_a_study_are_told_beside_the_acquisition(facts
         records=study / "records", consistency=tmp_path / "study.json", quality=tmp_path / "quality.json"
     )  # fmt: skip
     said = texts(item_of(fill_checklist(load_checklist("claim-2024"), more), "13"))
-    assert "Kind of image 1 (CT), 20 series of 20 patients" in said
+    assert "Kind of image 1 (CT), 20 series: " in said
     assert "no differing fact" in said
     assert "Image quality was measured over 20 cases." in said
 

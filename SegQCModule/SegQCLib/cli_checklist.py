@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from SegQCLib.checklists.filled_checklist import FilledChecklist
 
 ANSWERS_NAME = "answers.json"
+# The page has the whole text.
+_KNOWN_WIDTH = 200
 
 _DESCRIPTION = """\
 Reporting checklists for papers, filled with what SegQC's own files show: records, session logs, protocol, agreement of
@@ -175,7 +178,7 @@ def _answer(options: argparse.Namespace) -> int:
     for n, item in enumerate(asked, 1):
         print(f"\n{n} of {len(asked)}. Item {item.number}{' (annotation)' if item.annotation else ''}: {item.topic}")
         for one in item.reported:
-            print(f"  known: {one.text}")
+            print(f"  known: {textwrap.shorten(one.text, _KNOWN_WIDTH, placeholder=' ...')}")
         for text in item.missing:
             print(f"  missing: {text}")
         answered = _asked(answers, item.question, options.who, set_answer)

@@ -43,8 +43,8 @@ def of_records(facts: StudyFacts, *paths: str) -> tuple[Evidence, ...]:
 
 def of_reads(reads: LoggedReads, *columns: str) -> tuple[Evidence, ...]:
     """Return columns of the record store, into which logs are read."""
-    logs = f"{reads.source}, {reads.sessions} session{'' if reads.sessions == 1 else 's'}"
-    return tuple(Evidence(logs, f"table {column.partition('.')[0]}, column {column.partition('.')[2]}") for column in columns)
+    sessions = f"{reads.sessions} session{'' if reads.sessions == 1 else 's'}"
+    return tuple(Evidence(f"{reads.source}, {sessions} (table.column)", column) for column in columns)
 
 
 def of_protocol(protocol: LoadedProtocol, *paths: str) -> tuple[Evidence, ...]:

@@ -69,6 +69,19 @@ class LoggedReads:
     def cases(self) -> tuple[str, ...]:
         return tuple(sorted({read.case for read in self.reads}))
 
+    @property
+    def cases_of_several(self) -> int:
+        """Number of cases that more than one reader has read."""
+        readers_of: dict[str, set[str]] = {}
+        for read in self.reads:
+            readers_of.setdefault(read.case, set()).add(read.reader)
+        return sum(len(readers) > 1 for readers in readers_of.values())
+
+    @property
+    def repeats(self) -> int:
+        """Number of reads of a case that the same reader had read before."""
+        return sum(read.repeat > 1 for read in self.reads)
+
 
 @dataclass(frozen=True)
 class ExportedDataset:

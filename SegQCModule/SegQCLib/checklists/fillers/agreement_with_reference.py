@@ -19,14 +19,16 @@ def run(facts: StudyFacts) -> Filling:
     """Report the median over cases of each measure by structure; a case with several references counts once, with their mean."""
     if not facts.records:
         return nothing(NO_RECORDS)
+    values = _values(facts)
     reported = []
-    for structure in sorted({one.structure for record in facts.records for one in record.measurements if one.structure}):
+    for structure in sorted({structure for structure, _ in values}):
         said = []
         for metric, unit in METRICS:
-            values, undefined = values_of(facts, structure, metric)
-            if values:
-                without = f", {undefined} undefined" if undefined else ""
-                said.append(f"{metric_text(metric).long_name} {_median(median_estimate(values), unit)}{without}")
+            own = values.get((structure, metric), [])
+            defined = [value for value in own if value is not None]
+            if defined:
+                without = f", {len(own) - len(defined)} undefined" if len(defined) < len(own) else ""
+                said.append(f"{metric_text(metric).long_name} {_median(median_estimate(defined), unit)}{without}")
         if said:
             text = f"{structure}, candidate against reference, medians over cases: {'; '.join(said)}."
             reported.append(Reported(text, of_records(facts, f"measurements[structure={structure}]")))
@@ -35,21 +37,19 @@ def run(facts: StudyFacts) -> Filling:
     return Filling(tuple(reported))
 
 
-def values_of(facts: StudyFacts, structure: str, metric: str) -> tuple[list[float], int]:
-    """Return the values of a measure against references, one for each case that has one, and the number of cases without."""
-    values, undefined = [], 0
+def _values(facts: StudyFacts) -> dict[tuple[str, str], list[float | None]]:
+    """Return by structure and measure one value for each case that has a reference; None: undefined in it."""
+    wanted = {metric for metric, _ in METRICS}
+    found: dict[tuple[str, str], list[float | None]] = {}
     for record in facts.records:
-        own = [
-            one.value
-            for one in record.measurements
-            if one.structure == structure and one.metric == metric and one.reference_role not in (None, DRAFT_ROLE)
-        ]
-        defined = [value for value in own if value is not None]
-        if defined:
-            values.append(float(np.mean(defined)))
-        elif own:
-            undefined += 1
-    return values, undefined
+        of_case: dict[tuple[str, str], list[float | None]] = {}
+        for one in record.measurements:
+            if one.structure is not None and one.metric in wanted and one.reference_role not in (None, DRAFT_ROLE):
+                of_case.setdefault((one.structure, one.metric), []).append(one.value)
+        for key, own in of_case.items():
+            defined = [value for value in own if value is not None]
+            found.setdefault(key, []).append(float(np.mean(defined)) if defined else None)
+    return found
 
 
 def _median(found: MedianEstimate, unit: str) -> str:

@@ -27,7 +27,7 @@ def run(facts: StudyFacts) -> Filling:
 def _kind(study: StudyConsistency, kind: KindOfImage, n: int) -> Reported:
     # Not by the kind's own name: it can have words of Series Description (0008,103E), which is free text.
     modality = next((one.modality for one in study.series if one.kind == kind.kind and one.modality), "modality not stated")
-    text = f"Kind of image {n + 1} ({modality}), {kind.series} series of {plural(kind.patients, 'patient')}"
+    text = f"Kind of image {n + 1} ({modality}), {kind.series} series"
     differing = [
         f"{fact.title}: {', '.join(f'{one.value} ({len(one.cases)})' for one in fact.values)}"
         for fact in kind.facts

@@ -40,11 +40,7 @@ def run(facts: StudyFacts) -> Filling:
 def _could_be_computed(facts: StudyFacts) -> tuple[Reported, ...]:
     if facts.reads is None:
         return ()
-    readers_of: dict[str, set[str]] = {}
-    for read in facts.reads.reads:
-        readers_of.setdefault(read.case, set()).add(read.reader)
-    several = sum(len(readers) > 1 for readers in readers_of.values())
-    again = sum(read.repeat > 1 for read in facts.reads.reads)
+    several, again = facts.reads.cases_of_several, facts.reads.repeats
     if not several and not again:
         return ()
     text = (

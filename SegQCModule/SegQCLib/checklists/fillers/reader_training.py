@@ -20,7 +20,8 @@ def run(facts: StudyFacts) -> Filling:
     training = facts.protocol.protocol.reader_training
     if training is None:
         return nothing("The protocol asks for no training of readers.")
-    text = f"The protocol asks readers to have passed the course “{training.course}”, which holds for {training.valid_d}."
+    days = f"{training.valid_d.maximum:g} days"
+    text = f"The protocol asks readers to have passed the course “{training.course}”, which holds for {days}."
     reported = [Reported(text, of_protocol(facts.protocol, "reader_training"))]
     standings = Counter(
         finding.measured

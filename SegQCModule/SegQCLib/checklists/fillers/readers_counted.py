@@ -33,9 +33,7 @@ def _readers(reads: LoggedReads) -> Reported:
     of_reader = Counter(read.reader for read in reads.reads)
     # Numbered by their keys' order, which tells nothing about who they are.
     each = ", ".join(f"reader {n}: {of_reader[key]}" for n, key in enumerate(reads.readers, 1))
-    readers_of = {case: {read.reader for read in reads.reads if read.case == case} for case in reads.cases}
-    several = sum(len(readers) > 1 for readers in readers_of.values())
-    again = sum(read.repeat > 1 for read in reads.reads)
+    several, again = reads.cases_of_several, reads.repeats
     text = (
         f"{plural(len(of_reader), 'reader')} segmented {plural(len(reads.cases), 'case')} in"
         f" {plural(len(reads.reads), 'finished read')} ({each}); {plural(several, 'case was', 'cases were')} read by more than one"

@@ -60,7 +60,10 @@ def _series(
     path: Path, folder: Path, cases: Mapping[str, WorklistCase], protocol: QCProtocol | None, labels: str | None
 ) -> StudySeries:
     parts = [part for part in path.relative_to(folder).parts[:-1] if part != RECORDS_FOLDER_NAME]
-    case, patient, timepoint, kind, reader = _whose(parts or [path.parent.name], cases)
+    parts = parts or [path.parent.name]
+    case, patient, timepoint, kind, reader = _whose(parts, cases)
+    if labels is None and parts[0] in cases:
+        labels = cases[parts[0]].labels
     try:
         record = read_json_file(QCRecord, path, "a record of SegQC", "Evaluate the case again.")
     except BadDataError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -175,6 +175,7 @@ def study_consistency(study: ReadStudy, protocol: LoadedProtocol | None, progres
         Whose `uniform_in_study` names facts that must not change; guidelines name them where it is silent.
     """
     rules_of, document = {}, protocol.protocol if protocol else None
+    study = replace(study, series=_by_patient_and_time(study.series))
     kinds = image_kinds.image_kinds(study.series)
     by_kind: dict[str, list[StudySeries]] = {}
     not_followed: dict[str, None] = {}
@@ -220,6 +221,15 @@ def study_consistency(study: ReadStudy, protocol: LoadedProtocol | None, progres
         rules=RULES,
         simulated=any(one.simulated for one in study.series),
     )
+
+
+def _by_patient_and_time(series: Sequence[StudySeries]) -> tuple[StudySeries, ...]:
+    ordered: list[StudySeries] = []
+    for patient in dict.fromkeys(one.patient for one in series):
+        own = [one for one in series if one.patient == patient]
+        moments, _ = in_order([one.timepoint for one in own], [one.acquisition.acquisition_date for one in own])
+        ordered += [own[place] for places in moments for place in places]
+    return tuple(ordered)
 
 
 def _kind(kind: str, members: Sequence[StudySeries], rules: Sequence[FactRule], protocol: QCProtocol | None) -> KindOfImage:

@@ -40,7 +40,7 @@ def evaluate(files, candidate, *more):
 
 def test_evaluate_writes_record_report_and_table(files, capsys):
     assert evaluate(files, "good.nrrd", "--reference", files / "reference.nrrd") == 0
-    assert sorted(os.listdir(files / "out")) == ["measurements.csv", "record.json", "report.html"]
+    assert sorted(os.listdir(files / "out")) == ["image_quality.csv", "measurements.csv", "record.json", "report.html"]
     record = json.loads((files / "out" / "record.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(record_schema()).validate(record)
     assert [i["role"] for i in record["inputs"]] == ["image", "candidate", "reference"]

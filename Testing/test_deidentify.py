@@ -23,20 +23,23 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from dicom_series import write_series
 from phantoms import a_geometry, a_segmentation, a_volume
 from SegQCLib.acquisition import Acquisition, DifferingFact, WindowLevel
-from SegQCLib.case import Case, Code, FileSource, Terminology
+from SegQCLib.case import Case, Code, FileSource, Segment, Segmentation, Terminology
 from SegQCLib.checks import contrast_phase, mr_sequence
 from SegQCLib.cli import main
 from SegQCLib.deidentify import KEPT_FACTS, deidentified_case, deidentified_segmentation, marked_deidentified, segment_name
 from SegQCLib.evaluate import evaluate
 from SegQCLib.findings import Finding, Status
+from SegQCLib.image_quality_csv import render_quality_csv
 from SegQCLib.measurements_csv import render_csv
-from SegQCLib.protocol import AllowedTexts, load_protocol
+from SegQCLib.protocol import AllowedTexts, LoadedProtocol, Structure, load_protocol
 from SegQCLib.pseudonyms import KEY_VARIABLE, Pseudonyms
 from SegQCLib.readers.kept_findings import keep
 from SegQCLib.readers.ratings import give_grade, ratings_text
 from SegQCLib.record import QCRecord
+from SegQCLib.report import render_report
 
 PROTOCOL = load_protocol("ct-abdomen-portal-venous")
+OUTPUTS = ["image_quality.csv", "measurements.csv", "record.json", "report.html"]
 KEY = b"a secret of this test, 32 bytes."
 
 # Identifying attributes of Table E.1-1 that a CT image may have and the sample, which is public, has not.
@@ -179,7 +182,7 @@ def test_no_identifying_value_of_the_inputs_is_in_any_output(outputs, reports):
     for (seed, folder, values), out in zip(outputs, reports[0], strict=True):
         found = everything_in(out)
         lowered = found.casefold()
-        assert sorted(path.name for path in out.iterdir()) == ["measurements.csv", "record.json", "report.html"]
+        assert sorted(path.name for path in out.iterdir()) == OUTPUTS
         assert len(values) > 50
         for keyword, value in values.items():
             for form in spellings(value):
@@ -213,7 +216,7 @@ def test_the_same_values_are_in_a_report_that_is_not_deidentified(outputs, repor
 
 def test_two_people_with_one_image_have_one_report_byte_for_byte(reports):
     (one, other), _ = reports
-    for name in ("record.json", "report.html", "measurements.csv"):
+    for name in OUTPUTS:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
@@ -453,7 +456,7 @@ def deidentified_record(names: dict[str, str], key: bytes | None = None) -> QCRe
 def nobody() -> str:
     plain = {place: f"zz{place}" for place in PLACES}
     record = deidentified_record({**plain, "other reader": "zzother"})
-    return record.to_json() + render_csv(record)
+    return record.to_json() + render_csv(record) + render_quality_csv(record, PROTOCOL.protocol)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -470,7 +473,56 @@ def test_a_record_does_not_depend_on_any_name(nobody, names, other):
     assume(not re.search("totalsegmentator|nnu-net", names["algorithm"].casefold()))
     assume(not re.match(r"v?\d", names["version"].casefold()))
     record = deidentified_record({**names, "other reader": other})
-    assert record.to_json() + render_csv(record) == nobody
+    assert record.to_json() + render_csv(record) + render_quality_csv(record, PROTOCOL.protocol) == nobody
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("zzMueller background", "renamed segment 1 background"),
+        ("background_zzMueller", "renamed segment 1 background"),
+        ("zzMueller", "renamed segment 1"),
+        ("Liver background", "Liver background"),
+        ("Background", "background"),
+        ("zzbackgrounded", "renamed segment 1"),
+    ],
+)
+def test_a_background_stays_the_background_of_its_segment(name, shown):
+    assert segment_name(name, PROTOCOL.protocol, Pseudonyms(None)) == shown
+
+
+def a_lesion_case() -> tuple[LoadedProtocol, Case]:
+    """A lesion called after a person, and a background region drawn for it; grey values differ from voxel to voxel."""
+    names = ("zzMueller lesion", "zzMueller lesion background")
+    case = a_case({**{place: f"zz{place}" for place in PLACES}, "other reader": "zzother"})
+    grid = case.image.geometry
+    layer = np.zeros(grid.size, np.uint8)
+    middle = tuple(n // 2 for n in grid.size)
+    layer[: middle[0]], layer[middle[0] :] = 1, 2
+    values = np.random.default_rng(1).normal(50, 10, grid.size).astype(np.float32)
+    lesion = Terminology(Code("49755003", "SCT", "Morphologically Altered Structure"), Code("4147007", "SCT", "Mass"))
+    segments = (Segment("1", names[0], 1, terminology=lesion), Segment("2", names[1], 2))
+    rules = replace(
+        PROTOCOL.protocol, structures=(Structure("lesion", lesion, is_lesion=True, many=True),), windows=(), contrast=None
+    )
+    image = replace(case.image, array=values)
+    drawn = Segmentation("zzreader", grid, (layer,), segments)
+    return replace(PROTOCOL, protocol=rules), Case(image, drawn)
+
+
+def test_image_quality_against_a_drawn_background_is_the_same_and_names_nobody():
+    protocol, case = a_lesion_case()
+    pseudonyms = Pseudonyms(KEY)
+    full = evaluate(case, protocol)
+    without = marked_deidentified(evaluate(deidentified_case(case, protocol.protocol, pseudonyms), protocol), pseudonyms)
+
+    def numbers(record):
+        return [(m.measure, m.method, m.region, m.voxels, m.background_voxels, m.value) for m in record.image_quality]
+
+    assert any(m.background == "zzMueller lesion background" for m in full.image_quality)
+    assert numbers(without) == numbers(full)
+    shown = without.to_json() + render_quality_csv(without, protocol.protocol) + render_report(without, protocol.protocol, ())
+    assert "zz" not in shown.casefold()
 
 
 def test_findings_of_reading_say_what_they_are_about_and_of_which_segment_without_their_sentence():

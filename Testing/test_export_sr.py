@@ -36,6 +36,8 @@ from SegQCLib.images import read_image
 from SegQCLib.importers.lidc import read_nodule
 from SegQCLib.metric_texts import METRIC_TEXTS
 from SegQCLib.protocol import load_protocol, shipped_protocols
+from SegQCLib.quality.methods import METHODS
+from SegQCLib.quality.quality_measurement import QualityMeasurement, StudyPosition
 from SegQCLib.readers.kept_findings import keep
 from SegQCLib.readers.ratings import give_grade, not_assessable
 from SegQCLib.record import DifficultyModelCard, Measurement, SegmentExpectedAgreement
@@ -69,6 +71,16 @@ CANDIDATE = {
     "Läsion 1": ((2, 5), (10, 14), (7, 10)),
     "spleen": None,
 }
+PLACE = StudyPosition(-1.5, 34, 12.5, 1.25, "Vendor Model (serial number 7), protocol ct-abdomen-portal-venous 1.0.0")
+NOISE = QualityMeasurement("liver", "liver", "noise", "sd", "SD of the core", "core", 96, 10.25, "[hnsf'U]", in_study=PLACE)
+QUALITY = (
+    NOISE,
+    QualityMeasurement("liver", "liver", "snr", "tissue", "mean / SD", "core", 96, 4.5, "1", remark="Says little on CT."),
+    QualityMeasurement("liver", "liver", "snr", "air", "0.6551 mean / SD of air", "core", 96, None, "1", reason="This is CT."),
+    QualityMeasurement("Läsion 1", None, "cnr", "background_sd", "|difference| / SD", "whole", 27, 2.5, "1", "liver sphere", 500),
+    QualityMeasurement("Läsion 1", None, "tumour_to_background", "peak", "peak / mean", "whole", 27, 3.0, "1", "liver sphere", 500),
+    QualityMeasurement("Läsion 1", None, "noise", "method_of_tomorrow", "unheard of", "core", 8, 7.0, "{arbitrary}"),
+)
 LONG_TEXT = "Prüfung: " + "Der Rand ist unscharf. " * 120
 
 
@@ -138,6 +150,7 @@ def everything(images):
             Measurement("liver", "liver", "bending_energy", 2.5, "1/mm", "by splines", "candidate", None),
         ),
         expected_agreement=(expected("liver"), refused),
+        image_quality=QUALITY,
         difficulty_models=(DifficultyModelCard("lesion-ct", "1.2.0", None, "lesion", "lesions", "CT", True, ("Fitted on 3.",)),),
     )
     sources = source_images(image)
@@ -254,6 +267,52 @@ def test_dcmqi_reads_measures_with_unit_reference_and_definition(as_read_by_dcmq
     assert all(
         "Definition: " in i["measurementAlgorithmIdentification"]["AlgorithmParameters"][0] for i in liver["measurementItems"]
     )
+
+
+def test_dcmqi_reads_image_quality_with_method_region_unit_and_definition(as_read_by_dcmqi):
+    liver, lesion = (as_read_by_dcmqi[1][name] for name in ("liver", "Läsion 1"))
+
+    def numbers(group, code):
+        return [item for item in group["measurementItems"] if item["quantity"]["CodeValue"] == code]
+
+    (noise,), (snr,) = numbers(liver, "q-noise"), numbers(liver, "113060")
+    assert (float(noise["value"]), noise["units"]["CodeValue"]) == (10.25, "[hnsf'U]")
+    assert [m["modifierValue"]["CodeValue"] for m in noise["measurementModifiers"]] == ["q-r-core"]
+    (meaning,) = noise["measurementAlgorithmIdentification"]["AlgorithmParameters"]
+    for said in ("SD of the core", "96 voxels", "34 other cases", "serial number 7"):
+        assert said in meaning
+    assert float(snr["value"]) == 4.5
+    assert "Says little on CT." in snr["measurementAlgorithmIdentification"]["AlgorithmParameters"][0]
+    (refused,) = answers(liver, "113060")
+    assert "method air" in refused
+    assert "undefined. This is CT." in refused
+    (ratio,), (cnr,) = numbers(lesion, "126039"), numbers(lesion, "q-cnr")
+    assert (float(ratio["value"]), float(cnr["value"])) == (3.0, 2.5)
+    assert "against liver sphere (500 voxels)" in cnr["measurementAlgorithmIdentification"]["AlgorithmParameters"][0]
+    (unheard,) = answers(lesion, "q-other")
+    assert "method_of_tomorrow" in unheard
+    assert "7 (UCUM unit {arbitrary})" in unheard
+
+
+def test_the_z_score_stands_under_its_number_and_the_method_is_coded(report):
+    (noise,) = (
+        item for item in every_item(report) if item.ValueType == "NUM" and item.ConceptNameCodeSequence[0].CodeValue == "q-noise"
+    )
+    under = {item.ConceptNameCodeSequence[0].CodeValue: item for item in noise.ContentSequence}
+    z = under["121416"]
+    assert (z.RelationshipType, float(z.MeasuredValueSequence[0].NumericValue)) == ("HAS PROPERTIES", -1.5)
+    assert under["370129005"].ConceptCodeSequence[0].CodeValue == "q-m-sd"
+
+
+def test_every_image_quality_method_has_a_code():
+    assert {method for methods in METHODS.values() for method in methods} == set(private_codes.QUALITY_METHOD_CODES)
+
+
+def test_a_z_score_that_is_not_finite_is_refused(everything):
+    record, *others = everything
+    bad = dataclasses.replace(NOISE, in_study=dataclasses.replace(PLACE, z=float("nan")))
+    with pytest.raises(BadDataError, match="nan as z of noise of liver"):
+        report_object(dataclasses.replace(record, image_quality=(bad,)), *others, reader=READER, created=CREATED)
 
 
 def test_dcmqi_reads_verdict_and_findings_with_their_sentences(as_read_by_dcmqi, everything):
@@ -591,7 +650,8 @@ def export(images, folder, out, **changes) -> list[str]:
 
 def test_evaluate_dicom_writes_seg_and_sr_that_belong_together(evaluated, tmp_path):
     out = evaluated / "out"
-    assert {path.name for path in out.iterdir()} == {"record.json", "report.html", "measurements.csv", "seg.dcm", "sr.dcm"}
+    tables = {"measurements.csv", "image_quality.csv"}
+    assert {path.name for path in out.iterdir()} == {"record.json", "report.html", *tables, "seg.dcm", "sr.dcm"}
     require_clean(out / "sr.dcm")
     groups = {group["TrackingIdentifier"]: group for group in tid1500reader(out / "sr.dcm", tmp_path / "dcmqi")["Measurements"]}
     assert groups["liver"]["segmentationSOPInstanceUID"] == pydicom.dcmread(out / "seg.dcm").SOPInstanceUID
@@ -602,7 +662,7 @@ def test_evaluate_dicom_writes_seg_and_sr_that_belong_together(evaluated, tmp_pa
 
 def test_evaluate_dicom_writes_the_record_and_says_why_there_is_no_seg(evaluated, images, tmp_path, capsys):
     assert main(["evaluate", *command(images, evaluated), "--out", str(tmp_path), "--dicom"]) == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "report.html", "measurements.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "report.html", "measurements.csv", "image_quality.csv"}
     said = capsys.readouterr().err
     assert "Nobody knows who or what drew" in said
     assert f"The record and its report were written to {tmp_path}; seg.dcm and sr.dcm were not." in said

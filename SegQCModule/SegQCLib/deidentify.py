@@ -65,6 +65,7 @@ _KEPT = (
 )
 # Names that programs give and that say nothing: Slicer's Segment_1, SegQC's label_5.
 _NUMBERED = re.compile(r"(segment|label|mask|roi)[ _-]?\d{1,3}", re.IGNORECASE)
+_BACKGROUND = re.compile(r"[\s_,-]*(?<![^\W_])background(?![^\W_])[\s_,-]*", re.IGNORECASE)
 _LONG_NUMBER = re.compile(r"\d{4,}")
 _VERSION = re.compile(r"v?\d{1,3}(\.\d{1,3}){0,3}(?![.\d])", re.IGNORECASE)
 _MODELS = ("TotalSegmentator", "nnU-Net")
@@ -166,8 +167,12 @@ def deidentified_segmentation(
 def segment_name(name: str, protocol: QCProtocol | None, pseudonyms: Pseudonyms) -> str:
     """Return the name of a segment if the protocol, TotalSegmentator or a program gave it, else its pseudonym.
 
-    Names that pair with each other (same words) have pseudonyms that pair.
+    Names that pair with each other (same words) have pseudonyms that pair; "Lesion 7 background" stays the background of what
+    stands for Lesion 7, because image quality is measured against it.
     """
+    if _BACKGROUND.search(name):
+        of_what = _BACKGROUND.sub(" ", name).strip()
+        return f"{segment_name(of_what, protocol, pseudonyms)} background" if of_what else "background"
     known = plain_name(name) in _known_names() or _NUMBERED.fullmatch(name) is not None
     if protocol is not None and not _LONG_NUMBER.search(name):
         # By its name alone: whatever a segment with the codes of a structure is called, the codes still tell what it is.

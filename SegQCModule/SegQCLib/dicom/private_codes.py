@@ -56,6 +56,40 @@ DRAFT_METRIC_CODES = {
 }
 OTHER_METRIC = _code("m-other", "Measure named in the text")
 
+# Image quality by measure. Without signal-to-noise and tumour-to-background ratio, for which DICOM has codes.
+QUALITY_CODES = {
+    "cnr": _code("q-cnr", "Contrast-to-noise ratio"),
+    "noise": _code("q-noise", "Noise of the grey values"),
+    "contrast_at_border": _code("q-contrast", "Contrast at the segment's border"),
+    "sharpness": _code("q-sharpness", "Sharpness of the segment's border"),
+    "ssim": _code("q-ssim", "Structural similarity with a second image"),
+}
+# By method; which number a method is of follows from the number's own code.
+QUALITY_METHOD_CODES = {
+    "tissue": _code("q-m-tissue", "Mean by standard deviation of one region of tissue"),
+    "air": _code("q-m-air", "Mean of tissue by standard deviation of air"),
+    "difference": _code("q-m-difference", "Difference of two acquisitions"),
+    "background_sd": _code("q-m-background", "In units of the background's standard deviation"),
+    "sd": _code("q-m-sd", "Standard deviation of the region"),
+    "local": _code("q-m-local", "Median of standard deviations in small windows"),
+    "mean": _code("q-m-mean", "Mean of the lesion by mean of the background"),
+    "max": _code("q-m-max", "Maximum of the lesion by mean of the background"),
+    "peak": _code("q-m-peak", "Peak of the lesion by mean of the background"),
+    "step": _code("q-m-step", "Step of the grey value across the border"),
+    "step_to_noise": _code("q-m-step-noise", "Step across the border in units of the noise"),
+    "edge_width": _code("q-m-edge-width", "Width of the edge across the border"),
+    "uniform_7": _code("q-m-uniform-7", "SSIM with a uniform window of 7 voxels"),
+    "gaussian_11": _code("q-m-gaussian-11", "SSIM with a Gaussian window of 11 voxels"),
+}
+QUALITY_REGION = _code("q-region", "Region that was measured")
+QUALITY_REGION_CODES = {
+    "whole": _code("q-r-whole", "Whole segment"),
+    "core": _code("q-r-core", "Core of the segment, away from its border"),
+    "shell": _code("q-r-shell", "Shell of tissue around the segment"),
+    "background": _code("q-r-background", "Background region of normal tissue"),
+}
+OTHER_QUALITY = _code("q-other", "Image-quality number named in the text")
+
 # By check id.
 CHECK_CODES = {
     "modality": _code("c-modality", "Modality is what the protocol asks for"),
@@ -106,6 +140,8 @@ CHECK_CODES = {
     "ai_tool": _code("c-ai-tool", "Segmentation model is allowed"),
     "ratings": _code("c-ratings", "Ratings of the image"),
     "protocol_coverage": _code("c-coverage", "Limits of the protocol that were not checked"),
+    "image_quality": _code("c-quality", "Image quality keeps the study's limits"),
+    "reader_training": _code("c-training", "Reader has the training that the protocol asks for"),
     "regular_grid": _code("c-grid", "Image has a regular grid"),
     "expected_agreement": _code("c-expected", "Expected agreement of experts could be predicted"),
     "gate_confirmed": _code("c-confirmed", "Reader confirmed failures before segmenting"),
@@ -204,7 +240,8 @@ DIFFICULTY_MODEL = _code("p-model", "Model of the expected agreement")
 SOFTWARE = _code("p-software", "Software and versions")
 
 LISTED_CODES = (
-    *METRIC_CODES.values(), *DRAFT_METRIC_CODES.values(), OTHER_METRIC,
+    *METRIC_CODES.values(), *DRAFT_METRIC_CODES.values(), OTHER_METRIC, *QUALITY_CODES.values(), *QUALITY_METHOD_CODES.values(),
+    QUALITY_REGION, *QUALITY_REGION_CODES.values(), OTHER_QUALITY,
     *CHECK_CODES.values(), OTHER_CHECK, *STATUS_CODES.values(), MEASURED, ALLOWED, UNIT,
     LIMIT_SOURCE, PLACE, KEPT, VERDICT, VERDICT_REASON, *VERDICT_CODES.values(), COMPARED_WITH, ONLY_IN_REFERENCE,
     ALGORITHM_TYPE, ALGORITHM_NAME, *ALGORITHM_TYPE_CODES.values(), EXPECTED_MEAN, EXPECTED_LOWER, EXPECTED_UPPER,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from SegQCLib.case import Code, Segment, Terminology
 from SegQCLib.dicom import private_codes
 from SegQCLib.dicom.sr_items import code_item, concept, plain_text, separate, text_item
+from SegQCLib.dicom.sr_quality import quality_items
 from SegQCLib.dicom.sr_segments import SegmentStatements
 from SegQCLib.dicom.sr_statements import (
     YES,
@@ -80,6 +81,9 @@ def segment_group(
     for prediction in statements.expected:
         numbers += expected_numbers(prediction, record)
         rest += expected_items(prediction)
+    for q in statements.quality:
+        for item in quality_items(q, record):
+            (numbers if isinstance(item, Measurement) else rest).append(item)
     terminology = None if described is None else described.terminology
     common = {
         "tracking_identifier": _tracking(statements.name, described, series),

@@ -24,7 +24,10 @@ _LONGEST_MEANING = 64
 # All control characters but tab, line feed, form feed and carriage return, PS3.5 6.1.3.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
-_UNIT_MEANINGS = {"1": "no units", "mm": "mm", "mm3": "cubic millimeter", "{voxels}": "voxels", "{slices}": "slices"}
+_UNIT_MEANINGS = {
+    "1": "no units", "mm": "mm", "mm3": "cubic millimeter", "{voxels}": "voxels", "{slices}": "slices",
+    "[hnsf'U]": "Hounsfield unit", "g/ml": "gram per milliliter", "{arbitrary}": "grey values without a scale",
+}  # fmt: skip
 
 
 def concept(code: Code) -> CodedConcept:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from SegQCLib.case import Segment, Segmentation
 from SegQCLib.findings import Finding
 from SegQCLib.measure import DRAFT_ROLE
+from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.record import Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict
 
 
@@ -26,6 +27,8 @@ class SegmentStatements:
     measurements : tuple of Measurement
         In one order for all segments: what most of them have comes first. 3D Slicer shows a report as a table whose headings
         are the first segment's, and puts the numbers of the others under them by their place alone.
+    quality : tuple of QualityMeasurement
+        In one order for all segments, too.
     findings, expected, verdicts : tuple
         In the record's order.
     """
@@ -34,6 +37,7 @@ class SegmentStatements:
     segment: Segment | None
     is_empty: bool
     measurements: tuple[Measurement, ...]
+    quality: tuple[QualityMeasurement, ...]
     findings: tuple[Finding, ...]
     expected: tuple[SegmentExpectedAgreement, ...]
     verdicts: tuple[SegmentVerdict, ...]
@@ -66,10 +70,17 @@ def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tu
         expected[prediction.segment, predicted[prediction.segment]].append(prediction)
         measured.setdefault((prediction.segment, predicted[prediction.segment]), [])
         predicted[prediction.segment] += 1
+    quality: dict[tuple[str, int], list[QualityMeasurement]] = defaultdict(list)
+    met: Counter[tuple[str | None, ...]] = Counter()
+    for number in record.image_quality:
+        kind = (number.segment, number.measure, number.method, number.region, number.background)
+        quality[number.segment, met[kind]].append(number)
+        met[kind] += 1
     names_met = Counter(name for name, _ in measured)
     # A whole-body model draws a hundred structures that nobody asked for.
     measured = {key: own for key, own in measured.items() if key[0] in of_name or not _is_of_draft_alone(own)}
     defined = Counter((m.metric, m.reference_role) for own in measured.values() for m in own if m.value is not None)
+    of_kind = Counter((q.measure, q.method, q.region) for q in record.image_quality if q.value is not None)
     all_statements = []
     for (name, place), measurements in measured.items():
         segments = of_name.get(name, [])
@@ -81,6 +92,7 @@ def statements_by_segment(record: QCRecord, candidate: Segmentation) -> tuple[tu
                 segment,
                 segment is not None and _is_empty(measurements, candidate, segment),
                 tuple(sorted(measurements, key=lambda m: -defined[m.metric, m.reference_role])),
+                tuple(sorted(quality[name, place], key=lambda q: -of_kind[q.measure, q.method, q.region])),
                 tuple(f for f in record.findings if f.segment == name) if names_met[name] == 1 else (),
                 tuple(expected[name, place]),
                 tuple(v for v in record.verdicts if v.segment == name and v.structure in structures),

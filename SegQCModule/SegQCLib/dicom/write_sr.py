@@ -122,6 +122,8 @@ def require_report_can_be_written(record: QCRecord, reader: str | None) -> None:
     numbers = [(m.metric, m.segment, m.value) for m in record.measurements]
     for prediction in record.expected_agreement:
         numbers += [(name, prediction.segment, getattr(prediction, name)) for name in ("dice", "lower", "upper", "threshold")]
+    for q in record.image_quality:
+        numbers += [(q.measure, q.segment, q.value), (f"z of {q.measure}", q.segment, None if q.in_study is None else q.in_study.z)]
     for name, segment, value in numbers:
         if value is not None and not math.isfinite(value):
             raise BadDataError("The record", f"has {value} as {name} of {segment}.", "Evaluate the case again.")

@@ -15,7 +15,9 @@ from phantoms import a_geometry
 from SegQCLib.acquisition import Acquisition, DifferingFact, WindowLevel
 from SegQCLib.errors import BadDataError
 from SegQCLib.protocol import AllowedTexts, load_protocol
+from SegQCLib.pseudonyms import Pseudonyms
 from SegQCLib.resources import resource
+from SegQCLib.study_consistency.deidentified_study import deidentified_study
 from SegQCLib.study_consistency.fact_rules import CONSENSUS, fact_rules
 from SegQCLib.study_consistency.image_kinds import image_kinds
 from SegQCLib.study_consistency.read_study import read_study
@@ -394,6 +396,28 @@ def test_without_a_column_patient_every_case_is_another_one(tmp_path):
     study = read(a_worklist(tmp_path, ["a,a", "b,b"], header="case,image"))
     assert study.follow_ups == ()
     assert "no column patient" in study.notes[0]
+
+
+def test_deidentification_changes_nothing_of_what_is_compared():
+    protocol = load_protocol("ct-abdomen-portal-venous")
+    agents = ("Agent of Smith", "agent of  smith", "another")
+    series = [
+        replace(
+            a_series(f"{word} {n}", "Smith", when, series_description=f"{word} 1.0", contrast_agent=agents[n], device_serial=str(n))
+        )
+        for n, when in enumerate(("2026-01-01", "2026-02-01", "2026-03-01"))
+        for word in ("Lung Smith", "Abdomen")
+    ]
+    names = Pseudonyms(None)
+    plain = of(*series, protocol=protocol)
+    hidden = study_consistency(deidentified_study(ReadStudy("test", tuple(series)), protocol.protocol, names), protocol)
+    assert "Smith" not in hidden.to_json()
+    assert [kind.series for kind in hidden.kinds] == [kind.series for kind in plain.kinds] == [3, 3]
+    for ours, theirs in zip(hidden.follow_ups, plain.follow_ups, strict=True):
+        assert (ours.comparable, ours.other_platform) == (theirs.comparable, theirs.other_platform)
+        assert [one.fact for one in ours.differences] == [one.fact for one in theirs.differences]
+        assert len(ours.caveats) == len(theirs.caveats)
+    assert [one.comparable for one in plain.follow_ups] == [True, False, True, False]
 
 
 def test_the_schema_is_the_one_that_is_shipped():

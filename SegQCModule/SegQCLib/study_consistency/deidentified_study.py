@@ -10,6 +10,7 @@ from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.deidentify import deidentified_case, segment_name
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.pseudonyms import Pseudonyms
+from SegQCLib.study_consistency.image_kinds import image_kinds
 from SegQCLib.study_consistency.study_series import ReadStudy, SeenLesion, SeriesRead, StudySeries
 from SegQCLib.study_consistency.timepoint import Timepoint, timepoint_of
 
@@ -27,9 +28,18 @@ def deidentified_study(study: ReadStudy, protocol: QCProtocol | None, pseudonyms
     for one in study.series:
         for day in _days(one):
             first[one.patient] = min(first.get(one.patient, day), day)
+    # Before descriptions are gone, which tell kinds apart.
+    kinds = image_kinds(study.series)
+    plain = {kind for one in study.series if one.kind is None for kind in image_kinds([one])}
     return ReadStudy(
         study.origin.partition(" ")[0] if study.origin.startswith("worklist") else study.origin,
-        tuple(_series(one, first.get(one.patient), protocol, pseudonyms) for one in study.series),
+        tuple(
+            replace(
+                _series(one, first.get(one.patient), protocol, pseudonyms),
+                kind=kind if kind in plain and one.kind is None else _kind(one, kind, pseudonyms),
+            )
+            for one, kind in zip(study.series, kinds, strict=True)
+        ),
         (_NOTE,) if study.notes else (),
     )
 
@@ -48,17 +58,32 @@ def _series(one: StudySeries, first: float | None, protocol: QCProtocol | None, 
         nothing = Segmentation("none", one.geometry, (np.broadcast_to(np.uint8(0), one.geometry.size),), ())
         bare = Case(Volume(None, one.geometry, one.acquisition), nothing)
         acquisition = deidentified_case(bare, protocol, pseudonyms).image.acquisition
+        # Equal stays equal and other stays other, which is what is asked here.
+        acquisition = replace(
+            acquisition,
+            contrast_agent=_hidden("contrast agent", one.acquisition.contrast_agent, pseudonyms),
+            derivation_description=_hidden("derivation", one.acquisition.derivation_description, pseudonyms),
+            device_serial=_hidden("device", one.acquisition.device_serial, pseudonyms),
+        )
     return replace(
         one,
         case=case,
         patient=patient,
         timepoint=_timepoint(one, first, pseudonyms),
-        kind=None if one.kind is None else pseudonyms.of("kind of image", one.kind),
         acquisition=acquisition,
         reads=tuple(_read(read, protocol, pseudonyms) for read in one.reads),
         error=None if one.error is None else _UNREAD,
         same_images_as=None if one.same_images_as is None else pseudonyms.of("case", one.same_images_as),
     )
+
+
+def _hidden(kind: str, text: str | None, pseudonyms: Pseudonyms) -> str | None:
+    return None if text is None else pseudonyms.of(kind, " ".join(text.casefold().split()))
+
+
+def _kind(one: StudySeries, kind: str, pseudonyms: Pseudonyms) -> str:
+    modality = one.acquisition.modality
+    return " ".join(word for word in (modality, pseudonyms.of("kind of image", kind)) if word)
 
 
 def _timepoint(one: StudySeries, first: float | None, pseudonyms: Pseudonyms) -> Timepoint:

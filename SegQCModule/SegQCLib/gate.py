@@ -12,6 +12,7 @@ from SegQCLib.checks import (
     in_plane_size,
     pixel_spacing,
     plane,
+    reader_training,
     slice_gap,
     slice_spacing,
     window_level,
@@ -19,6 +20,7 @@ from SegQCLib.checks import (
 from SegQCLib.findings import Finding, Status
 from SegQCLib.prepare import prepare
 from SegQCLib.protocol import Plane, QCProtocol, WindowRule
+from SegQCLib.readers.training.standing import TrainingStanding
 from SegQCLib.words import worst_first
 
 
@@ -68,6 +70,13 @@ def with_window_of(
     before = next((n for n, finding in enumerate(findings) if finding.check == window_level.ID), len(findings))
     others = tuple(finding for finding in findings if finding.check != window_level.ID)
     return (*others[:before], *judged, *others[before:])
+
+
+def training_findings(volume: Volume, protocol: QCProtocol, standing: TrainingStanding) -> tuple[Finding, ...]:
+    """Return what the check of the reader's training says; none where the protocol asks for no training or skips the check."""
+    if reader_training.ID in protocol.skipped_checks:
+        return ()
+    return tuple(reader_training.run(replace(_without_segments(volume), reader_training=standing), protocol))
 
 
 def gate_status(findings: tuple[Finding, ...]) -> Status:

@@ -16,7 +16,7 @@ from SegQCLib.checks import why
 from SegQCLib.dicom.series import read_series_headers
 from SegQCLib.errors import BadDataError
 from SegQCLib.findings import Finding, Status
-from SegQCLib.gate import Origin, gate_status, image_findings, origins_of, reading_plane, with_window_of
+from SegQCLib.gate import Origin, gate_status, image_findings, origins_of, reading_plane, training_findings, with_window_of
 from SegQCLib.mrml.database_acquisition import keep_series_acquisition, series_file
 from SegQCLib.mrml.gate_confirmation import GateConfirmation, read_confirmation, write_confirmation
 from SegQCLib.mrml.slice_views import orient_slices
@@ -57,6 +57,8 @@ class GatePanel(Panel):
         self._image = None
         self._read_state = None
         self._findings: tuple[Finding, ...] = ()
+        self._training: tuple[Finding, ...] = ()  # about the reader's certificate
+        self._standing_shown = None
         self._shown: list[Finding] = []
         self._fault = self._database_fault = ""
         self._job = None
@@ -115,8 +117,11 @@ class GatePanel(Panel):
             return Standing(Light.PROBLEM, _("cannot be judged"))
         if self._job is not None:
             return Standing(Light.RUNNING, _("reading the image"))
-        status = gate_status(self._findings)
-        count = sum(finding.status is status for finding in self._findings)
+        if self._isRefused():
+            return Standing(Light.PROBLEM, _("no valid certificate"))
+        findings = (*self._findings, *self._training)
+        status = gate_status(findings)
+        count = sum(finding.status is status for finding in findings)
         if status is Status.FAIL:
             if self._confirmation() is not None:
                 return Standing(Light.ATTENTION, _("gone on with {count} not as asked").format(count=count))
@@ -150,6 +155,8 @@ class GatePanel(Panel):
             self._from_database.clear()
         if volume is self._volume and self.session.protocol is self._protocol:
             self.window.chooseRule()
+            if self._reader() != self._standing_shown:
+                self._showEverything()
             return
         self._abandon()
         self._follow(volume)
@@ -276,12 +283,26 @@ class GatePanel(Panel):
             self.standingChanged()
 
     def _showEverything(self):
+        self._judgeReader()
         self._showFacts()
         self._showChecks()
         self._showConfirmation()
         plane = None if self._protocol is None else self._protocol.protocol.plane
         self.ui.orientButton.setEnabled(self._volume is not None and plane is not None)
         self.standingChanged()
+
+    def _reader(self):
+        """Return what the finding about the reader's training depends on."""
+        return self.session.training_standing, self.session.purpose
+
+    def _judgeReader(self):
+        """Judge the reader's certificate; who practises needs none yet."""
+        self._standing_shown = standing, purpose = self._reader()
+        known = standing is not None and purpose != "training" and self._image is not None
+        self._training = training_findings(self._image, self._protocol.protocol, standing) if known else ()
+
+    def _isRefused(self):
+        return gate_status(self._training) is Status.FAIL
 
     def _header(self):
         """Return where the volume's header facts were read."""
@@ -311,7 +332,7 @@ class GatePanel(Panel):
 
     def _showChecks(self):
         table, before = self.ui.checksTable, self._selectedCheck()
-        self._shown = worst_first(self._findings)
+        self._shown = worst_first((*self._findings, *self._training))
         blocked = table.blockSignals(True)
         table.clearContents()
         table.setRowCount(len(self._shown))
@@ -347,7 +368,10 @@ class GatePanel(Panel):
             parts.append(_("Allowed: {allowed}.").format(allowed=finding.allowed))
         if why(finding.check) is not None:
             parts.append(_("Why: {why}").format(why=why(finding.check)))
-        origins = origins_of(finding, self._image, self._header())
+        if finding in self._training:
+            origins = (_("certificates in the records folder"),)
+        else:
+            origins = origins_of(finding, self._image, self._header())
         parts.append(_("Read from: {origins}.").format(origins=_(" and ").join(origins)))
         if finding.source:
             parts.append(_("Limit set by: {source}").format(source=finding.source))
@@ -367,8 +391,9 @@ class GatePanel(Panel):
     def _showConfirmation(self):
         failed = self._protocol is not None and self._volume is not None and gate_status(self._findings) is Status.FAIL
         confirmation = self._confirmation() if failed else None
-        self.ui.reasonWidget.setVisible(failed and confirmation is None)
-        self.ui.confirmationLabel.setVisible(confirmation is not None)
+        refused = self._isRefused()
+        self.ui.reasonWidget.setVisible(failed and confirmation is None and not refused)
+        self.ui.confirmationLabel.setVisible(confirmation is not None or refused)
         words = ""
         if confirmation is not None:
             words = _("Gone on at {time} by {reader}: {reason}").format(
@@ -376,6 +401,12 @@ class GatePanel(Panel):
                 reader=confirmation.reader or _("a reader without name"),
                 reason=confirmation.reason,
             )
+        if refused:
+            # No reason of the reader's own takes the place of a certificate.
+            words = _(
+                "This protocol refuses cases of readers without a valid certificate. Take the exam of {course} in step Training,"
+                " or let a reader whose certificate is valid read this case."
+            ).format(course=self._protocol.protocol.reader_training.course)
         self.ui.confirmationLabel.setText(words)
 
     def onReasonEdited(self, text):
@@ -383,7 +414,7 @@ class GatePanel(Panel):
 
     def onGoOn(self, _checked=False):
         reason = self.ui.reasonEdit.text.strip()
-        if not reason or self._volume is None or gate_status(self._findings) is not Status.FAIL:
+        if not reason or self._volume is None or gate_status(self._findings) is not Status.FAIL or self._isRefused():
             return
         checks = [finding.check for finding in self._findings if finding.status is Status.FAIL]
         created = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -455,4 +486,5 @@ def _titles():
         "images_left_out": _("Images left out"),
         "inverted_grey_scale": _("Inverted grey scale"),
         "padding_voxels": _("Padding"),
+        "reader_training": _("Training"),
     }

@@ -288,7 +288,11 @@ class ReportPanel(Panel):
         except BadDataError as error:
             self.onFailed(error)
         else:
-            self._start(partial(work, make), on_done, self.onFailed)
+            self._start(partial(work, partial(_read_by, make, self._trainingStanding())), on_done, self.onFailed)
+
+    def _trainingStanding(self):
+        # Who practises needs no certificate yet.
+        return None if self.session.purpose == "training" else self.session.training_standing
 
     def _start(self, work, on_done, on_failed):
         self._message = ""
@@ -629,6 +633,11 @@ def _read_headers(path, progress):
 def _prepared(protocol, make, progress):
     progress("Reading the segmentations", 0.0)
     return prepare(make(), protocol.protocol, part(progress, 0.5, 1.0))
+
+
+def _read_by(make, standing):
+    """Return a case with where its reader stands with the training that the protocol asks for."""
+    return replace(make(), reader_training=standing)
 
 
 def _evaluated(protocol, logs, make, progress):

@@ -198,7 +198,7 @@ def test_kept_findings_come_back_from_a_saved_scene_and_count_there(tmp_path):
 
     case, loaded = an_overlap()
     case = keeping_the_overlap(case, loaded)
-    assert evaluate_in_new_scene(case, loaded, tmp_path / "case.mrb").verdict is Verdict.ACCEPT
+    assert evaluate_in_new_scene(case, loaded, tmp_path / "case.mrb").record.verdict is Verdict.ACCEPT
     scene = load_scene(tmp_path / "case.mrb")
     volume_node, candidate = (scene.GetFirstNodeByName(name) for name in ("Image", "reader"))
     assert read_kept_findings(candidate) == case.kept_findings

@@ -539,7 +539,7 @@ def test_evaluating_nodes_says_what_evaluating_the_case_says(tmp_path, totalsegm
     reference = read_segmentation(totalsegmentator / "example_seg.nii.gz", labels="totalsegmentator", name="full resolution")
     case = Case(read_image(totalsegmentator / "example_ct_sm.nii.gz"), candidate, (reference,))
     direct = evaluate(case, an_abdomen_protocol())
-    through_scene = evaluate_in_new_scene(case, an_abdomen_protocol(), tmp_path / "case.mrb")
+    through_scene = evaluate_in_new_scene(case, an_abdomen_protocol(), tmp_path / "case.mrb").record
     assert through_scene == dataclasses.replace(direct, created=through_scene.created, case=through_scene.case)
     assert read_record(load_scene(tmp_path / "case.mrb").GetFirstNodeByName("fast")) == through_scene
 
@@ -550,7 +550,7 @@ def test_a_dicom_series_is_judged_by_the_same_header_facts_from_a_scene(tmp_path
     candidate = dataclasses.replace(candidate, segments=candidate.segments[:8])
     case = Case(read_series(totalsegmentator / "example_ct_dicom"), candidate)
     direct = evaluate(case, an_abdomen_protocol())
-    through_scene = evaluate_in_new_scene(case, an_abdomen_protocol(), tmp_path / "case.mrb")
+    through_scene = evaluate_in_new_scene(case, an_abdomen_protocol(), tmp_path / "case.mrb").record
     assert through_scene.findings == direct.findings
     assert through_scene.case.acquisition == direct.case.acquisition
     saved_volume = load_scene(tmp_path / "case.mrb").GetFirstNodeByName("Image")

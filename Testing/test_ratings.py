@@ -272,4 +272,4 @@ def test_ratings_reach_the_record_through_a_scene(scene, tmp_path):
     from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene
 
     given = (give_grade(MOTION, 1, "Dr A"),)
-    assert evaluate_in_new_scene(a_case(*given), a_loaded(), tmp_path / "case.mrb").ratings == given
+    assert evaluate_in_new_scene(a_case(*given), a_loaded(), tmp_path / "case.mrb").record.ratings == given

@@ -10,7 +10,7 @@ from typing import TypeVar
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
 from SegQCLib.case import Case, Segmentation, Volume
-from SegQCLib.evaluate import evaluate
+from SegQCLib.evaluate import Evaluated, evaluate, evaluate_with_background
 from SegQCLib.mrml.gate_confirmation import confirmation_findings
 from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_findings
 from SegQCLib.mrml.look_away_edits import look_away_findings
@@ -19,6 +19,7 @@ from SegQCLib.mrml.record_node import write_record
 from SegQCLib.mrml.results_table import write_findings, write_measurements
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_reader
 from SegQCLib.mrml.volume import add_volume, volume_from_node
+from SegQCLib.prepare import prepare
 from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.record import QCRecord
@@ -89,8 +90,8 @@ def evaluate_nodes(
     return evaluate(case_from_nodes(volume_node, segmentation_node, reference_nodes), protocol)
 
 
-def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path, progress: Progress = unwatched) -> QCRecord:
-    """Put a case into a new scene, evaluate its nodes, and save the scene with record and tables as .mrb.
+def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path, progress: Progress = unwatched) -> Evaluated:
+    """Put a case into a new scene, evaluate its nodes, and save the scene with record, tables and background regions as .mrb.
 
     Raises
     ------
@@ -111,26 +112,29 @@ def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path, prog
     if case.kept_findings:
         write_kept_findings(scene, case.kept_findings, candidate_node)
     in_scene = case_from_nodes(volume_node, candidate_node, reference_nodes, draft_node)
-    record = evaluate(
-        replace(
-            in_scene,
-            image=_read_from(case.image, in_scene.image),
-            candidate=_read_from(case.candidate, in_scene.candidate),
-            references=tuple(map(_read_from, case.references, in_scene.references)),
-            draft=None if case.draft is None else _read_from(case.draft, in_scene.draft),
-            uncertainty=case.uncertainty,
-        ),
-        protocol,
-        part(progress, 0.1, 0.9),
+    in_scene = replace(
+        in_scene,
+        image=_read_from(case.image, in_scene.image),
+        candidate=_read_from(case.candidate, in_scene.candidate),
+        references=tuple(map(_read_from, case.references, in_scene.references)),
+        draft=None if case.draft is None else _read_from(case.draft, in_scene.draft),
+        uncertainty=case.uncertainty,
+        second_image=case.second_image,
+        reader_training=case.reader_training,
     )
+    prepared = prepare(in_scene, protocol.protocol, part(progress, 0.1, 0.2))
+    evaluated = evaluate_with_background(prepared, protocol, part(progress, 0.2, 0.9))
+    record, background = evaluated.record, evaluated.background
     progress("Saving the scene", 0.9)
+    if background is not None:
+        add_segmentation(scene, background, volume_node, background.name)
     write_measurements(scene, record, candidate_node)
     write_findings(scene, record, candidate_node)
     write_record(scene, record, candidate_node)
     # Only now: the automatic window of a display node is no window that a reader chose.
     volume_node.CreateDefaultDisplayNodes()
     save_scene(scene, path)
-    return record
+    return evaluated
 
 
 def _read_from(original: Item, in_scene: Item) -> Item:

@@ -32,10 +32,17 @@ class CoarseMask:
     mask: NDArray[np.bool_]
     steps: tuple[int, int, int]
 
-    def within(self, box: Box) -> NDArray[np.bool_]:
-        """Return the mask in a box of the image, one value per voxel of the image."""
-        indices = [np.arange(part.start, part.stop) // step for part, step in zip(box, self.steps, strict=True)]
-        return self.mask[np.ix_(*indices)]
+    def cut(self, voxels: NDArray[np.bool_], box: Box) -> NDArray[np.bool_]:
+        """Return those voxels, given in a box of the image, that lie in the mask."""
+        part = tuple(slice(p.start // step, -(-p.stop // step)) for p, step in zip(box, self.steps, strict=True))
+        if self.mask[part].all():
+            return voxels
+        flat = np.flatnonzero(voxels)
+        places = np.unravel_index(flat, voxels.shape)
+        coarse = tuple((place + p.start) // step for place, p, step in zip(places, box, self.steps, strict=True))
+        kept = np.zeros(voxels.shape, bool)
+        kept.ravel()[flat[self.mask[coarse]]] = True
+        return kept
 
 
 def ct_body(volume: Volume) -> CoarseMask:

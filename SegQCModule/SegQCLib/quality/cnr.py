@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
 from SegQCLib.quality.quality_measurement import QualityMeasurement
-from SegQCLib.quality.site import REGION_WORDS, Site, sd
+from SegQCLib.quality.site import REGION_WORDS, Site
 
 MEASURE = "cnr"
 DEFINITION = "|mean - mean of the background| / sample standard deviation of the background (n - 1)"
@@ -23,20 +20,26 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
         for region in regions:
             sample = site.sample(region)
             definition = f"{DEFINITION}, {REGION_WORDS[region]}; background: {background.how}"
-            value = cnr(sample.values, background.sample.values)
+            value = cnr(sample.mean, background.sample.mean, background.sample.sd)
             yield site.row(MEASURE, "background_sd", definition, region, sample, value, "1", NO_SCATTER, background)
 
 
-def cnr(values: NDArray[np.float64], background: NDArray[np.float64]) -> float:
+def cnr(mean: float, background_mean: float, background_noise: float) -> float:
     """Return |mean - mean of the background| / SD of the background; higher is better.
 
     MRIQC's cnr, of two tissues, divides by the root of three variances instead: numbers of the two definitions do not
     compare.
 
+    Parameters
+    ----------
+    mean, background_mean : float
+        In one unit.
+    background_noise : float
+        Sample standard deviation (n - 1) of the background.
+
     Returns
     -------
     float
-        0 or more. NaN without values, below two background values, and where the background has one value.
+        0 or more. NaN where the background does not scatter or something is not known.
     """
-    noise = sd(background)
-    return abs(float(np.mean(values) - np.mean(background))) / noise if noise > 0 and len(values) else math.nan
+    return abs(mean - background_mean) / background_noise if background_noise > 0 else math.nan

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from SegQCLib.quality.distances import distances_mm
+from SegQCLib.quality.near import within_mm
 from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.quality.site import Sample, Site, sample_of, sd
 
@@ -27,7 +27,7 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
     width_mm = shell_width_mm(site.spacing_mm)
     inner, outer = border_shells(site.mask, site.spacing_mm)
     if site.body is not None:
-        outer &= site.body.within(site.box)
+        outer = site.body.cut(outer, site.box)
     inside = sample_of(site.values, inner, NO_OUTSIDE)
     outside = sample_of(site.values, outer, NO_OUTSIDE)
     both = Sample(np.concatenate([inside.values, outside.values]), inside.reason or outside.reason, inside.remark or outside.remark)
@@ -52,9 +52,8 @@ def border_shells(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float
     no border.
     """
     width_mm = shell_width_mm(spacing_mm)
-    inner = mask & np.isfinite(distances_mm(~mask, spacing_mm, width_mm))
-    outer = ~mask & np.isfinite(distances_mm(mask, spacing_mm, width_mm))
-    return inner, outer
+    outside = ~mask
+    return mask & within_mm(outside, spacing_mm, width_mm), outside & within_mm(mask, spacing_mm, width_mm)
 
 
 def border_step(inside: NDArray[np.float64], outside: NDArray[np.float64]) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from SegQCLib.quality.quality_measurement import QualityMeasurement
-from SegQCLib.quality.site import REGION_WORDS, Sample, Site, sd
+from SegQCLib.quality.site import REGION_WORDS, Sample, Site
 
 MEASURE = "noise"
 WINDOW_MM = 6.0
@@ -38,12 +38,12 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
     for region in dict.fromkeys(("core", *(part for part in asked if part != "background"))):
         sample = site.sample(region)
         definition = f"{SD_DEFINITION}, {REGION_WORDS[region]}"
-        yield site.row(MEASURE, "sd", definition, region, sample, sd(sample.values), unit, ONE_VOXEL)
+        yield site.row(MEASURE, "sd", definition, region, sample, sample.sd, unit, ONE_VOXEL)
     if site.is_lesion or "background" in asked:
         for background in site.backgrounds:
             sample = background.sample
             definition = f"{SD_DEFINITION}, in the background region: {background.how}"
-            value = sd(sample.values)
+            value = sample.sd
             yield site.row(MEASURE, "sd", definition, "background", sample, value, unit, ONE_VOXEL, background)
     if not site.is_lesion or site.is_asked(MEASURE, "local"):
         sample = site.sample("core")

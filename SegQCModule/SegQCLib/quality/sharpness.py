@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.special import ndtr, ndtri
 
+from SegQCLib.quality.near import next_to
 from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.quality.site import Sample, Site
 
@@ -18,7 +18,7 @@ MEASURE = "sharpness"
 # From 10 to 90 % of a step that a Gaussian of standard deviation 1 has blurred: 2.563.
 TEN_TO_NINETY = float(2 * ndtri(0.9))
 REACH_MM = 8.0
-_MOST_PROFILES = 200
+_MOST_PROFILES = 100
 _FEWEST_PROFILES = 12
 _SMALLEST_SHARE = 0.25
 _FEWEST_SAMPLES = 3  # on each side of the border
@@ -94,6 +94,8 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
         )
     else:
         remark = f"An edge was visible at {found.visible} of {found.profiles} places of the border."
+        if found.width_mm < min(site.spacing_mm[1:]):
+            remark += " It is narrower than a voxel, so that the true width may be less."
     # It is the count that matters here, not which voxels.
     sample = Sample(np.zeros(found.voxels), reason)
     yield site.row(MEASURE, "edge_width", DEFINITION, "shell", sample, found.width_mm, "mm", remark=remark)
@@ -132,12 +134,11 @@ def edge_width(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float
 
 
 def edge_profiles(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> EdgeProfiles:
-    """Return values along rows and columns across the border of a mask, at up to 200 places evenly spaced over it."""
-    cross = ndimage.generate_binary_structure(3, 1)
-    cross[0], cross[2] = False, False
-    border = np.argwhere(mask & ~ndimage.binary_erosion(mask, cross, border_value=1))
+    """Return values along rows and columns across the border of a mask, at up to 100 places evenly spaced over it."""
+    border = np.flatnonzero(mask & next_to(~mask, in_plane=True))
     # Not all of the many thousands of an organ: three times as many as are wanted, because not all of them face sideways.
     border = border[np.unique(np.linspace(0, len(border) - 1, min(len(border), 3 * _MOST_PROFILES)).astype(int))]
+    border = np.stack(np.unravel_index(border, mask.shape), axis=1)
     normals = _normals(mask, border, spacing_mm) if len(border) else np.zeros((0, 3))
     sideways = np.abs(normals[:, 0]) <= _IN_PLANE
     axes = 1 + np.argmax(np.abs(normals[:, 1:]), axis=1)
@@ -168,16 +169,17 @@ def edge_profiles(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[fl
 
 
 def _normals(mask: NDArray[np.bool_], places: NDArray[np.int64], spacing_mm: tuple[float, float, float]) -> NDArray[np.float64]:
-    """Return unit vectors (k, j, i, in mm) that point out of a mask: away from the mean of its voxels in a small ball."""
-    radius_mm = max(3.0, 3 * max(spacing_mm[1:]), 1.01 * spacing_mm[0])
-    reach = [int(radius_mm / mm) for mm in spacing_mm]
-    offsets = np.argwhere(np.ones([2 * n + 1 for n in reach], bool)) - np.array(reach)
+    """Return unit vectors (k, j, i, in mm) that point out of a mask: away from the Gaussian-weighted mean of its voxels."""
+    # Below 0.8 of the distance between samples a Gaussian's sums depend on where the samples lie: thick slices ask for a wide one.
+    sigma_mm = max(1.5 * max(spacing_mm[1:]), 0.8 * spacing_mm[0])
+    strides = [max(1, int(sigma_mm / (2 * mm))) for mm in spacing_mm]
+    reach = [math.ceil(2.5 * sigma_mm / (mm * stride)) for mm, stride in zip(spacing_mm, strides, strict=True)]
+    offsets = (np.argwhere(np.ones([2 * n + 1 for n in reach], bool)) - np.array(reach)) * np.array(strides)
     in_mm = offsets * np.array(spacing_mm)
-    ball = (in_mm**2).sum(axis=1) <= radius_mm**2
-    offsets, in_mm = offsets[ball], in_mm[ball]
+    weights = np.exp(-(in_mm**2).sum(axis=1) / (2 * sigma_mm**2))
     # Beyond the array the outermost voxels go on: the edge of the image is no border.
     k, j, i = (np.clip(places[:, None, axis] + offsets[None, :, axis], 0, size - 1) for axis, size in enumerate(mask.shape))
-    outward = -(mask[k, j, i].astype(np.float64) @ in_mm)
+    outward = -(mask[k, j, i].astype(np.float64) @ (in_mm * weights[:, None]))
     length = np.linalg.norm(outward, axis=1, keepdims=True)
     return np.divide(outward, length, out=np.zeros_like(outward), where=length > 0)
 
@@ -186,16 +188,14 @@ def _fitted(profiles: EdgeProfiles) -> tuple[NDArray[np.float64], NDArray[np.flo
     """Return the standard deviation of each profile's best error function, in mm, and the share of variance it explains."""
     shift_mm = max(3.0, 1.5 * profiles.step_mm)
     # Half a voxel outside the outermost voxel's centre is where the mask ends.
-    centres = 0.5 * profiles.step_mm + np.linspace(-shift_mm, shift_mm, 25)[None, :]
-    sigmas = np.geomspace(0.2 * profiles.step_mm, REACH_MM / 2 + profiles.step_mm, 22)
+    centres = 0.5 * profiles.step_mm + np.linspace(-shift_mm, shift_mm, 13)[None, :]
+    sigmas = np.geomspace(0.2 * profiles.step_mm, REACH_MM / 2 + profiles.step_mm, 12)
     best = _search(profiles, sigmas[None, :], centres)
-    spread = math.log(sigmas[1] / sigmas[0])
-    finer = best.sigma[:, None] * np.exp(np.linspace(-spread, spread, 9))[None, :]
-    near = best.centre[:, None] + np.linspace(-1, 1, 9)[None, :] * shift_mm / 12
-    best = _search(profiles, finer, near)
-    finest = best.sigma[:, None] * np.exp(np.linspace(-spread, spread, 9) / 4)[None, :]
-    nearest = best.centre[:, None] + np.linspace(-1, 1, 9)[None, :] * shift_mm / 48
-    best = _search(profiles, finest, nearest)
+    ratio, apart_mm = math.log(sigmas[1] / sigmas[0]), shift_mm / 6
+    for _ in range(2):
+        around = np.linspace(-1, 1, 7)[None, :]
+        best = _search(profiles, best.sigma[:, None] * np.exp(ratio * around), best.centre[:, None] + apart_mm * around)
+        ratio, apart_mm = ratio / 3, apart_mm / 3
     return best.sigma, best.explained
 
 

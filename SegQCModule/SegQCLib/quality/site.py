@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from SegQCLib.case import Box, Segment, Segmentation, Volume
 from SegQCLib.protocol import ImageQualityLimit, Structure
 from SegQCLib.quality.body import CoarseMask
-from SegQCLib.quality.distances import distances_mm
 from SegQCLib.quality.image_scale import ImageScale
 from SegQCLib.quality.methods import METHODS, QualityMethod
+from SegQCLib.quality.near import next_to, within_mm
 from SegQCLib.quality.quality_measurement import QualityMeasure, QualityMeasurement, Region
 
 if TYPE_CHECKING:
@@ -71,6 +70,16 @@ class Sample:
     @property
     def voxels(self) -> int:
         return len(self.values)
+
+    @cached_property
+    def mean(self) -> float:
+        """NaN without values."""
+        return float(np.mean(self.values)) if len(self.values) else math.nan
+
+    @cached_property
+    def sd(self) -> float:
+        """The sample standard deviation, dividing by n - 1; NaN below two values."""
+        return sd(self.values)
 
 
 @dataclass(eq=False)
@@ -155,8 +164,8 @@ class Site:
 
         The image's own edge is no border of the segment: tissue goes on there.
         """
-        core = ndimage.binary_erosion(self.mask, border_value=1)
-        core &= distances_mm(~self.mask, self.spacing_mm, CORE_MM) == np.inf
+        outside = ~self.mask
+        core = self.mask & ~within_mm(outside, self.spacing_mm, CORE_MM) & ~next_to(outside)
         if not self.is_lesion:
             core &= ~self.lesion_mask
         return core
@@ -164,12 +173,9 @@ class Site:
     @cached_property
     def ring_mask(self) -> NDArray[np.bool_]:
         """The shell as its distances say, whatever is there; air outside the body is left out."""
-        reach = SHELL_GAP_MM + SHELL_WIDTH_MM
-        distance = distances_mm(self.mask, self.spacing_mm, reach)
-        ring = (distance > SHELL_GAP_MM) & (distance <= reach) & ~ndimage.binary_dilation(self.mask)
-        if self.body is not None:
-            ring &= self.body.within(self.box)
-        return ring
+        ring = within_mm(self.mask, self.spacing_mm, SHELL_GAP_MM + SHELL_WIDTH_MM)
+        ring &= ~within_mm(self.mask, self.spacing_mm, SHELL_GAP_MM) & ~next_to(self.mask)
+        return ring if self.body is None else self.body.cut(ring, self.box)
 
     @cached_property
     def host(self) -> Segment | None:

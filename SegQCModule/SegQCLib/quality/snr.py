@@ -56,8 +56,8 @@ def _tissue(site: Site) -> Iterator[QualityMeasurement]:
         remark = None
         if site.scale.unit == "[hnsf'U]":
             remark = "Hounsfield units have water as their zero, so this ratio says little on CT; noise and CNR say more."
-        value = snr_tissue(sample.values)
-        why = ONE_VOXEL if sample.voxels < 2 else NO_SIGNAL if np.mean(sample.values) <= 0 else NO_SCATTER
+        value = snr_tissue(sample.mean, sample.sd)
+        why = ONE_VOXEL if sample.voxels < 2 else NO_SIGNAL if sample.mean <= 0 else NO_SCATTER
         yield site.row(MEASURE, "tissue", definition, region, sample, value, "1", why, remark=remark)
 
 
@@ -66,7 +66,7 @@ def _air(site: Site) -> Iterator[QualityMeasurement]:
         yield from site.refused(MEASURE, "air", AIR_DEFINITION, "core", "1", site.air_refusal)
         return
     sample = site.sample("core")
-    value = snr_air(sample.values, site.air.values)
+    value = snr_air(sample.mean, site.air.sd)
     yield site.row(MEASURE, "air", AIR_DEFINITION, "core", sample, value, "1", NO_SCATTER)
 
 
@@ -88,39 +88,49 @@ def _difference(site: Site) -> Iterator[QualityMeasurement]:
     yield site.row(MEASURE, "difference", DIFFERENCE_DEFINITION, "core", sample, value, "1", why, remark=REPEAT_REMARK)
 
 
-def snr_tissue(values: NDArray[np.float64]) -> float:
-    """Return mean / (SD sqrt(n / (n - 1))), SD being that of the values as they are; higher is better.
+def snr_tissue(mean: float, noise: float) -> float:
+    """Return mean / SD of one region; higher is better.
+
+    Parameters
+    ----------
+    mean, noise : float
+        Mean and sample standard deviation (n - 1) of the region.
 
     Returns
     -------
     float
-        NaN below two values, where all values are the same, and where the mean is not above 0.
+        NaN where either is not above 0 or not known.
 
     References
     ----------
-    MRIQC, mriqc.qc.anatomical.snr.
+    MRIQC, mriqc.qc.anatomical.snr: mean / (SD sqrt(n / (n - 1))), with the SD that divides by n.
     """
-    noise = sd(values)
-    return float(np.mean(values)) / noise if noise > 0 and np.mean(values) > 0 else math.nan
+    return mean / noise if noise > 0 and mean > 0 else math.nan
 
 
-def snr_air(tissue: NDArray[np.float64], air: NDArray[np.float64]) -> float:
+def snr_air(mean: float, air_noise: float) -> float:
     """Return 0.6551 x mean of the tissue / SD of the air; higher is better.
 
     The noise of a magnitude image of one coil is Rayleigh distributed where there is no signal: its standard deviation
     is sqrt((4 - pi) / 2) of that in tissue.
 
+    Parameters
+    ----------
+    mean : float
+        Mean of the tissue.
+    air_noise : float
+        Sample standard deviation of the air.
+
     Returns
     -------
     float
-        NaN without tissue, below two air values, and where the air has one value.
+        NaN where the air does not scatter or the mean is not known.
 
     References
     ----------
     Dietrich et al., J Magn Reson Imaging 2007;26:375-385, 10.1002/jmri.20969.
     """
-    noise = sd(air)
-    return RAYLEIGH_FACTOR * float(np.mean(tissue)) / noise if noise > 0 and len(tissue) else math.nan
+    return RAYLEIGH_FACTOR * mean / air_noise if air_noise > 0 else math.nan
 
 
 def snr_difference(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

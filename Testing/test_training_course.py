@@ -166,9 +166,12 @@ def test_no_course_is_told(tmp_path):
     assert len(course_faults(tmp_path)) == 1
 
 
-def test_shipped_courses_are_usable():
-    for name, path in shipped_courses().items():
-        assert read_course(path).file.cases_of("exam"), name
+def test_shipped_courses_are_those_made_on_this_computer(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGQC_CACHE", str(tmp_path))
+    assert shipped_courses() == {}
+    shutil.copytree(folder, tmp_path / "courses" / "boxes-1.0.0")
+    shutil.copytree(folder, tmp_path / "courses" / ".boxes-1.0.0.half-made")
+    assert shipped_courses() == {"boxes-1.0.0": tmp_path / "courses" / "boxes-1.0.0"}
 
 
 def test_a_new_course_lists_what_is_to_do(tmp_path, capsys):

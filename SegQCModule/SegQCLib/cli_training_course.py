@@ -22,11 +22,11 @@ def add_actions(actions: Any) -> None:
     new.set_defaults(run=_new)
 
     validate = actions.add_parser("validate", help="every fault of a course folder, and what its exam can tell")
-    validate.add_argument("folder", type=Path, metavar="DIR", help="course folder, or id of a shipped course")
+    validate.add_argument("folder", type=Path, metavar="DIR", help="course folder")
     validate.set_defaults(run=_validate)
 
     mark = actions.add_parser("mark", help="score an attempt at a case of a course")
-    mark.add_argument("folder", type=Path, metavar="DIR", help="course folder, or id of a shipped course")
+    mark.add_argument("folder", type=Path, metavar="DIR", help="course folder")
     mark.add_argument("--case", required=True, metavar="ID")
     mark.add_argument("--candidate", type=Path, required=True, metavar="S", help="the attempt")
     mark.add_argument("--labels", metavar="L", help=f"{LABELS_HELP}; default: as the course says for the case")
@@ -40,7 +40,7 @@ def add_actions(actions: Any) -> None:
     verify.add_argument("file", type=Path, metavar="FILE", help="certificate's JSON file")
     verify.set_defaults(run=_verify)
     issue = what.add_parser("issue", help="write the certificate of a passed exam again")
-    issue.add_argument("folder", type=Path, metavar="DIR", help="course folder, or id of a shipped course")
+    issue.add_argument("folder", type=Path, metavar="DIR", help="course folder")
     issue.add_argument("--exam", type=Path, required=True, metavar="DIR", help="the exam's folder in the records folder")
     issue.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for JSON and HTML")
     issue.set_defaults(run=_issue)
@@ -51,12 +51,6 @@ def add_actions(actions: Any) -> None:
     standing.add_argument("--certificates", type=Path, required=True, metavar="DIR", help="folder of certificates")
     standing.add_argument("--json", metavar="F", help="write it as JSON; - for standard output")
     standing.set_defaults(run=_standing)
-
-
-def _folder(given: Path) -> Path:
-    from SegQCLib.readers.training.course import shipped_courses
-
-    return given if given.exists() else shipped_courses().get(str(given), given)
 
 
 def _new(options: argparse.Namespace) -> int:
@@ -84,7 +78,7 @@ def _validate(options: argparse.Namespace) -> int:
     from SegQCLib.readers.training.new_course import to_do
     from SegQCLib.terminal import terminal_progress
 
-    folder = _folder(options.folder)
+    folder = options.folder
     progress = terminal_progress()
     faults = course_faults(folder, progress)
     progress("Done", 1.0)
@@ -113,7 +107,7 @@ def _mark(options: argparse.Namespace) -> int:
     from SegQCLib.segmentation_file import write_segmentation
     from SegQCLib.terminal import terminal_progress
 
-    course = read_course(_folder(options.folder))
+    course = read_course(options.folder)
     case = course.case(options.case)
     if options.error_map:
         require_writable(options.error_map.parent)
@@ -185,7 +179,7 @@ def _issue(options: argparse.Namespace) -> int:
     from SegQCLib.readers.training.course import read_course
     from SegQCLib.readers.training.exam import read_exam
 
-    certificate = issue_certificate(read_course(_folder(options.folder)), read_exam(options.exam))
+    certificate = issue_certificate(read_course(options.folder), read_exam(options.exam))
     for path in write_certificate(certificate, options.out):
         print(path)
     return _EXIT_DONE

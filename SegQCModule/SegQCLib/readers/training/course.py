@@ -16,7 +16,7 @@ from SegQCLib.importers.label_names import SHIPPED as SHIPPED_LABELS
 from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
 from SegQCLib.readers.training.course_file import COURSE_FILE, AtlasPage, CourseCase, CourseFile
 from SegQCLib.readers.training.pass_rule import required_within
-from SegQCLib.resources import resource
+from SegQCLib.samples import cache_folder
 
 _PAGE_ENDINGS = (".md", ".html", ".htm")
 _PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".svg")
@@ -82,12 +82,9 @@ def is_course(folder: Path) -> bool:
 
 
 def shipped_courses() -> dict[str, Path]:
-    """Return the ids of the courses that come with SegQC and their folders."""
-    try:
-        folder = resource("Courses")
-    except FileNotFoundError:
-        return {}
-    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{COURSE_FILE}"))}
+    """Return the courses that come with SegQC and were made on this computer (see `build_course`): folder names and folders."""
+    # One that is being made has a dot before its name.
+    return {path.parent.name: path.parent for path in sorted((cache_folder() / "courses").glob(f"[!.]*/{COURSE_FILE}"))}
 
 
 def read_course(folder: Path) -> Course:

@@ -46,6 +46,11 @@ def add_commands(commands: Any) -> None:
     verify = actions.add_parser("verify", help="exit with 0 if all roles signed exactly this content, else with 1")
     verify.add_argument("protocol", metavar="FILE", help="id or JSON file")
     verify.set_defaults(run=_verify)
+    sop = actions.add_parser("sop", help="write the protocol as a page for the reading room, to print on A4")
+    sop.add_argument("protocol", metavar="P", help="id or JSON file")
+    sop.add_argument("--course", type=Path, metavar="DIR", help="training course whose atlas has the rules for each structure")
+    sop.add_argument("--out", type=Path, required=True, metavar="F.html", help="page to write")
+    sop.set_defaults(run=_sop)
     from_cases = actions.add_parser("from-cases", help="propose a protocol from finished cases: limits are what was observed")
     from_cases.add_argument(
         "cases", type=Path, metavar="CASES", help="worklist (CSV or folder), folder of record.json files, or folder of DICOM series"
@@ -158,6 +163,21 @@ def _verify(options: argparse.Namespace) -> int:
         print(f"   - {difference.words}")
     say(_NO_PROOF)
     return _EXIT_DONE if sign_off.state == "locked" else _EXIT_NOT_SIGNED
+
+
+def _sop(options: argparse.Namespace) -> int:
+    from SegQCLib.protocol import load_protocol
+    from SegQCLib.protocols.sign_off import signoff_state
+    from SegQCLib.protocols.sop import course_of, render_sop
+
+    loaded = load_protocol(options.protocol)
+    course = course_of(loaded, options.course)
+    _write(options.out, render_sop(loaded, signoff_state(loaded), course, options.out.parent))
+    print(
+        f"{options.out}: {loaded.protocol.id} {loaded.protocol.version}"
+        + (f", with the atlas of {course.file.id}" if course else "")
+    )
+    return _EXIT_DONE
 
 
 def _from_cases(options: argparse.Namespace) -> int:

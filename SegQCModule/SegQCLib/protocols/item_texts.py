@@ -66,7 +66,7 @@ def value_words(value: Any) -> str:
     if isinstance(value, AllowedPlanes):
         return f"{', '.join(value.values)}, up to {value.maximum_obliquity_deg:g}° oblique"
     if isinstance(value, AllowedTexts | Range):
-        return str(value)
+        return str(value).replace(" deg", "°")
     if isinstance(value, Terminology):
         return terminology_words(value)
     if isinstance(value, tuple):

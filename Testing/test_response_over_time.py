@@ -285,6 +285,13 @@ def test_a_lesion_at_the_edge_and_one_in_pieces_are_told():
     assert any("3 separate pieces" in caveat for caveat in point.caveats)
 
 
+def test_a_diameter_in_other_than_axial_slices_is_told():
+    coronal = a_geometry(axes_lps=((0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (1.0, 0.0, 0.0)))
+    course = the_course(a_series("1", a_lesion()), replace(a_series("2", a_lesion()), geometry=coronal))
+    assert any("coronal slices" in caveat for caveat in course.points[1].caveats)
+    assert any("axial and coronal" in caveat for caveat in course.points[1].since_first.caveats)
+
+
 def test_an_empty_segment_is_assessed_absent_and_its_reappearance_has_no_percent():
     empty = a_lesion(volume_mm3=0, diameter_mm=0, pieces=0)
     course = the_course(a_series("1", a_lesion()), a_series("2", empty), a_series("3", a_lesion()))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from SegQCLib.checks.plane import nearest_plane
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.study_consistency.fact_rules import FactRule, FactValue, Platform, contrast_delay_s, fact_values
 from SegQCLib.study_consistency.study_series import StudySeries
 
 # Distances between slices are measured on decimal text.
 _SAME_SPACING_MM = 0.01
+
+PHASE_NOT_NAMED = "The headers do not name the contrast phase: judge from the images whether it is the same."
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,9 @@ def _caveats(first: StudySeries, second: StudySeries, values: Sequence[dict[str,
         steps = [one.geometry.spacing_mm[0] for one in (first, second)]
         if abs(steps[0] - steps[1]) > _SAME_SPACING_MM:
             found.append(f"Slices are {steps[0]:g} mm apart and {steps[1]:g} mm apart.")
+        planes = [nearest_plane(one.geometry)[0] for one in (first, second)]
+        if planes[0] != planes[1]:
+            found.append(f"Slices are {planes[0]} and {planes[1]}: the diameters lie in other planes.")
         pixels = [one.geometry.spacing_mm[1:] for one in (first, second)]
         if any(abs(x - y) > _SAME_SPACING_MM for x, y in zip(*pixels, strict=True)):
             found.append(f"Pixels are {_sides(pixels[0])} and {_sides(pixels[1])}.")
@@ -107,7 +113,7 @@ def _caveats(first: StudySeries, second: StudySeries, values: Sequence[dict[str,
         if None not in delays:
             found.append(f"The scans began {delays[0]:.0f} s and {delays[1]:.0f} s after the start of the contrast injection.")
         elif not all(side.get("contrast_phase") for side in values):
-            found.append("The headers do not name the contrast phase: judge from the images whether it is the same.")
+            found.append(PHASE_NOT_NAMED)
     return found
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from SegQCLib.number_texts import grouped
 from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.statistics.missing_package import missing_package
+from SegQCLib.study_consistency.compare_series import PHASE_NOT_NAMED
 from SegQCLib.study_consistency.consistency_words import change_text, headline, ml, mm
+from SegQCLib.study_consistency.fact_rules import fact_title
 from SegQCLib.study_consistency.lesion_course import Change, DiameterSum, LesionCourse, LesionPoint
 from SegQCLib.study_consistency.study_consistency import FollowUp, KindOfImage, SeriesFacts, StudyConsistency
 from SegQCLib.study_consistency.uniformity import FactUniformity
@@ -74,7 +76,7 @@ class _KindTable:
 
     kind: KindOfImage
     columns: list[FactUniformity]
-    rows: list[tuple[SeriesFacts, list[tuple[str, bool]], FollowUp | None]]
+    rows: list[tuple[SeriesFacts, list[tuple[str, bool]], FollowUp | None, list[str]]]
 
 
 def render_consistency(study: StudyConsistency, progress: Progress = unwatched) -> str:
@@ -95,7 +97,8 @@ def render_consistency(study: StudyConsistency, progress: Progress = unwatched) 
     return templates.get_template("study_consistency.html").render(
         study=study,
         headline=headline(study),
-        tables=[_kind_table(study, kind) for kind in study.kinds],
+        tables=[_kind_table(study, kind) for kind in study.kinds if kind.facts],
+        alone=[one for kind in study.kinds if not kind.facts for one in study.series if one.kind == kind.kind],
         patients=patients,
         reconstructions=_reconstructions(study),
         most_plots=_MOST_PLOTS,
@@ -125,7 +128,11 @@ def _kind_table(study: StudyConsistency, kind: KindOfImage) -> _KindTable:
         if one.kind == kind.kind and one.error is None:
             texts = {fact.fact: fact.text for fact in one.facts}
             cells = [(texts.get(column.fact, ""), column.fact in one.breaks) for column in columns]
-            rows.append((one, cells, follow_ups.get(one.case)))
+            follow_up = follow_ups.get(one.case)
+            # The window has a column, and what no header names is said once above.
+            said = (PHASE_NOT_NAMED, *(fact_title(column.fact) for column in columns))
+            caveats = [] if follow_up is None else [text for text in follow_up.caveats if not text.startswith(said)]
+            rows.append((one, cells, follow_up, caveats))
     return _KindTable(kind, columns, rows)
 
 

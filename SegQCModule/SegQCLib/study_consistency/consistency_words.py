@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from SegQCLib.number_texts import grouped, signed
 from SegQCLib.study_consistency.lesion_course import Change, LesionCourse, LesionPoint
 from SegQCLib.study_consistency.study_consistency import KindOfImage, SeriesFacts, StudyConsistency
+from SegQCLib.words import few
 
 # More rows than anybody reads in a terminal: of a large study only what stands out is shown.
 _MOST_SERIES = 40
@@ -18,7 +19,10 @@ def consistency_text(study: StudyConsistency) -> str:
     """Return the study in words: kinds with what differs, a table of series, follow-ups on another platform, lesions."""
     lines = [f"{'SIMULATED: ' if study.simulated else ''}{headline(study)}"]
     for kind in study.kinds:
-        lines += ["", *_kind(kind, study)]
+        lines += ["", *_kind(kind, study)] if kind.facts else []
+    alone = [f"{one.case} ({one.kind})" for kind in study.kinds if not kind.facts for one in study.series if one.kind == kind.kind]
+    if alone:
+        lines += ["", f"Alone of their kind, nothing to compare with: {few(alone)}."]
     if study.unread:
         lines += ["", "Not read:"]
         lines += [f"  {one.case}: {one.error}" for one in study.unread]
@@ -49,8 +53,6 @@ def _number(count: int, what: str, several: str | None = None) -> str:
 
 def _kind(kind: KindOfImage, study: StudyConsistency) -> Iterator[str]:
     yield f"{kind.kind}: {_number(kind.series, 'series', 'series')} of {_number(kind.patients, 'patient')}"
-    if not kind.facts:
-        yield "  One series: nothing to compare it with."
     for fact in kind.facts:
         if fact.status == "tie":
             values = ", ".join(f"{value.value} ({len(value.cases)})" for value in fact.values)

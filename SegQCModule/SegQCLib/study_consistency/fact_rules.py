@@ -20,7 +20,7 @@ _SAME_THICKNESS = f"{ESSENTIALS}: uniform slice thickness"
 _SAME_PHASE = f"{ESSENTIALS}: sequence and contrast phase chosen beforehand and kept throughout"
 _SAME_WINDOW = f"{ESSENTIALS}: window settings standardised across readers and time points"
 _SAME_KERNEL = (
-    f"{ESSENTIALS}: reconstructions suited to the task; the same throughout, SegQC's reading of {CONSENSUS.partition(':')[0]}"
+    f"{ESSENTIALS}: reconstructions suited to the task, as soft tissue kernels; that they stay the same is SegQC's reading"
 )
 
 Platform = Literal["hardware", "software", "acquisition"]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from SegQCLib.checks.plane import nearest_plane
 from SegQCLib.protocol import QCProtocol, plain_name
 from SegQCLib.study_consistency.compare_series import SeriesComparison, compare_series
 from SegQCLib.study_consistency.fact_rules import FactRule
@@ -207,6 +208,9 @@ def _own_caveats(lesion: SeenLesion, series: StudySeries) -> Iterator[str]:
         yield f"Small: {diameter_mm:.1f} mm is less than twice the slice thickness, {thick:g} mm ({RECIST})."
     if thick is not None and thick > THICK_SLICES_MM:
         yield f"Slices of {thick:g} mm; {RECIST} asks for at most {THICK_SLICES_MM:g} mm."
+    plane = nearest_plane(series.geometry)[0] if series.geometry else "axial"
+    if diameter_mm is not None and plane != "axial":
+        yield f"The diameter is measured in {plane} slices; RECIST 1.1 takes axial ones."
     if lesion.at_edge:
         yield "It touches the edge of the image: part of it may be outside."
     if lesion.pieces is not None and lesion.pieces > 1:

@@ -52,8 +52,7 @@ def _images(facts: StudyFacts) -> Iterator[MethodsPart]:
         return
     acquisitions = [record.case.acquisition for record in facts.records]
     modalities = counted_texts(one.modality or "modality not stated" for one in acquisitions)
-    yield _known(f"{plural(facts.images or len(facts.records), 'image')} were segmented and evaluated (by modality: {modalities}).")
-    yield _known(" Scanners: ")
+    yield _known(f"Images segmented and evaluated: {facts.images or len(facts.records)} (by modality: {modalities}). Scanners: ")
     scanners = [f"{one.manufacturer} {one.model}" for one in acquisitions if one.manufacturer and one.model]
     yield _known(counted_texts(scanners)) if len(scanners) == len(acquisitions) else _ask("manufacturers and models")
     thicknesses = [value for one in acquisitions for value in one.slice_thicknesses_mm]
@@ -102,9 +101,9 @@ def _readers(facts: StudyFacts) -> Iterator[MethodsPart]:
     else:
         yield _known(f"{plural(len(facts.reads.readers), 'reader')} (")
     yield _ask("qualifications and years of experience of each reader", "reader_qualifications")
-    yield _known(") ")
+    yield _known(") segmented ")
     if reads:
-        yield _known(f"segmented {plural(len(facts.reads.cases), 'case')} in {plural(len(reads), 'read')} ")
+        yield _known(f"{plural(len(facts.reads.cases), 'case')} in {plural(len(reads), 'read')} ")
     yield _known("with ")
     program = sorted({one["3D Slicer"] for one in (() if facts.reads is None else facts.reads.software) if "3D Slicer" in one})
     yield _known(f"3D Slicer {', '.join(program)}") if program else _ask("program and version", "annotation_program")
@@ -114,11 +113,11 @@ def _readers(facts: StudyFacts) -> Iterator[MethodsPart]:
         yield _known(f"The protocol asks readers to have passed the course “{training.course}”. ")
     yield _known("Instructions and training given to readers: ")
     yield _ask("in words, or as a supplement")
-    yield _known(". ")
+    yield _known(".")
     if reads:
         anchored = sum(any(segment.ai_anchored for segment in read.segments) for read in reads)
         minutes = median_with_quartiles([read.seconds.active / 60 for read in reads], 1, "min")
-        yield _known(f"An AI draft was in sight in {anchored} of {plural(len(reads), 'read')}. Active time of a read: {minutes}.")
+        yield _known(f" An AI draft was in sight in {anchored} of {plural(len(reads), 'read')}. Active time of a read: {minutes}.")
     yield _known(_END)
 
 

@@ -29,8 +29,8 @@ def numbers(values: Sequence[float], unit: str) -> str:
     low, high = min(values), max(values)
     end = f" {unit}" if unit else ""
     if f"{low:.6g}" == f"{high:.6g}":
-        return f"{low:g}{end}"
-    return f"{low:.4g} to {high:.4g}{end}, median {np.median(values):.4g}{end}"
+        return f"{_digits(low)}{end}"
+    return f"{_digits(low)} to {_digits(high)}{end}, median {_digits(float(np.median(values)))}{end}"
 
 
 def median_with_quartiles(values: Sequence[float], decimals: int, unit: str = "") -> str:
@@ -38,3 +38,8 @@ def median_with_quartiles(values: Sequence[float], decimals: int, unit: str = ""
     first, middle, third = np.quantile(values, (0.25, 0.5, 0.75))
     end = f" {unit}" if unit else ""
     return f"median {middle:.{decimals}f}{end} (quartiles {first:.{decimals}f} to {third:.{decimals}f}{end}, n = {len(values)})"
+
+
+def _digits(value: float) -> str:
+    """Return four significant digits, without an exponent for large numbers."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -12,7 +12,7 @@ ID = "ai_drafts"
 
 
 def run(facts: StudyFacts) -> Filling:
-    """Report models and versions in logs and in segmentations, and what the protocol allows; none of them is no fault."""
+    """Report models and versions in logs and in segmentations, beside what the protocol allows; none is no fault."""
     reported = []
     seen: list[str] = []
     places: tuple[Evidence, ...] = ()
@@ -32,7 +32,8 @@ def run(facts: StudyFacts) -> Filling:
         text = f"Models that evaluated segmentations name as their origin (number of cases): {counted_texts(stored)}."
         reported.append(Reported(text, of_records(facts, f"findings[check={ai_tool.ID}].measured")))
     tools = () if facts.protocol is None else facts.protocol.protocol.ai_tools
-    if tools:
+    # What is allowed need not have been used.
+    if tools and reported:
         allowed = "; ".join(f"{tool.name} (versions {', '.join(tool.versions)})" for tool in tools)
         reported.append(Reported(f"The protocol allows drafts by: {allowed}.", of_protocol(facts.protocol, "ai_tools[]")))
     return Filling(tuple(reported))

@@ -6,9 +6,10 @@ from SegQCLib.checklists.filled_checklist import Reported
 from SegQCLib.checklists.filling import Filling, of_records
 from SegQCLib.checklists.over_cases import numbers
 from SegQCLib.checklists.study_facts import StudyFacts
-from SegQCLib.quality.quality_texts import number_name, unit_words
+from SegQCLib.quality.quality_texts import number_name, quality_order, unit_words
 
 ID = "image_quality"
+_MOST = 12
 
 
 def run(facts: StudyFacts) -> Filling:
@@ -20,8 +21,11 @@ def run(facts: StudyFacts) -> Filling:
                 groups.setdefault((one.measure, one.method, one.structure, one.region, one.unit), []).append(one.value)
     if not groups:
         return Filling()
+    ordered = sorted(groups.items(), key=lambda item: (quality_order(item[0][0]), item[0]))
     said = "; ".join(
         f"{number_name(measure, method)} of {structure}, {region}: {numbers(values, unit_words(unit))} (n = {len(values)})"
-        for (measure, method, structure, region, unit), values in sorted(groups.items())
+        for (measure, method, structure, region, unit), values in ordered[:_MOST]
     )
+    more = len(ordered) - _MOST
+    said += f"; and {more} more, which the records have" if more > 0 else ""
     return Filling((Reported(f"Image quality, measured in the images: {said}.", of_records(facts, "image_quality[]")),))

@@ -6,6 +6,7 @@ from collections import Counter
 
 from SegQCLib.checklists.filled_checklist import Reported
 from SegQCLib.checklists.filling import NO_RECORDS, Filling, nothing, of_records
+from SegQCLib.checklists.over_cases import plural
 from SegQCLib.checklists.study_facts import StudyFacts
 
 ID = "segmented_structures"
@@ -20,7 +21,7 @@ def run(facts: StudyFacts) -> Filling:
         return nothing("No segment of the evaluated cases is a structure of the protocol.")
     said = ", ".join(f"{name} ({count})" for name, count in sorted(present.items(), key=lambda item: (-item[1], item[0])))
     empty = ", ".join(f"{name} ({count})" for name, count in sorted(absent.items()))
-    text = f"Structures segmented in {len(facts.records)} cases (number of cases): {said or 'none'}."
+    text = f"Structures segmented in {plural(len(facts.records), 'case')} (number of cases): {said or 'none'}."
     if empty:
         text += f" Empty segments: {empty}."
     return Filling((Reported(text, of_records(facts, "measurements[metric=voxel_count]")),))

@@ -200,8 +200,8 @@ def expected_agreement_words(protocol: QCProtocol) -> tuple[str, str] | None:
         second = "An outline is accepted from the experts' predicted mean Dice on; about half of expert-quality outlines miss it."
     else:
         second = (
-            f"An outline is accepted from the Dice on that {percent(rule.coverage)} of single pairs of experts are expected to reach"
-            " on such an image; where the model refuses, the fixed limits above decide."
+            f"An outline is accepted from the Dice on that {percent(rule.coverage)} of single pairs of experts are expected"
+            " to reach on such an image; where the model refuses, the fixed limits above decide."
         )
     return first, second
 

@@ -136,7 +136,7 @@ def test_volume_voxels_and_edge_follow_from_the_box():
     assert (nothing.voxels, nothing.volume_mm3, nothing.longest_diameter_mm, nothing.pieces) == (0, 0, 0, 0)
 
 
-def test_a_mass_and_a_tracked_segment_are_lesions_and_a_name_alone_is_not():
+def test_the_code_of_an_abnormal_structure_makes_a_lesion_and_a_name_or_a_tracking_uid_does_not():
     plain = a_segmentation(box=((2, 5), (3, 7), (4, 9)))
     (segment,) = plain.segments
 
@@ -145,7 +145,7 @@ def test_a_mass_and_a_tracked_segment_are_lesions_and_a_name_alone_is_not():
         return seen.is_lesion
 
     assert is_lesion(terminology=MASS)
-    assert is_lesion(tracking_uid="1.2.3")
+    assert not is_lesion(tracking_uid="1.2.3")
     assert not is_lesion(name="tumour")
 
 
@@ -312,10 +312,20 @@ def test_a_tracking_uid_follows_a_lesion_through_another_name():
     assert len(course.points) == 2
 
 
-def test_two_tracking_uids_are_two_lesions_whatever_their_names():
-    courses = followed(a_series("1", a_lesion(tracking_uid="1.2")), a_series("2", a_lesion(tracking_uid="1.3"))).courses
-    assert [len(course.points) for course in courses] == [1, 1]
-    assert all(ONCE in course.notes for course in courses)
+def test_tracking_uids_that_come_back_tell_two_lesions_of_one_name_apart():
+    first, second = (a_lesion("lesion", tracking_uid=uid) for uid in ("1.2", "1.3"))
+    courses = followed(
+        a_series("1", first, second), a_series("2", second), a_series("3", replace(first, tracking_uid="1.9"))
+    ).courses
+    assert [[point.timepoint for point in course.points] for course in courses] == [["1"], ["1", "2"], ["3"]]
+    assert [course.matched_by for course in courses] == ["nothing", "tracking UID", "nothing"]
+    assert ONCE in courses[2].notes
+
+
+def test_tracking_uids_that_are_new_in_every_segmentation_tell_nothing():
+    course = the_course(*(a_series(when, a_lesion(tracking_uid=f"1.{when}")) for when in "123"))
+    assert (course.matched_by, len(course.points)) == ("segment name", 3)
+    assert any("tracking UIDs of its own" in note for note in course.notes)
 
 
 def test_names_match_where_only_one_side_has_a_tracking_uid():

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pydicom
@@ -13,6 +14,10 @@ from pydicom.uid import generate_uid
 from dicom_series import write_series
 from phantoms import a_geometry
 from SegQCLib.acquisition import Acquisition, DifferingFact, WindowLevel
+from SegQCLib.case import Code, Segment, Segmentation, Terminology
+from SegQCLib.dicom.series import read_series_headers
+from SegQCLib.dicom.source_images import source_images
+from SegQCLib.dicom.write_file import write_dicom_file
 from SegQCLib.errors import BadDataError
 from SegQCLib.protocol import AllowedTexts, load_protocol
 from SegQCLib.pseudonyms import Pseudonyms
@@ -339,6 +344,38 @@ def test_a_derived_follow_up_of_a_real_ct_with_another_kernel_and_thickness_is_t
         "convolution_kernel": ("Br38f, 3", "Bl57f"),
     }
     assert follow_up.other_platform is False
+
+
+def test_segmentations_that_segqc_wrote_are_followed_over_series_of_one_folder(tmp_path):
+    pytest.importorskip("highdicom", reason="SEG files are written by highdicom")
+    from SegQCLib.dicom.write_seg import segmentation_object
+
+    mass = Terminology(Code("49755003", "SCT", "Morphologically Abnormal Structure"), Code("4147007", "SCT", "Mass"))
+    liver = Terminology(Code("123037004", "SCT", "Anatomical Structure"), Code("10200004", "SCT", "Liver"))
+    empty = dict.fromkeys(
+        ("AccessionNumber", "StudyID", "PatientBirthDate", "ReferringPhysicianName", "PatientSex", "StudyTime"), ""
+    )
+    for n, date in enumerate(("20260101", "20260301")):
+        write_series(tmp_path / date, [0, 2, 4, 6], **(FACTS | empty | {"StudyDate": date}))
+        image = read_series_headers(tmp_path / date)
+        layer = np.zeros(image.geometry.size, np.uint8)
+        layer[1:3, 4:10, 3 : 7 + n] = 1
+        layer[3, :4, :4] = 2
+        segments = (
+            Segment("a", "mass", 1, terminology=mass, algorithm_type="MANUAL"),
+            Segment("b", "liver", 2, terminology=liver, algorithm_type="MANUAL"),
+        )
+        drawn = Segmentation("reader", image.geometry, (layer,), segments)
+        created = datetime(2026, 11, 22, 4, 5, 6)
+        dataset = segmentation_object(drawn, source_images(image), reader="Doe^Jane", created=created)
+        write_dicom_file(dataset, tmp_path / f"seg{n}.dcm")
+    study = read(tmp_path)
+    assert [one.segmentations for one in study.series] == [1, 1]
+    (course,) = study.lesions  # the liver is no lesion
+    assert [point.voxels for point in course.points] == [48, 60]
+    assert {point.reader for point in course.points} == {"Doe^Jane"}
+    assert {point.assisted for point in course.points} == {False}
+    assert course.points[1].since_first.volume_percent == pytest.approx(25)
 
 
 # Worklists

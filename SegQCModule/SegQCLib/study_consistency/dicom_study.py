@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from SegQCLib.case import Volume
 from SegQCLib.dicom.dicom_header import DicomHeader, parser_errors, read_dicom_header
-from SegQCLib.dicom.header_values import text_of
+from SegQCLib.dicom.header_values import text_of, value_of
 from SegQCLib.dicom.image_sets import series_key
 from SegQCLib.dicom.series import read_series_headers_of_files
 from SegQCLib.errors import BadDataError
@@ -122,12 +122,16 @@ def _sort_in(path: Path, header: DicomHeader, found: _Found) -> None:
     def text(keyword: str) -> str:
         return text_of(path, dataset, keyword).strip()
 
+    def name(keyword: str) -> str:
+        # A person name is a sequence of letters to whoever asks.
+        return str(value_of(path, dataset, keyword) or "").strip("^ ")
+
     study = text("StudyInstanceUID")
-    patient = text("PatientID") or text("PatientName") or f"no Patient ID, study {study or 'without UID'}"
+    patient = text("PatientID") or name("PatientName") or f"no Patient ID, study {study or 'without UID'}"
     date = text("StudyDate") or text("AcquisitionDate")
     if text("SOPClassUID") in _SEGMENTATIONS:
         # An RT Structure Set has no creator but Operators' Name.
-        reader = text("ContentCreatorName") or text("OperatorsName") or None
+        reader = name("ContentCreatorName") or name("OperatorsName") or None
         found.segmentations.append(_FoundSegmentation(path, patient, date, reader, tuple(_referenced_series(dataset))))
         return
     if "Rows" not in dataset or text("Modality") in _NOT_IMAGES:

@@ -71,8 +71,8 @@ def follow_lesions(
 ) -> FollowedLesions:
     """Return how the lesions of one patient changed over series of one kind.
 
-    Lesions are matched by Tracking UID (0062,0021), else by segment name. If nothing in a patient's segmentations says what is
-    a lesion (no protocol, no code, no tracking UID), every segment is followed.
+    Lesions are matched by Tracking UID (0062,0021) where any of them comes back at another time point, else by segment name. If
+    nothing in a patient's segmentations says what is a lesion (no protocol, no code), every segment is followed.
     """
     usable = [one for one in series if one.error is None and any(read.error is None for read in one.reads)]
     if not usable:
@@ -106,23 +106,32 @@ def _readers_apart(reads: Sequence[tuple[int, StudySeries, SeriesRead]]) -> list
 
 
 def _tracks(reads: Sequence[tuple[int, StudySeries, SeriesRead]], lesions_only: bool) -> list[_Track]:
-    tracks: list[_Track] = []
-    for moment, series, read in reads:
-        lesions = [lesion for lesion in read.lesions if lesion.is_lesion or not lesions_only]
-        names = Counter(plain_name(lesion.name) for lesion in lesions if lesion.tracking_uid is None)
+    reads = [(moment, series, read, _followed(read, lesions_only)) for moment, series, read in reads]
+    moments_of: dict[str, set[int]] = {}
+    for moment, _, _, lesions in reads:
         for lesion in lesions:
-            seen = _Seen(moment, series, read, lesion)
-            name, uid = plain_name(lesion.name), lesion.tracking_uid
-            twice = uid is None and names[name] > 1
+            if lesion.tracking_uid is not None:
+                moments_of.setdefault(lesion.tracking_uid, set()).add(moment)
+    # Many programs make a new UID for every object they write: only UIDs that come back follow lesions.
+    uids_tell = any(len(moments) > 1 for moments in moments_of.values())
+    tracks: list[_Track] = []
+    for moment, series, read, lesions in reads:
+        keys = [(plain_name(lesion.name), lesion.tracking_uid if uids_tell else None) for lesion in lesions]
+        for lesion, (name, uid) in zip(lesions, keys, strict=True):
+            twice = uid is None and keys.count((name, uid)) > 1
             track = None if twice else _track_of(tracks, name, uid)
             if track is None:
                 track = _Track(lesion.name, set(), [], ambiguous=twice)
                 tracks.append(track)
             elif uid is None or uid not in track.uids:
                 track.by_uid = False
-            track.seen.append(seen)
+            track.seen.append(_Seen(moment, series, read, lesion))
             track.uids |= set() if uid is None else {uid}
     return tracks
+
+
+def _followed(read: SeriesRead, lesions_only: bool) -> list[SeenLesion]:
+    return [lesion for lesion in read.lesions if lesion.is_lesion or not lesions_only]
 
 
 def _track_of(tracks: Sequence[_Track], name: str, uid: str | None) -> _Track | None:
@@ -158,8 +167,12 @@ def _course(
             points.append(point if alone else replace(point, caveats=(*point.caveats, f"At this time point {_AMBIGUOUS}.")))
         before = seen
     notes = []
+    if len(at) > 1 and not track.uids and len({one.lesion.tracking_uid for one in track.seen} - {None}) > 1:
+        notes.append("Matched by name: every segmentation has tracking UIDs of its own.")
     if track.ambiguous:
-        notes.append("Several segments of one segmentation have this name and no tracking UID: they cannot be followed.")
+        notes.append(
+            "Several segments of one segmentation have this name, and no tracking UID tells them apart: they cannot be followed."
+        )
     elif len(at) == 1 and len({moment for moment, _, _ in reads}) > 1:
         notes.append(ONCE)
     elif absent:

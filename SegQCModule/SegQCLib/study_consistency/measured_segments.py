@@ -54,7 +54,7 @@ def _measured(segmentation: Segmentation, segment: Segment, protocol: QCProtocol
         name=segment.name,
         structure=structure.name if structure else None,
         tracking_uid=segment.tracking_uid,
-        is_lesion=structure.is_lesion if structure else abnormal or segment.tracking_uid is not None,
+        is_lesion=structure.is_lesion if structure else abnormal,
         voxels=voxels,
         slices=int(np.count_nonzero(mask.any(axis=(1, 2)))),
         volume_mm3=voxels * geometry.voxel_volume_mm3,

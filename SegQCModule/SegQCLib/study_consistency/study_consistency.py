@@ -46,7 +46,10 @@ RULES = (
         "Changes are given between series that share every fact that the rules ask for; a header that does not say a needed fact"
         " cannot show that. A different window alone is told as a caveat: voxels do not change with it."
     ),
-    "Lesions are matched by Tracking UID (0062,0021), else by segment name.",
+    (
+        "Lesions are matched by Tracking UID (0062,0021) where one comes back at another time point, else by segment name: many"
+        " programs, SegQC too, give every new segmentation UIDs of its own."
+    ),
     (
         f"{longest_diameter.DEFINITION}. RECIST 1.1 (Eisenhauer et al., Eur J Cancer 2009;45:228-247,"
         " doi 10.1016/j.ejca.2008.10.026) needs a trained reader and axial slices, measures lymph nodes by their short"

@@ -21,7 +21,7 @@ class SeenLesion:
     tracking_uid : str or None
         Tracking UID (0062,0021).
     is_lesion : bool
-        The protocol, its code or its tracking UID says that it is one.
+        The protocol or its code says that it is one.
     voxels, slices : int
         0: assessed, absent.
     volume_mm3 : float

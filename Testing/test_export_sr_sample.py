@@ -8,6 +8,7 @@ from pydicom.uid import CTImageStorage
 
 from dicom_tools import dciodvfy, tid1500reader
 from SegQCLib.cli import main
+from SegQCLib.dicom import private_codes
 
 STUDY = "2.25.21"
 
@@ -46,12 +47,17 @@ def test_each_of_117_segments_has_its_numbers_or_is_absent(written, totalsegment
     voxel_mm3 = abs(np.linalg.det(labels.affine[:3, :3]))
     groups = tid1500reader(written / "sr.dcm", tmp_path / "out")["Measurements"][:-1]
     assert len(groups) == 117
-    # 3D Slicer's table has the first segment's headings, and puts the others' numbers under them by their places.
-    headings, *others = (
+    # 3D Slicer's table has the first segment's headings, and puts the others' numbers under them by their places: image quality,
+    # of which segments lack one number or another, comes last.
+    quality = {"113060", "126039", *(code.value for code in private_codes.QUALITY_CODES.values())}
+    sequences = [
         [(item["quantity"]["CodeValue"], item.get("measurementModifiers")) for item in group["measurementItems"]]
         for group in groups
-    )
-    assert all(other == headings[: len(other)] for other in others)
+    ]
+    measures = [[entry for entry in sequence if entry[0] not in quality] for sequence in sequences]
+    assert all(sequence[: len(own)] == own for sequence, own in zip(sequences, measures, strict=True))
+    assert all(other == measures[0][: len(other)] for other in measures[1:])
+    assert len(sequences[0]) > len(measures[0])
     present = [number for number, count in enumerate(counts, 1) if count]
     absent = [number for number, count in enumerate(counts, 1) if not count]
     for place, (group, number) in enumerate(zip(groups, [*present, *absent], strict=True), 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from subprocess import CalledProcessError
 
@@ -343,7 +344,7 @@ class ExamView:
         style = slicer.app.style()
         for row, (answer, one) in enumerate(self._rows):
             structure, *numbers = score_row(one)
-            texts = (_("{case}: {structure}").format(case=self._title(answer.case), structure=structure), *numbers)
+            texts = (_("{structure}, {case}").format(structure=structure, case=self._title(answer.case)), *numbers)
             for column, text in enumerate(texts):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(one.words)
@@ -387,7 +388,10 @@ class ExamView:
         def work(progress):
             if copy is not None:
                 save_work(copy.work)
-            return open_training_case(course, case, _name(course, exam, case), folder / _WORK, reader, progress)
+            name = _name(course, exam, case)
+            opened = open_training_case(course, case, name, folder / _WORK, reader, progress)
+            # What is looked at afterwards is no time of the exam.
+            return replace(opened, entry=replace(opened.entry, case=_("{case} review").format(case=name)))
 
         self._say("")
         self._work.start(work, partial(self.onReviewOpened, course, case, answer, copy))

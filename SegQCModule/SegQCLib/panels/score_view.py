@@ -225,7 +225,12 @@ class ScoreView:
 
     def _showLegend(self):
         """Say in words and colours what lies over the image."""
-        meaning = {MISSED: _("the experts drew it, you did not"), EXTRA: _("you drew it, the experts did not")}
+        simulated = all(reference.simulated for reference in self._scored.case.references)
+        who = _("the simulated outline") if simulated else _("the experts' outline")
+        meaning = {
+            MISSED: _("in {whose}, not in yours").format(whose=who),
+            EXTRA: _("in yours, not in {whose}").format(whose=who),
+        }
         millilitre = {MISSED: self._errors.missed_ml, EXTRA: self._errors.extra_ml}
         words = {MISSED: _("missed"), EXTRA: _("extra")}
         lines = []

@@ -65,6 +65,8 @@ class TrainingCaseView:
         self.message = ""
         self._open: OpenCase | None = None
         self._drawn = False
+        self._free = True
+        self._reader = ""
         self._keeping: Background | None = None
         # Not only while the module is entered: the reader draws in the Segment Editor.
         self._autosave = qt.QTimer(self.widget)
@@ -123,7 +125,7 @@ class TrainingCaseView:
             slicer.util.resetSliceViews()
         self._autosave.start()
         self.session.write_event(EventKind.CASE_OPENED, case=opened.entry.case, candidate=opened.origin.value)
-        self.message = _origins().get(opened.origin, "")
+        self.message = "" if mode == "review" else _origins().get(opened.origin, "")
         self._on_changed()
 
     def copy_of_work(self):
@@ -196,7 +198,8 @@ class TrainingCaseView:
             logging.error("SegQC could not keep the work on %s: %s", self._open.opened.entry.case, error)
 
     def onAutosave(self):
-        if self._open is None or self._keeping is not None or self.mode == "review" or not self._open.is_unkept:
+        waits = not self._free or self._keeping is not None
+        if self._open is None or waits or self.mode == "review" or not self._open.is_unkept:
             return
         try:
             copy = self._open.copy()
@@ -247,6 +250,7 @@ class TrainingCaseView:
     def show(self, free):
         """Show what may be done with the open case. `free`: nothing runs in the background."""
         ui, is_open = self.ui, self._open is not None
+        self._free = free
         self.widget.setVisible(is_open)
         if not is_open:
             return

@@ -45,8 +45,10 @@ class TrainingPanel(Panel):
         self.case = TrainingCaseView(session, resource_path, self._startIfFree, self.onCaseOpenedOrLeft)
         self.practice = PracticeView(session, resource_path, self._work, self.case, self._say, self.show)
         self.exam = ExamView(session, resource_path, self._work, self.case, self._say, self._watch.look_again)
-        ui.practiceFrame.layout().addWidget(self.practice.widget)
-        ui.examFrame.layout().addWidget(self.exam.widget)
+        for frame, page, view in ((ui.practiceFrame, ui.practicePage, self.practice), (ui.examFrame, ui.examPage, self.exam)):
+            frame.layout().addWidget(view.widget)
+            # Else the labels share what is left of the page's height.
+            page.layout().addStretch(1)
         self._shipped = shipped_courses()
         self._keys = []  # of the entries of the selector: None, a ShippedCourse, or a folder
         ui.courseSelector.connect("activated(int)", self.onCourseChosen)

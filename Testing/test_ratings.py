@@ -230,7 +230,8 @@ def test_ratings_go_to_the_command_line_as_a_file(files, capsys):
 
 
 def test_the_protocol_s_own_example_picture_is_found_and_none_outside_of_an_atlas(tmp_path):
-    protocol = str(tmp_path / "protocol.json")
+    loaded = load_protocol("pet-ct-fdg-lesion")  # SegQC has no pictures of PET
+    protocol = dataclasses.replace(loaded, path=str(tmp_path / "protocol.json"))
     assert example_picture(MOTION, 1, protocol) is None
     picture = tmp_path / "Atlas" / "ratings" / "motion" / "1.png"
     picture.parent.mkdir(parents=True)

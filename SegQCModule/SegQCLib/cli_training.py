@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from SegQCLib import cli_training_build, cli_training_course
+from SegQCLib import cli_training_artifacts, cli_training_build, cli_training_course
 from SegQCLib.terminal import LABELS_HELP
 
 _KINDS = ("island", "missing_slices", "left_right", "shrunken", "cut_end")
@@ -40,6 +40,7 @@ def add_commands(commands: Any) -> None:
     actions = training.add_subparsers(metavar="ACTION", required=True)
     cli_training_course.add_actions(actions)
     cli_training_build.add_actions(actions)
+    cli_training_artifacts.add_actions(actions)
 
     new_set = actions.add_parser("new-set", help="make a new or empty folder a training set")
     _add_set(new_set)

@@ -16,7 +16,7 @@ from SegQCLib.readers.rating_pictures import example_picture
 from SegQCLib.readers.ratings import answers_of, best_first, common_scale, give_grade, not_assessable, scale_text
 
 # The picture is as tall as this many lines of text, so that it grows with the font.
-_PICTURE_LINES = 8
+_PICTURE_LINES = 14
 _TITLE_COLUMN = 0
 _STORE_COMMENT_MS = 800
 
@@ -276,12 +276,13 @@ class ArtifactsPanel(Panel):
         grade = self._values[column - 1] if 0 < column <= len(self._values) else None
         if grade is None and answer is not None:
             grade = answer.grade
-        path = None if grade is None else example_picture(rating, grade, self.session.protocol.path)
+        path = None if grade is None else example_picture(rating, grade, self.session.protocol)
         self.ui.pictureLabel.setVisible(path is not None)
         if path is not None:
-            side = _PICTURE_LINES * qt.QFontMetrics(self.ui.wordingLabel.font).lineSpacing()
+            height = _PICTURE_LINES * qt.QFontMetrics(self.ui.wordingLabel.font).lineSpacing()
             picture = qt.QPixmap(str(path))
-            self.ui.pictureLabel.setPixmap(picture.scaled(side, side, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation))
+            shown = picture.scaled(2 * height, height, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation)
+            self.ui.pictureLabel.setPixmap(shown)
             self.ui.pictureLabel.setToolTip(_("Example of grade {grade}").format(grade=grade))
 
     def onCurrentCellChanged(self, _row, _column, _row_before=None, _column_before=None):

@@ -221,6 +221,7 @@ RATING_CODES = {
     "beam_hardening": _code("r-beam", "Rating of beam hardening"),
     "noise": _code("r-noise", "Rating of noise"),
     "ringing": _code("r-ringing", "Rating of ringing"),
+    "aliasing": _code("r-aliasing", "Rating of aliasing"),
     "partial_volume": _code("r-partial", "Rating of partial volume effect"),
     "contrast_timing": _code("r-timing", "Rating of contrast timing"),
     "registration": _code("r-registration", "Rating of misregistration of PET and CT"),

@@ -171,7 +171,7 @@ def _painted(
     values = np.array([0.0, *(ORGAN_HU[name] for name in names)], np.float32)[label]
     for value, name in enumerate(names, 1):
         if name in _WALL_HU:
-            box = ndimage.find_objects(label == value)[0]
+            box = ndimage.find_objects((label == value).view(np.uint8))[0]
             depth_mm = ndimage.distance_transform_edt(np.pad(label[box] == value, 1), sampling=geometry.spacing_mm)[
                 1:-1, 1:-1, 1:-1
             ]

@@ -11,7 +11,7 @@ from scipy import stats
 from phantoms import a_segmentation
 from SegQCLib.readers.training.course import read_course
 from SegQCLib.readers.training.error_map import EXTRA, MISSED, RIGHT, error_map
-from SegQCLib.readers.training.pass_rule import beside_experts, reaches, required_within
+from SegQCLib.readers.training.pass_rule import SAME, beside_experts, reaches, required_within
 from SegQCLib.readers.training.score import read_references, score_attempt
 from SegQCLib.segmentation_file import write_segmentation
 from training_courses import EXPERTS, GEOMETRY, STRUCTURES, an_image, outlines, write_course
@@ -41,7 +41,10 @@ def test_of_equal_readers_exactly_the_one_who_agrees_least_is_outside(experts, s
     for reader in range(experts + 1):
         others = [n for n in range(experts + 1) if n != reader]
         within.append(beside_experts(table[reader, others], table[np.ix_(others, others)]).within)
-    assert within == [n != np.argmin(table.sum(axis=1)) for n in range(experts + 1)]
+    # In the place of another reader: the difference of two sums, over the values that they are sums of.
+    sums = table.sum(axis=1)
+    behind = (np.sort(sums)[1] - sums.min()) / (experts - 1)
+    assert within == [behind <= SAME or n != np.argmin(sums) for n in range(experts + 1)]
 
 
 def test_two_experts_range_is_reached_by_agreeing_with_one_of_them_as_they_do_with_each_other():
@@ -55,11 +58,17 @@ def test_three_experts_range_by_hand():
     # A with B 0.9, A with C 0.8, B with C 0.7: in the place of C one has to reach (0.8 + 0.7) / 2 with A and B.
     experts = np.array([[1.0, 0.9, 0.8], [0.9, 1.0, 0.7], [0.8, 0.7, 1.0]])
     assert beside_experts([0.75, 0.75, 0.1], experts).within
-    found = beside_experts([0.74, 0.75, 0.1], experts)
+    found = beside_experts([0.73, 0.75, 0.1], experts)
     assert not found.within
     assert (found.experts.lowest, found.experts.highest, found.experts.pairs) == (0.7, 0.9, 3)
     assert found.experts.mean == pytest.approx(0.8)
     assert found.expert_within == 0.75
+
+
+def test_what_looks_the_same_on_the_page_is_the_same():
+    alike = np.ones((3, 3))
+    assert beside_experts([0.996] * 3, alike).within
+    assert not beside_experts([0.994] * 3, alike).within
 
 
 def test_one_expert_is_no_range():

@@ -1,11 +1,12 @@
 """When an exam is passed: within the experts' own range on its images, not above a fixed Dice.
 
 On one structure of one image a reader is within the experts' range if there is an expert in whose place the reader would do
-as well: the reader's mean Dice with the other experts is at least that expert's mean Dice with them. In other words, of
-the reader and the experts together it is not the reader who agrees least with the rest.
+as well: the reader's mean Dice with the other experts is at least that expert's mean Dice with them, less 0.005, which is half
+of the last digit that readers are shown. In other words, of the reader and the experts together it is not clearly the reader
+who agrees least with the rest.
 
 A reader who draws like the experts is outside of the range now and then too: one of n + 1 equal readers always agrees least, so
-such a reader is within with probability n / (n + 1), with 2, 3 and 4 experts 67 %, 75 % and 80 %, whatever the structure
+such a reader is within with probability n / (n + 1) or more, with 2, 3 and 4 experts 67 %, 75 % and 80 %, whatever the structure
 is and however hard the image. (Exchangeable values have exchangeable ranks; nothing else is assumed for one structure. The
 same comparison, leaving one annotator out, is made by the alternative annotator test, https://aclanthology.org/2025.acl-long.782.)
 To ask for all structures would therefore fail most experts. An exam asks for as many as a reader like the experts reaches with
@@ -23,8 +24,10 @@ from numpy.typing import NDArray
 
 from SegQCLib.readers.training.attempt_score import BesideExperts, ExpertRange
 
-# Of two means of the same numbers in another order, one can be larger in the last digit.
-_SAME = 1e-9
+# Half of the last digit that is shown. Where all experts reach 1.00, as surface Dice often does, 0.999 is not below them.
+SAME = 0.005
+# Sums of the same probabilities in another order differ in their last digits.
+_ROUNDING = 1e-9
 MEASURES = 2  # Dice and surface Dice
 
 
@@ -55,7 +58,7 @@ def beside_experts(reader: Sequence[float], experts: NDArray[np.float64]) -> Bes
         return BesideExperts(float(values[0]), None, None, None)
     among = np.where(np.eye(count, dtype=bool), 0.0, experts)
     in_place = (values.sum() - values) / (count - 1)
-    within = bool((in_place >= among.sum(axis=1) / (count - 1) - _SAME).any())
+    within = bool((in_place >= among.sum(axis=1) / (count - 1) - SAME).any())
     pairs = among[np.triu_indices(count, 1)]
     own = ExpertRange(len(pairs), float(pairs.min()), float(pairs.mean()), float(pairs.max()))
     return BesideExperts(float(values.mean()), own, within, count / (count + 1))
@@ -79,7 +82,7 @@ def required_within(expert_within: Sequence[float], expert_passes: float) -> int
     """
     level = 1 - (1 - expert_passes) / MEASURES
     reached = np.cumsum(_count_probabilities(expert_within)[::-1])[::-1]  # of at least 0, 1, 2, ...
-    return int(np.flatnonzero(reached >= level - _SAME)[-1])
+    return int(np.flatnonzero(reached >= level - _ROUNDING)[-1])
 
 
 def reaches(within: Sequence[float], required: int) -> float:

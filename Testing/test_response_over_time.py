@@ -1,10 +1,12 @@
 """Lesions over time: diameters and volumes follow from arithmetic; changes come from comparable series only."""
 
+import csv
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy import ndimage
 from scipy.spatial.distance import pdist
 
@@ -17,6 +19,7 @@ from SegQCLib.study_consistency.longest_diameter import longest_diameter_mm
 from SegQCLib.study_consistency.measured_segments import measured_segments
 from SegQCLib.study_consistency.study_series import SeenLesion, SeriesRead, StudySeries
 from SegQCLib.study_consistency.timepoint import timepoint_of
+from SegQCLib.study_consistency.volume_plot import volume_plot
 
 SCANNER = Acquisition(
     source="DICOM headers",
@@ -116,6 +119,17 @@ def test_the_diameter_equals_the_largest_distance_of_all_pixel_corners_of_one_pi
             corners = [np.stack([(j + a) * 0.7, (i + b) * 0.9], axis=1) for a in (0, 1) for b in (0, 1)]
             distances.append(pdist(np.concatenate(corners)).max())
         assert longest_diameter_mm(mask[None], (1.0, 0.7, 0.9)) == pytest.approx(max(distances))
+
+
+def test_the_diameter_of_a_real_lesion_is_the_one_of_pyradiomics_within_a_pixel(shared_data):
+    """pyradiomics' outline cuts the corners of pixels off. Its other cases join pieces and neighbouring slices."""
+    with (shared_data / "pyradiomics" / "baseline" / "baseline_shape.csv").open(newline="") as file:
+        rows = {row["featureName"]: row for row in csv.DictReader(file)}
+    image = sitk.ReadImage(str(shared_data / "pyradiomics" / "breast1_label.nrrd"))
+    spacing_mm = image.GetSpacing()[::-1]
+    theirs = float(rows["original_shape_Maximum2DDiameterSlice"]["breast1"])
+    ours = longest_diameter_mm(sitk.GetArrayFromImage(image) == 1, spacing_mm)
+    assert theirs <= ours <= theirs + math.hypot(*spacing_mm[1:])
 
 
 def test_a_bent_lesion_has_the_diameter_of_its_ends():
@@ -299,6 +313,18 @@ def test_an_empty_segment_is_assessed_absent_and_its_reappearance_has_no_percent
     assert course.points[2].since_previous.volume_percent is None
     assert course.points[2].since_previous.volume_ml == pytest.approx(1.0)
     assert any("No change in percent" in reason for reason in course.points[2].since_previous.reasons)
+
+
+def test_the_plot_joins_points_of_comparable_series_only():
+    def lines(**changed):
+        course = the_course(a_series("1", a_lesion()), a_series("2", a_lesion(), **changed))
+        return volume_plot([course], simulated=False).count('<g id="line2d')
+
+    assert lines() == lines(model="Two") + 1
+
+
+def test_one_time_point_has_no_plot():
+    assert volume_plot([the_course(a_series("1", a_lesion()))], simulated=False) is None
 
 
 # Which segment is which lesion

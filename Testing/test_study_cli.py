@@ -162,6 +162,11 @@ def test_records_in_folders_of_patient_and_date_are_followed(records, study, tmp
     assert course["points"][1]["since_first"]["comparable"]
 
 
+def test_the_shipped_protocol_that_records_were_judged_by_is_taken(records, tmp_path):
+    found, _, _ = written(tmp_path, records)
+    assert found["protocol"]["id"] == "ct-lung-nodule"
+
+
 def test_a_segmentation_that_changed_since_gives_no_diameter(records, study, tmp_path):
     (tmp_path / "P" / "2026-01-05").mkdir(parents=True)
     record = json.loads((records / "Smith-77" / DATES[0] / "record.json").read_text())

@@ -8,7 +8,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.protocol import LoadedProtocol, load_protocol
 from SegQCLib.study_consistency.dicom_study import read_dicom_study
-from SegQCLib.study_consistency.record_study import read_record_study, record_files
+from SegQCLib.study_consistency.record_study import read_record_study, record_files, shipped_protocol_of
 from SegQCLib.study_consistency.study_series import ReadStudy, with_same_images_together
 from SegQCLib.study_consistency.worklist_study import read_worklist_study
 from SegQCLib.worklist import Worklist, read_worklist
@@ -24,7 +24,7 @@ def read_study(
     labels: str | None = None,
     progress: Progress = unwatched,
 ) -> tuple[ReadStudy, LoadedProtocol | None]:
-    """Return the series of a study, and its protocol: the one given, else the one that all lines of the worklist name.
+    """Return the series of a study, and its protocol: the one given, else what all lines of the worklist or all records name.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def read_study(
         beside = [place for place in (path / WORKLIST, path.parent / WORKLIST) if place.is_file()]
         found = worklist or next(iter(beside), None)
         cases = read_worklist(found) if found else None
-        protocol = protocol or _common_protocol(cases)
+        protocol = protocol or _common_protocol(cases) or shipped_protocol_of(records)
         study = read_record_study(path, records, cases, protocol and protocol.protocol, labels, progress)
     elif worklist is not None:
         raise BadDataError(path, "holds no record.json, so --worklist does nothing.", "Give the worklist itself in its place.")

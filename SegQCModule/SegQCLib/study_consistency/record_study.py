@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from SegQCLib.file_name import file_name
 from SegQCLib.importers import read_segmentation
 from SegQCLib.json_file import read_json_file
 from SegQCLib.progress import Progress, counted, unwatched
-from SegQCLib.protocol import QCProtocol
+from SegQCLib.protocol import LoadedProtocol, QCProtocol, load_protocol, shipped_protocols
 from SegQCLib.record import QCRecord
 from SegQCLib.study_consistency.measured_segments import measured_segments
 from SegQCLib.study_consistency.study_series import ReadStudy, SeenLesion, SeriesRead, StudySeries
@@ -33,6 +34,23 @@ PLACES = (
 def record_files(folder: Path) -> list[Path]:
     """Return the records below a folder, in the order of their names."""
     return sorted(path for path in folder.rglob(RECORD) if path.is_file())
+
+
+def shipped_protocol_of(files: Sequence[Path]) -> LoadedProtocol | None:
+    """Return the shipped protocol that every readable record was judged by, if it is still the same; else None."""
+    judged_by = set()
+    for path in files:
+        try:
+            protocol = json.loads(path.read_text(encoding="utf-8"))["protocol"]
+            judged_by.add((protocol["id"], protocol["sha256"]))
+        except (OSError, ValueError, LookupError, TypeError):
+            # Reading it as a record says what is wrong with it.
+            continue
+    named = judged_by.pop() if len(judged_by) == 1 else ("", "")
+    if named[0] not in shipped_protocols():
+        return None
+    loaded = load_protocol(named[0])
+    return loaded if loaded.sha256 == named[1] else None
 
 
 def read_record_study(

@@ -129,8 +129,9 @@ def with_same_images_together(study: ReadStudy) -> ReadStudy:
     notes = list(study.notes)
     by_uid: dict[str, list[int]] = {}
     for one in study.series:
-        uid = one.acquisition.series_instance_uid
-        places = by_uid.setdefault(uid, []) if uid and one.error is None else []
+        # Two reads of a case without a UID: a record of each reader, of an image that is not DICOM or was de-identified.
+        uid = one.acquisition.series_instance_uid or f"case {one.case}"
+        places = by_uid.setdefault(uid, []) if one.error is None else []
         same = [n for n in places if (kept[n].patient, kept[n].timepoint) == (one.patient, one.timepoint)]
         if same:
             first = kept[same[0]]

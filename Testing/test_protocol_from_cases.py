@@ -84,6 +84,11 @@ def test_a_thickness_far_from_the_others_is_named():
     assert not any("far from" in text for text in proposed(*ten()).differing)
 
 
+def test_a_series_whose_slices_are_not_evenly_spaced_is_named():
+    uneven = proposed(a_case("a"), a_case("b", slice_positions_mm=(0.0, 2.0, 4.0, 9.0)))
+    assert "Slices are not evenly spaced in b: decide whether such a series is allowed." in uneven.differing
+
+
 def test_few_cases_are_told():
     assert any("are few" in text for text in proposed(a_case("a"), a_case("b")).remarks)
     assert not any("few" in text for text in proposed(*ten()).remarks)
@@ -141,6 +146,14 @@ def test_segments_without_codes_are_listed_and_none_are_invented():
     assert any("thing (1)" in text for text in found.left_out)
     with pytest.raises(ValueError, match="No segment has codes"):
         proposed(a_case(segments=(SeenSegment("thing", None),)))
+
+
+def test_without_segments_the_structures_of_another_protocol_can_be_taken_over():
+    other = load_protocol("ct-lung-nodule").protocol
+    found = proposed(a_case(segments=()), structures_of=other)
+    assert found.protocol.structures == other.structures
+    assert any("taken over" in text for text in found.left_out)
+    assert proposed(a_case(), structures_of=other).protocol.structures[0].terminology == LIVER
 
 
 def test_one_name_under_two_codes_is_told():

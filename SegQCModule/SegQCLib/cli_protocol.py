@@ -20,7 +20,9 @@ _NO_PROOF = "A sign-off shows whether a protocol was changed since; it does not 
 
 def add_commands(commands: Any) -> None:
     """Add `protocol` and its actions to the subparsers of segqc."""
-    protocol = commands.add_parser("protocol", help="list, show or validate protocols")
+    protocol = commands.add_parser(
+        "protocol", help="protocols: list, show, validate, compare versions, sign, print, make from cases"
+    )
     actions = protocol.add_subparsers(metavar="ACTION", required=True)
     actions.add_parser("list", help="the shipped protocols").set_defaults(run=_list)
     show = actions.add_parser("show", help="print a protocol's JSON")
@@ -63,17 +65,20 @@ def add_commands(commands: Any) -> None:
     from_cases.add_argument(
         "--compare",
         metavar="P",
-        help="tell the differences from this protocol; segments without codes take those of its structures",
+        help="tell the differences from this protocol; segments without codes take those of its structures, and where there are no"
+        " segments its structures are taken over",
     )
     from_cases.set_defaults(run=_from_cases)
 
 
 def _list(options: argparse.Namespace) -> int:  # noqa: ARG001
     from SegQCLib.protocol import load_protocol, shipped_protocols
+    from SegQCLib.terminal import say
 
     for identifier in shipped_protocols():
         protocol = load_protocol(identifier).protocol
         print(f"{identifier}  {protocol.version}  {protocol.title}")
+    say("They are examples, not signed off for any study.")
     return _EXIT_DONE
 
 
@@ -198,7 +203,9 @@ def _from_cases(options: argparse.Namespace) -> int:
     if options.out.exists():
         raise BadDataError(options.out, "exists already.", "Choose another name: a proposal does not replace a protocol.")
     try:
-        proposed = protocol_from_cases(found.cases, options.id, options.title, modality=options.modality)
+        proposed = protocol_from_cases(
+            found.cases, options.id, options.title, modality=options.modality, structures_of=other.protocol if other else None
+        )
     except ValueError as error:
         raise BadDataError(options.cases, "is not enough for a protocol.", str(error)) from error
     saved = save_document(document_of(proposed.protocol), options.out)

@@ -51,6 +51,8 @@ class FinishedCase:
     segments : tuple of SeenSegment
     shown_windows : tuple of WindowLevel
         Windows on screen when the case was evaluated; the header's are in `acquisition`.
+    image : str or None
+        What tells its image from others: Series Instance UID (0020,000E), else the SHA-256 of its file; None: not known.
     """
 
     name: str
@@ -58,6 +60,7 @@ class FinishedCase:
     acquisition: Acquisition
     segments: tuple[SeenSegment, ...] = ()
     shown_windows: tuple[WindowLevel, ...] = ()
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,10 @@ def _of_record(file: Path, folder: Path, labels: str | None, notes: list[str]) -
         and finding.measured is not None
         and re.fullmatch(r"[-+.\de]+/[-+.\de]+", finding.measured)
     )
-    return FinishedCase(name, record.case.geometry, record.case.acquisition, segments, windows)
+    acquisition = record.case.acquisition
+    file_sha256 = next((entry.sha256 for entry in record.inputs if entry.role == "image"), None)
+    image = acquisition.series_instance_uid or file_sha256
+    return FinishedCase(name, record.case.geometry, acquisition, segments, windows, image)
 
 
 def _candidate_of(record: QCRecord, file: Path) -> Path | None:
@@ -168,7 +174,8 @@ def _of_worklist(entry: WorklistCase, labels: str | None, notes: list[str]) -> F
         notes.append(f"{entry.case} is left out: {error}")
         return None
     segments = _segments_in(entry.candidate or entry.reference, labels or entry.labels, notes)
-    return FinishedCase(entry.case, image.geometry, image.acquisition, _seen(segments))
+    uid = image.acquisition.series_instance_uid
+    return FinishedCase(entry.case, image.geometry, image.acquisition, _seen(segments), image=uid)
 
 
 def _segments_in(path: Path | None, labels: str | None, notes: list[str]) -> tuple[Segment, ...]:
@@ -207,14 +214,15 @@ def _of_dicom(folder: Path, notes: list[str], progress: Progress) -> Iterator[Fi
         codes = by_series.get(series.acquisition.series_instance_uid or "", {})
         names = dict.fromkeys(lesion.name for read in series.reads for lesion in read.lesions if lesion.voxels)
         segments = tuple(SeenSegment(name, codes.get(name)) for name in names)
-        yield FinishedCase(series.case, series.geometry, series.acquisition, segments)
+        uid = series.acquisition.series_instance_uid
+        yield FinishedCase(series.case, series.geometry, series.acquisition, segments, image=uid)
 
 
 def _once(cases: list[FinishedCase], notes: list[str]) -> list[FinishedCase]:
-    """Return each series once, with what all its readers segmented: two reads of a case are not two images."""
+    """Return each image once, with what all its readers segmented: two reads of a case are not two images."""
     kept: dict[object, FinishedCase] = {}
     for number, case in enumerate(cases):
-        key = case.acquisition.series_instance_uid or number
+        key = case.image or number
         before = kept.get(key)
         if before is None:
             kept[key] = case

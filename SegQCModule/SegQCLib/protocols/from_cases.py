@@ -20,6 +20,7 @@ from SegQCLib.acquisition import HU, HU_MODIFIED, SUVBW, attribute_of
 from SegQCLib.case import Case, Code, Segmentation, Terminology, Volume, WindowLevel
 from SegQCLib.checks.plane import nearest_plane
 from SegQCLib.checks.slice_spacing import median_step_mm
+from SegQCLib.geometry import SAME_GRID_TOLERANCE_MM
 from SegQCLib.protocol import (
     LIMIT_TOLERANCE,
     AllowedPlanes,
@@ -70,7 +71,12 @@ class ProposedProtocol:
 
 
 def protocol_from_cases(
-    cases: Sequence[FinishedCase], protocol_id: str, title: str, *, modality: str | None = None
+    cases: Sequence[FinishedCase],
+    protocol_id: str,
+    title: str,
+    *,
+    modality: str | None = None,
+    structures_of: QCProtocol | None = None,
 ) -> ProposedProtocol:
     """Return a protocol whose limits are what was observed in finished cases.
 
@@ -81,6 +87,8 @@ def protocol_from_cases(
     protocol_id, title : str
     modality : str, optional
         Modality (0008,0060), where no header gives it.
+    structures_of : QCProtocol, optional
+        Whose structures are taken over where no segment of the cases has codes.
 
     Raises
     ------
@@ -94,6 +102,9 @@ def protocol_from_cases(
     if modalities is None and modality is None:
         raise ValueError("No case says its Modality (0008,0060), and a protocol needs it. Give it, for example CT.")
     structures = proposal.structures()
+    if not structures and structures_of is not None:
+        structures = structures_of.structures
+        proposal.left_out.append(f"Structures: no segment of the cases has codes; those of {structures_of.id} are taken over.")
     if not structures:
         names = ", ".join(dict.fromkeys(segment.name for case in cases for segment in case.segments)) or "none"
         raise ValueError(f"No segment has codes that say which structure it is, and a protocol needs one. Segments: {names}.")
@@ -345,6 +356,9 @@ class _Proposal:
             if far and len({case.name for case, _ in far}) <= len(given) / 4:
                 listed = ", ".join(dict.fromkeys(f"{case.name} ({value:.6g}{_unit(unit)})" for case, value in far))
                 self.differing.append(f"{self.label(key)}: far from the median {middle:.6g}{_unit(unit)}: {listed}.")
+        uneven = [case.name for case, own in given if key == "spacing_variation_mm" and max(own) > SAME_GRID_TOLERANCE_MM]
+        if uneven:
+            self.differing.append(f"Slices are not evenly spaced in {_few(uneven)}: decide whether such a series is allowed.")
         mixed = [case.name for case, own in given if key == "slice_thickness_mm" and len(set(own)) > 1]
         if mixed:
             self.differing.append(f"{self.label(key)} differs within the series of {_few(mixed)}.")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from SegQCLib.case import Segment, Segmentation, Volume
+from SegQCLib.case import Box, Segment, Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.protocol import plain_name
 from SegQCLib.readers.planted_errors import PlantedErrorKind, plant
@@ -76,20 +76,41 @@ def wrong_mask(segmentation: Segmentation, structure: str, error: DrawnError, im
         return planted.mask(segment_named(planted, structure))
     mask = segmentation.mask(segment)
     if error.kind == "leaves_out":
-        return mask & ~_valued(image, error)
+        return mask & ~_valued(image.array, error)
+    box = _around(segmentation, segment, error.reach_mm)
+    wrong = mask.copy()
+    wrong[box] = _more(segmentation, mask[box], box, error, image)
+    return wrong
+
+
+def _around(segmentation: Segmentation, segment: Segment, reach_mm: float | None) -> Box:
+    """Return the part of the grid that an error reaches."""
+    if reach_mm is None:
+        return (slice(None),) * 3
+    grid = segmentation.geometry
+    steps = [int(reach_mm / spacing) + 1 for spacing in grid.spacing_mm]
+    return tuple(
+        slice(max(0, part.start - n), min(size, part.stop + n))
+        for part, n, size in zip(segmentation.box(segment), steps, grid.size, strict=True)
+    )
+
+
+def _more(segmentation: Segmentation, mask: NDArray[np.bool_], box: Box, error: DrawnError, image: Volume) -> NDArray[np.bool_]:
+    """Return the part of a structure in a box with what does not belong to it."""
     near = np.ones_like(mask)
+    spacing_mm = segmentation.geometry.spacing_mm
     if error.reach_mm is not None:
-        near = ndimage.distance_transform_edt(~mask, sampling=segmentation.geometry.spacing_mm) <= error.reach_mm
+        near = ndimage.distance_transform_edt(~mask, sampling=spacing_mm) <= error.reach_mm
     if error.kind == "grown":
         return near
     if error.kind == "closed":
-        return mask | (ndimage.distance_transform_edt(near, sampling=segmentation.geometry.spacing_mm) > error.reach_mm)
+        return mask | (ndimage.distance_transform_edt(near, sampling=spacing_mm) > error.reach_mm)
     if error.kind == "includes":
-        taken = [segmentation.mask(segment_named(segmentation, name)) for name in error.structures]
+        taken = [segmentation.mask(segment_named(segmentation, name), box) for name in error.structures]
         return mask | (near & np.logical_or.reduce(taken))
-    return ndimage.binary_propagation(mask, mask=mask | (near & _valued(image, error)))
+    return ndimage.binary_propagation(mask, mask=mask | (near & _valued(image.array[box], error)))
 
 
-def _valued(image: Volume, error: DrawnError) -> NDArray[np.bool_]:
+def _valued(values: NDArray, error: DrawnError) -> NDArray[np.bool_]:
     low, high = error.values
-    return (image.array >= low) & (image.array <= high)
+    return (values >= low) & (values <= high)

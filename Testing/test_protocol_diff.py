@@ -239,6 +239,13 @@ def test_a_limit_is_told_with_both_values_its_unit_and_its_source():
     assert words(kvp=None) == ["Tube voltage: 100 to 120 kV -> no limit"]
 
 
+def test_facts_of_a_study_are_named_as_the_header_has_them():
+    assert words(uniform_in_study=None) == ["What must be the same in all series of a study: KVP (0018,0060) -> no limit"]
+    assert words(uniform_in_study=texts("kvp", "model")) == [
+        "What must be the same in all series of a study: now also Manufacturer's Model Name (0008,1090) (source: the study)"
+    ]
+
+
 def test_a_source_alone_is_told_as_such():
     (difference,) = protocol_differences(FULL, replace(FULL, kvp=replace(FULL.kvp, source="a guideline")))
     assert difference.words == "Tube voltage: the source was 'the study' and is now 'a guideline'; the limit stays, 100 to 120 kV"

@@ -242,11 +242,15 @@ def _covered(inner: Sequence[str], outer: Sequence[str]) -> bool:
 def _came_or_went(old: Any, new: Any, place: _Place) -> Difference:
     if new is None:
         if isinstance(old, Range | AllowedTexts | AllowedPlanes):
-            return place.difference(f": {value_words(old)} -> {_no_limit(place)}", "removed")
+            return place.difference(f": {_limit_words(old)} -> {_no_limit(place)}", "removed")
         return place.difference(" is not asked for any more", "removed")
     if isinstance(new, Range | AllowedTexts | AllowedPlanes):
-        return place.difference(f": {_no_limit(place)} -> {value_words(new)} (source: {new.source})", "added")
+        return place.difference(f": {_no_limit(place)} -> {_limit_words(new)} (source: {new.source})", "added")
     return place.difference(f" is new: {_contents(new)}", "added")
+
+
+def _limit_words(limit: Range | AllowedTexts | AllowedPlanes) -> str:
+    return ", ".join(map(_entry, limit.values)) if isinstance(limit, AllowedTexts) else value_words(limit)
 
 
 def _no_limit(place: _Place) -> str:

@@ -17,6 +17,9 @@ from SegQCLib.quality.site import NOT_FINITE, REGION_WORDS, Sample, Site, sd
 MEASURE = "snr"
 # SD of Rayleigh noise in air to SD of the Gaussian noise in tissue: sqrt((4 - pi) / 2) = 0.6551.
 RAYLEIGH_FACTOR = math.sqrt((4 - math.pi) / 2)
+# Rayleigh noise has this mean in units of its standard deviation; that of two coils combined has 2.75.
+RAYLEIGH_MEAN_TO_SD = math.sqrt(math.pi / (4 - math.pi))
+_RAYLEIGH_TOLERANCE = 0.1
 # A magnitude image has hardly a zero in its air, unless somebody put them there.
 _MOST_ZEROS = 0.2
 
@@ -194,6 +197,14 @@ def air_sample(values: NDArray[np.float64]) -> Sample:
     zeros = np.count_nonzero(values == 0) / len(values)
     if zeros > _MOST_ZEROS:
         return Sample(values[:0], f"{zeros:.0%} of the air is exactly 0: a filter or mask has removed its noise.")
+    noise = sd(values)
+    found = float(np.mean(values)) / noise if noise > 0 else math.inf
+    if abs(found / RAYLEIGH_MEAN_TO_SD - 1) > _RAYLEIGH_TOLERANCE:
+        reason = (
+            f"Noise in the air is not Rayleigh distributed: its mean is {found:.2f} standard deviations, not"
+            f" {RAYLEIGH_MEAN_TO_SD:.2f}. Several coils, a filter or ghosts do that, and then the factor 0.6551 does not hold."
+        )
+        return Sample(values[:0], reason)
     return Sample(values)
 
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from SegQCLib.quality.image_scale import SUV
 from SegQCLib.quality.quality_measurement import QualityMeasurement
-from SegQCLib.quality.site import REACH_MM, Sample, Site
+from SegQCLib.quality.site import REACH_MM, Site
 
 MEASURE = "tumour_to_background"
 PEAK_RADIUS_MM = (3 * 1000 / (4 * math.pi)) ** (1 / 3)  # of 1 mL: 6.2 mm
@@ -30,7 +30,7 @@ NO_PET = (
     " and MR; a PET series needs the header facts that SUV is computed from."
 )
 NO_UPTAKE = "The mean of the background is not above 0, so no ratio to it exists."
-NO_PEAK = "No sphere of 1 mL around a voxel of the segment lies wholly in the image, with finite values throughout."
+CUT_OFF = "The segment lies less than 6.2 mm from the edge of the image, which cuts off spheres of SUVpeak."
 
 
 def measure(site: Site) -> Iterator[QualityMeasurement]:
@@ -44,16 +44,16 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
     if not site.is_lesion and not asked:
         return
     sample = site.sample("whole")
+    remarks = {"peak": CUT_OFF if _is_at_edge(site) else None}
     uptakes = {"mean": math.nan, "max": math.nan, "peak": math.nan}
     if sample.voxels:
         peak = peak_value(site.values, site.mask, site.spacing_mm)
         uptakes = {"mean": float(np.mean(sample.values)), "max": float(np.max(sample.values)), "peak": peak}
     for background in site.backgrounds:
         for method, uptake in uptakes.items():
-            of_peak = sample if method != "peak" or math.isfinite(uptake) else Sample(sample.values, sample.reason or NO_PEAK)
             value = ratio(uptake, background.sample.values)
             definition = f"{DEFINITIONS[method]}; background: {background.how}"
-            yield site.row(MEASURE, method, definition, "whole", of_peak, value, "1", NO_UPTAKE, background)
+            yield site.row(MEASURE, method, definition, "whole", sample, value, "1", NO_UPTAKE, background, remarks.get(method))
 
 
 def ratio(uptake: float, background: NDArray[np.float64]) -> float:
@@ -65,8 +65,7 @@ def ratio(uptake: float, background: NDArray[np.float64]) -> float:
 def peak_value(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:
     """Return the highest mean in a sphere of 1 mL centred on a voxel of the mask.
 
-    A voxel is in the sphere if its centre is. A sphere that the array cuts off, or with a value that is not finite, is
-    left out: its mean would be another place's.
+    A voxel is in the sphere if its centre is. Voxels beyond the array, and those without a finite value, do not count.
 
     Parameters
     ----------
@@ -78,11 +77,12 @@ def peak_value(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float
     Returns
     -------
     float
-        NaN where there is no whole sphere.
+        NaN for an empty mask, and where no value is finite.
 
     References
     ----------
-    Wahl et al., J Nucl Med 2009;50 Suppl 1:122S-150S, 10.2967/jnumed.108.057307. Image Biomarker Standardisation
+    Wahl et al., J Nucl Med 2009;50 Suppl 1:122S-150S, 10.2967/jnumed.108.057307. Lodge et al., J Nucl Med
+    2012;53:1041-1047, 10.2967/jnumed.111.101733. Image Biomarker Standardisation
     Initiative, global intensity peak (0F91).
     """
     if PEAK_RADIUS_MM > REACH_MM:
@@ -96,8 +96,14 @@ def peak_value(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float
     part = tuple(slice(max(0, s.start - n), s.stop + n) for s, n in zip(box[0], reach, strict=True))
     crop, centres = values[part].astype(np.float64), mask[part]
     finite = np.isfinite(crop)
-    kernel = ball / np.count_nonzero(ball)
-    means = ndimage.correlate(np.where(finite, crop, 0.0), kernel, mode="constant")
-    whole = ndimage.binary_erosion(finite, ball, border_value=0)
-    found = means[centres & whole]
-    return float(found.max()) if len(found) else math.nan
+    sums = ndimage.correlate(np.where(finite, crop, 0.0), ball.astype(np.float64), mode="constant")[centres]
+    counts = ndimage.correlate(finite.astype(np.float64), ball.astype(np.float64), mode="constant")[centres]
+    means = np.divide(sums, counts, out=np.full(len(sums), -np.inf), where=counts > 0.5)
+    peak = float(means.max())
+    return peak if math.isfinite(peak) else math.nan
+
+
+def _is_at_edge(site: Site) -> bool:
+    reach = [int(PEAK_RADIUS_MM / mm) for mm in site.spacing_mm]
+    box, size = site.segmentation.box(site.segment), site.image.geometry.size
+    return any(part.start < n or part.stop > end - n for part, n, end in zip(box, reach, size, strict=True))

@@ -281,7 +281,9 @@ class ArtifactsPanel(Panel):
         if path is not None:
             height = _PICTURE_LINES * qt.QFontMetrics(self.ui.wordingLabel.font).lineSpacing()
             picture = qt.QPixmap(str(path))
-            shown = picture.scaled(2 * height, height, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation)
+            # Never wider than the panel is now: a label that is would keep Slicer's column that wide.
+            width = min(2 * height, self.ui.ratingsTable.width)
+            shown = picture.scaled(width, height, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation)
             self.ui.pictureLabel.setPixmap(shown)
             self.ui.pictureLabel.setToolTip(_("Example of grade {grade}").format(grade=grade))
 

@@ -10,7 +10,7 @@ def mr_ringing(magnitude: NDArray[np.floating], kept: float) -> NDArray[np.float
     """Return a magnitude image of which only the central share `kept` (0 to 1) of k-space was acquired along j.
 
     The missing lines are filled with zeros: beside an edge the image overshoots by 8.95 % of the step on either side, whatever
-    is kept, and the ripples widen (Gibbs; Czervionke et al., AJNR 1988;9:815).
+    is kept, and the ripples widen (Gibbs; Czervionke et al., AJR 1988;151:1219).
 
     Raises
     ------

@@ -36,7 +36,8 @@ MASS = Terminology(Code("49755003", "SCT", "Morphologically Abnormal Structure")
 def a_lesion(name="lesion", volume_mm3=1000.0, diameter_mm=20.0, **other):
     facts = {
         "structure": None, "tracking_uid": None, "is_lesion": True, "voxels": int(volume_mm3), "slices": 5,
-        "volume_mm3": volume_mm3, "longest_diameter_mm": diameter_mm, "why_no_diameter": None, "at_edge": False, "pieces": 1,
+        "volume_mm3": volume_mm3, "longest_diameter_mm": diameter_mm, "why_no_diameter": None, "across_pieces_mm": None,
+        "at_edge": False, "pieces": 1,
         "assisted": False,
     }  # fmt: skip
     return SeenLesion(name, **(facts | other))
@@ -95,6 +96,7 @@ def test_the_diameter_does_not_reach_over_the_gap_between_two_pieces():
     mask = np.zeros((1, 5, 40), bool)
     mask[0, 2, 0:3] = mask[0, 2, 30:39] = True
     assert longest_diameter_mm(mask, (1.0, 1.0, 1.0)) == pytest.approx(math.hypot(9, 1))
+    assert longest_diameter_mm(mask, (1.0, 1.0, 1.0), across_pieces=True) == pytest.approx(math.hypot(39, 1))
 
 
 def test_pixels_that_touch_at_a_corner_are_one_piece():
@@ -297,6 +299,8 @@ def test_a_lesion_at_the_edge_and_one_in_pieces_are_told():
     (point,) = the_course(a_series("1", a_lesion(at_edge=True, pieces=3))).points
     assert any("edge of the image" in caveat for caveat in point.caveats)
     assert any("3 separate pieces" in caveat for caveat in point.caveats)
+    (point,) = the_course(a_series("1", a_lesion(across_pieces_mm=47.2))).points
+    assert any("47.2 mm from end to end" in caveat for caveat in point.caveats)
 
 
 def test_a_diameter_in_other_than_axial_slices_is_told():

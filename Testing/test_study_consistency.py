@@ -265,7 +265,7 @@ def test_series_mixed_in_one_folder_are_taken_apart_and_copies_of_files_counted_
     study = read(tmp_path)
     assert sorted(one.case for one in study.series) == ["one", "two"]
     assert [one.slices for one in study.series] == [4, 4]
-    assert any("1 files are copies" in note for note in study.notes)
+    assert any("1 file is a copy" in note for note in study.notes)
 
 
 def test_damaged_files_and_segmentations_without_their_series_are_rows_with_their_error(tmp_path, shared_data):

@@ -67,7 +67,7 @@ def _kind(kind: KindOfImage, study: StudyConsistency) -> Iterator[str]:
             yield f"  {fact.title}: not in the header of {len(fact.not_told)}."
     same = [fact.title for fact in kind.facts if fact.status == "uniform"]
     if same:
-        yield f"  The same in all: {'; '.join(same)}."
+        yield f"  The same in all that say it: {'; '.join(same)}."
     silent = [fact.title for fact in kind.facts if fact.status == "not told"]
     if silent:
         yield f"  In no header: {'; '.join(silent)}."

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7", RT_STRUCTURE_SET)
+_PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 _NOT_IMAGES = ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR", "KO", "DOC")
 
 
@@ -91,7 +92,8 @@ def read_dicom_study(folder: Path, protocol: QCProtocol | None, progress: Progre
             notes.append(f"{names[key]}: left out, a localizer.")
             continue
         if one.copies:
-            notes.append(f"{names[key]}: {one.copies} files are copies of others (SOP Instance UID (0008,0018)): counted once.")
+            files = "1 file is a copy of another" if one.copies == 1 else f"{one.copies} files are copies of others"
+            notes.append(f"{names[key]}: {files} (SOP Instance UID (0008,0018)): counted once.")
         own = [item for item in found.segmentations if key[0] and key[0] in item.series_uids]
         segmented |= {item.path for item in own}
         images.append(_series(names[key], one, own, protocol))
@@ -134,9 +136,9 @@ def _sort_in(path: Path, header: DicomHeader, found: _Found) -> None:
         reader = name("ContentCreatorName") or name("OperatorsName") or None
         found.segmentations.append(_FoundSegmentation(path, patient, date, reader, tuple(_referenced_series(dataset))))
         return
-    if "Rows" not in dataset or text("Modality") in _NOT_IMAGES:
+    if "Rows" not in dataset or text("Modality") in _NOT_IMAGES or text("SOPClassUID") == _PARAMETRIC_MAP:
         kind = text("SOPClassUID") or str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
-        if text("Modality") not in _NOT_IMAGES and _is_image_class(kind):
+        if "Rows" not in dataset and text("Modality") not in _NOT_IMAGES and _is_image_class(kind):
             raise BadDataError(path, "is cut short: an image without Rows (0028,0010).", "Copy or export it again.")
         found.others[f"DICOM objects ({text('Modality') or 'no modality'})"] += 1
         return
@@ -171,7 +173,9 @@ def _names(folder: Path, series: dict[tuple[str, ...], _FoundSeries]) -> dict[tu
     per_folder, used, names = Counter(folders.values()), Counter[str](), {}
     for key, one in series.items():
         name = folders[key]
-        if per_folder[name] > 1:
+        if per_folder[name] > 1 and len(one.files) == 1:
+            name = one.files[0].relative_to(folder).as_posix()
+        elif per_folder[name] > 1:
             name = ": ".join(word for word in (name if name != folder.name else "", one.description or "series") if word)
         used[name] += 1
         names[key] = name if used[name] == 1 else f"{name} ({used[name]})"

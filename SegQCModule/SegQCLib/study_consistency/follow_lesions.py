@@ -151,8 +151,7 @@ def _course(
 ) -> LesionCourse:
     first_moment = min(moment for moment, _, _ in reads)
     at = {moment: [seen for seen in track.seen if seen.moment == moment] for moment in sorted({s.moment for s in track.seen})}
-    present = {id(seen.read) for seen in track.seen}
-    absent = [one.timepoint.text or one.case for _, one, read in reads if id(read) not in present]
+    absent = [one.timepoint.text or one.case for moment, one, _ in reads if moment not in at]
     points, before, first = [], None, None
     for moment, seen in at.items():
         alone = len(seen) == 1
@@ -226,7 +225,10 @@ def _own_caveats(lesion: SeenLesion, series: StudySeries) -> Iterator[str]:
         yield f"The diameter is measured in {plane} slices; RECIST 1.1 takes axial ones."
     if lesion.at_edge:
         yield "It touches the edge of the image: part of it may be outside."
-    if lesion.pieces is not None and lesion.pieces > 1:
+    across_mm = lesion.across_pieces_mm
+    if diameter_mm is not None and across_mm is not None and across_mm > diameter_mm:
+        yield f"It lies in separate pieces on one slice, {across_mm:.1f} mm from end to end; the diameter is that of one piece."
+    elif lesion.pieces is not None and lesion.pieces > 1:
         yield f"It has {lesion.pieces} separate pieces; the diameter is that of the longest one."
 
 

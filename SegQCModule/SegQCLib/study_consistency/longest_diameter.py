@@ -15,7 +15,7 @@ DEFINITION = (
 )
 
 
-def longest_diameter_mm(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:
+def longest_diameter_mm(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float], *, across_pieces: bool = False) -> float:
     """Return the largest in-plane distance between two points on the outline of a mask, in one slice and one connected piece.
 
     The outline runs along the outer edges of the pixels: one pixel of 1 mm x 1 mm has the diameter of its diagonal, sqrt(2) mm,
@@ -27,6 +27,8 @@ def longest_diameter_mm(mask: NDArray[np.bool_], spacing_mm: tuple[float, float,
         Slices of the acquisition plane along k.
     spacing_mm : tuple of float
         Along (k, j, i); the first is not used.
+    across_pieces : bool
+        The two points may lie on different pieces of one slice.
 
     Returns
     -------
@@ -39,13 +41,14 @@ def longest_diameter_mm(mask: NDArray[np.bool_], spacing_mm: tuple[float, float,
     Eur J Cancer 2009;45:228-247, doi 10.1016/j.ejca.2008.10.026). This is a measurement on somebody's outline, therefore
     "RECIST-like": it has no reader's judgement of where the lesion ends, and takes lymph nodes by their long axis.
     """
-    return max((_of_slice(plane, np.array(spacing_mm[1:])) for plane in mask if plane.any()), default=0.0)
+    pixel_mm = np.array(spacing_mm[1:])
+    pieces = (piece for plane in mask if plane.any() for piece in ([plane] if across_pieces else _pieces(plane)))
+    return max((_of_piece(piece, pixel_mm) for piece in pieces), default=0.0)
 
 
-def _of_slice(plane: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> float:
-    pieces, count = ndimage.label(plane, structure=np.ones((3, 3)))
-    boxes = ndimage.find_objects(pieces)
-    return max(_of_piece(pieces[box] == number, spacing_mm) for number, box in zip(range(1, count + 1), boxes, strict=True))
+def _pieces(plane: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    pieces, _ = ndimage.label(plane, structure=np.ones((3, 3)))
+    return [pieces[box] == number for number, box in enumerate(ndimage.find_objects(pieces), start=1)]
 
 
 def _of_piece(piece: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> float:

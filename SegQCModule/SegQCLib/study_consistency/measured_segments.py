@@ -60,6 +60,7 @@ def _measured(segmentation: Segmentation, segment: Segment, protocol: QCProtocol
         volume_mm3=voxels * geometry.voxel_volume_mm3,
         longest_diameter_mm=longest_diameter_mm(mask, geometry.spacing_mm),
         why_no_diameter=None,
+        across_pieces_mm=longest_diameter_mm(mask, geometry.spacing_mm, across_pieces=True),
         at_edge=edge,
         pieces=pieces_of(mask).islands + 1 if voxels else 0,
         assisted=assisted,

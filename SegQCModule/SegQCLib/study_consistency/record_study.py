@@ -127,6 +127,7 @@ def _lesions(record: QCRecord, protocol: QCProtocol | None, *, from_draft: bool)
             volume_mm3=found.get("volume_candidate_mm3", 0.0),
             longest_diameter_mm=None if found.get("voxel_count") else 0.0,
             why_no_diameter=f"{_FROM_RECORD}." if found.get("voxel_count") else None,
+            across_pieces_mm=None,
             at_edge=None,
             pieces=int(found["islands"]) + 1 if found.get("voxel_count") and "islands" in found else None,
             assisted=True if from_draft else None,
@@ -162,6 +163,7 @@ def _measured(of_record: SeenLesion, of_file: SeenLesion) -> SeenLesion:
         is_lesion=of_record.is_lesion or (of_record.structure is None and of_file.is_lesion),
         longest_diameter_mm=of_file.longest_diameter_mm,
         why_no_diameter=None,
+        across_pieces_mm=of_file.across_pieces_mm,
         at_edge=of_file.at_edge,
         assisted=of_record.assisted or of_file.assisted,
     )

@@ -28,6 +28,8 @@ class SeenLesion:
     longest_diameter_mm : float or None
         See `longest_diameter`.
     why_no_diameter : str or None
+    across_pieces_mm : float or None
+        The same from end to end of all pieces of one slice.
     at_edge : bool or None
         It touches the first or last slice, row or column of the image; None: not known.
     pieces : int or None
@@ -45,6 +47,7 @@ class SeenLesion:
     volume_mm3: float
     longest_diameter_mm: float | None
     why_no_diameter: str | None
+    across_pieces_mm: float | None
     at_edge: bool | None
     pieces: int | None
     assisted: bool | None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -178,9 +179,9 @@ def test_the_edge_of_a_blurred_ball_is_2_563_sigma_wide(spacing_mm, sigma_mm):
     assert edge_width(noisy, r <= 16, spacing_mm).width_mm == pytest.approx(2.563 * sigma_mm, rel=0.12)
 
 
-def test_ten_to_ninety_percent_of_a_gaussian_edge():
-    # NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.1: the normal distribution reaches 0.9 at 1.28155.
-    assert pytest.approx(2 * 1.28155, abs=1e-4) == TEN_TO_NINETY
+def test_ten_to_ninety_percent_of_a_gaussian_edge_is_2_563_sigma():
+    assert pytest.approx(2 * NormalDist().inv_cdf(0.9)) == TEN_TO_NINETY
+    assert round(TEN_TO_NINETY, 3) == 2.563
 
 
 def test_no_edge_is_found_in_noise():

@@ -19,10 +19,9 @@ _FEWEST_WINDOWS = 10
 
 SD_DEFINITION = "sample standard deviation of the values (n - 1)"
 LOCAL_DEFINITION = (
-    f"median of the standard deviations in square in-plane windows of about {WINDOW_MM:g} mm (at least 3"
-    " x 3 voxels) that lie wholly in"
-    " the core: vessels and gradients count less than in one standard deviation (after Christianson et al., Automated technique to"
-    " measure noise in clinical CT examinations, AJR 2015, who take the mode over the body)"
+    f"median of the standard deviations in square in-plane windows of about {WINDOW_MM:g} mm (at least 3 x 3 voxels) that lie"
+    " wholly in the core: vessels and gradients count less than in one standard deviation (after the noise map of Christianson et"
+    " al., Automated technique to measure noise in clinical CT examinations, AJR 2015)"
 )
 ONE_VOXEL = "A standard deviation needs at least two voxels."
 FEW_WINDOWS = (

@@ -179,7 +179,7 @@ def air_refusal(acquisition: Acquisition, modality: str | None) -> str | None:
     if acquisition.receive_coil_type is not None and acquisition.receive_coil_type not in _ONE_COIL:
         return (
             f"Receive Coil Type (0018,9043) is {acquisition.receive_coil_type}: signals of several coil elements were combined, so"
-            f" noise in air is not Rayleigh distributed (Constantinides et al. 1997; Dietrich et al. 2007). {other}"
+            f" noise in air is not Rayleigh distributed (Constantinides et al. 1997, 10.1002/mrm.1910380524; Dietrich et al. 2007). {other}"
         )
     if acquisition.receive_coil_type is None or acquisition.parallel_acquisition is None:
         return (

@@ -182,7 +182,7 @@ def test_markup_in_names_is_shown_as_it_is():
 
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
-    [(17.206, "[hnsf'U]", "17.21 HU"), (0.8666, "1", "0.867"), (1234.5, "{arbitrary}", "1\u202f234 grey values without a scale")],
+    [(17.206, "[hnsf'U]", "17.21 HU"), (0.8666, "1", "0.867"), (1234.5, "{arbitrary}", "1\u202f234 arbitrary units")],
 )
 def test_values_are_written_with_their_unit(value, unit, shown):
     assert value_text(value, unit) == shown

@@ -26,7 +26,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 _UNIT_MEANINGS = {
     "1": "no units", "mm": "mm", "mm3": "cubic millimeter", "{voxels}": "voxels", "{slices}": "slices",
-    "[hnsf'U]": "Hounsfield unit", "g/ml": "gram per milliliter", "{arbitrary}": "grey values without a scale",
+    "[hnsf'U]": "Hounsfield unit", "g/ml": "gram per milliliter", "{arbitrary}": "arbitrary unit",
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode
 
+from SegQCLib.mrml.background_nodes import BACKGROUND_REGIONS
 from SegQCLib.mrml.draft import DRAFT_ROLE, ROLE_ATTRIBUTE, is_draft
 from SegQCLib.mrml.provenance_tags import read_provenance
 
@@ -18,13 +19,13 @@ _TOOLS = frozenset(
 def segmentations_on(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) -> list[vtkMRMLSegmentationNode]:
     """Return the segmentations that may have been drawn on a volume, in the order of the scene.
 
-    Those that Slicer knows to be drawn on another volume are not among them, nor are SegQC's own outlines.
+    Those that Slicer knows to be drawn on another volume are not among them, nor are SegQC's own outlines and background regions.
     """
     found = []
     for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
         node = scene.GetNthNodeByClass(number, "vtkMRMLSegmentationNode")
         drawn_on = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
-        if node.GetAttribute(ROLE_ATTRIBUTE) != OUTLINES and drawn_on in (None, volume_node):
+        if node.GetAttribute(ROLE_ATTRIBUTE) not in (OUTLINES, BACKGROUND_REGIONS) and drawn_on in (None, volume_node):
             found.append(node)
     return found
 

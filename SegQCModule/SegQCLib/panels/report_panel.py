@@ -16,7 +16,7 @@ from slicer.i18n import tr as _
 
 from SegQCLib.dicom.series import read_series_headers
 from SegQCLib.errors import BadDataError
-from SegQCLib.evaluate import evaluate_prepared
+from SegQCLib.evaluate import evaluate_with_background
 from SegQCLib.file_name import file_name
 from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.measurements_csv import render_csv
@@ -31,6 +31,7 @@ from SegQCLib.panels.background import Background
 from SegQCLib.panels.dicom_export import DicomExport
 from SegQCLib.panels.packages import ensure_package
 from SegQCLib.panels.panel import Light, Panel, Standing
+from SegQCLib.panels.quality_part import QualityPart
 from SegQCLib.panels.slice_plot import SlicePlot
 from SegQCLib.prepare import prepare
 from SegQCLib.progress import part
@@ -79,6 +80,9 @@ class ReportPanel(Panel):
         self.ui.plotFrame.layout().addWidget(self._plot)
         self._export = DicomExport(session, resource_path)
         self.ui.exportFrame.layout().addWidget(self._export.widget)
+        self._quality = QualityPart(session, resource_path)
+        self.ui.qualityFrame.layout().addWidget(self._quality.widget)
+        self._background = None  # the regions that the last evaluation measured against
         self._setUpTexts()
         self._setUpTable()
         self.ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
@@ -90,6 +94,7 @@ class ReportPanel(Panel):
         self.ui.saveCsvButton.connect("clicked(bool)", self.onSaveCsv)
         self.ui.exportDicomButton.connect("toggled(bool)", self.onExportDicom)
         self.ui.openButton.connect("clicked(bool)", self.onOpen)
+        self.ui.qualityButton.connect("toggled(bool)", self._quality.setOpen)
         session.observeEdits(self.onEdit)
         self._fill()
 
@@ -159,7 +164,7 @@ class ReportPanel(Panel):
         if chosen != self._chosen:
             self._chosen = chosen
             self._stopWork()
-            self._prepared = self._report_path = None
+            self._prepared = self._report_path = self._background = None
             self._message = ""
         self.showRecord()
 
@@ -218,9 +223,9 @@ class ReportPanel(Panel):
 
     def onEvaluated(self, outcome):
         # One after the other, so that the window answers in between; the record last: it says that there are results.
-        prepared, record, measured = outcome
+        prepared, record, measured, background = outcome
         record = replace(record, software={**record.software, "3D Slicer": slicer.app.applicationVersion})
-        self._finishing = prepared
+        self._finishing, self._background = prepared, background
         scene, candidate = slicer.mrmlScene, self.session.case.candidate
         self._unwritten = [
             partial(write_findings, scene, record, candidate),
@@ -357,7 +362,7 @@ class ReportPanel(Panel):
         node = self._followRecord()
         text = node.GetText() if node else ""
         if text != self._text:
-            self._text, self._prepared = text, None
+            self._text, self._prepared, self._background = text, None, None
             try:
                 self._record = read_record(self.session.case.candidate) if node else None
             except BadDataError as error:
@@ -433,6 +438,7 @@ class ReportPanel(Panel):
         self._rows = () if record is None else structure_rows(record)
         for widget in (table, self.ui.reasonsText, self.ui.saveFrame, self.ui.exportFrame):
             widget.setVisible(record is not None)
+        self._showQuality()
         table.blockSignals(True)
         table.setUpdatesEnabled(False)
         table.setRowCount(0 if record is None else 1 + len(self._rows))
@@ -452,6 +458,14 @@ class ReportPanel(Panel):
         table.setUpdatesEnabled(True)
         table.blockSignals(False)
         self._showRow(0)
+
+    def _showQuality(self):
+        self._quality.follow(self._record, self._background)
+        count = self._quality.count()
+        for widget in (self.ui.qualityButton, self.ui.qualityFrame):
+            widget.setVisible(count > 0)
+        self.ui.qualityButton.setText(_("Image quality ({count} numbers)").format(count=count))
+        self._quality.setOpen(self.ui.qualityButton.checked)
 
     def _fillRow(self, number, title, verdict, values):
         table = self.ui.structuresTable
@@ -642,8 +656,9 @@ def _read_by(make, standing):
 
 def _evaluated(protocol, logs, make, progress):
     prepared = _prepared(protocol, make, part(progress, 0.0, 0.1))
-    record = evaluate_prepared(prepared, protocol, part(progress, 0.1, 1.0))
-    return prepared, record, measured_segments(prepared.case, record) if logs else None
+    evaluated = evaluate_with_background(prepared, protocol, part(progress, 0.1, 1.0))
+    measured = measured_segments(prepared.case, evaluated.record) if logs else None
+    return prepared, evaluated.record, measured, evaluated.background
 
 
 def _save_page(record, protocol, prepared, path, progress):

@@ -24,7 +24,7 @@ METHOD_WORDS = {
     "uniform_7": "window 7",
     "gaussian_11": "Gaussian window",
 }
-_UNIT_WORDS = {"1": "", "[hnsf'U]": "HU", "g/ml": "g/mL (SUVbw)", ARBITRARY: "grey values without a scale"}
+_UNIT_WORDS = {"1": "", "[hnsf'U]": "HU", "g/ml": "g/mL (SUVbw)", ARBITRARY: "arbitrary units"}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ def mr_metal(
 
     Notes
     -----
-    Signal is moved to where its frequency puts it: it piles up in one place and is lost in another (Schenck, Med Phys 1996;23:815). Where the field changes by more than a pixel's shift from pixel to pixel the signal cancels out.
+    Signal is moved to where its frequency puts it: it piles up in one place and is lost in another (Schenck, Med Phys
+    1996;23:815). Where the field changes by more than a pixel's shift from pixel to pixel the signal cancels out.
     """
     rows, columns = np.mgrid[: magnitude.shape[0], : magnitude.shape[1]].astype(float)
     distance = np.hypot(rows - centre[0], columns - centre[1])

@@ -10,6 +10,7 @@ from SegQCLib import cli_training_artifacts, cli_training_build, cli_training_co
 from SegQCLib.terminal import LABELS_HELP
 
 _KINDS = ("island", "missing_slices", "left_right", "shrunken", "cut_end")
+_NO_ERROR = "none"
 _EXIT_DONE = 0
 _DESCRIPTION = """\
 Courses: an atlas to read, cases to practise on, an exam, a certificate (Documentation/training.md).
@@ -56,15 +57,20 @@ def add_commands(commands: Any) -> None:
         metavar="S",
         help="segmentation to plant into; it is not changed. Without it one more error goes into the case's planted draft",
     )
-    plant.add_argument("--kind", required=True, choices=_KINDS, help="what is to be wrong")
-    plant.add_argument("--structure", required=True, metavar="NAME", help="segment to plant it into")
-    plant.add_argument("--seed", type=int, required=True, metavar="N", help="the same number gives the same error")
+    plant.add_argument(
+        "--kind",
+        required=True,
+        choices=(*_KINDS, _NO_ERROR),
+        help=f"what is to be wrong; {_NO_ERROR}: a correct draft as a control, to count needless changes",
+    )
+    plant.add_argument("--structure", metavar="NAME", help="segment to plant it into")
+    plant.add_argument("--seed", type=int, metavar="N", help="the same number gives the same error")
     plant.add_argument(
         "--shrunken-to", type=float, metavar="PART", help="part of its volume that a shrunken structure keeps (default: 0.6)"
     )
     plant.add_argument("--protocol", metavar="P", help="protocol of a case that the worklist does not name yet")
     plant.add_argument("--labels", metavar="L", help=LABELS_HELP)
-    plant.set_defaults(run=_plant)
+    plant.set_defaults(run=_plant, usage_error=plant.error)
 
     score = actions.add_parser("score", help="which planted errors were detected, and how often each reader does")
     _add_set(score)
@@ -97,6 +103,10 @@ def _plant(options: argparse.Namespace) -> int:
     from SegQCLib.readers.planted_errors import SHRUNKEN_TO, PlantedErrorKind
     from SegQCLib.terminal import say
 
+    if options.kind == _NO_ERROR:
+        return _add_control(options)
+    if options.structure is None or options.seed is None:
+        options.usage_error(f"--kind {options.kind} needs --structure and --seed.")
     part = SHRUNKEN_TO if options.shrunken_to is None else options.shrunken_to
     if not 0 < part < 1:
         raise BadDataError("--shrunken-to", f"is {part:g}.", "Give a part of the volume between 0 and 1, such as 0.6.")
@@ -121,6 +131,20 @@ def _plant(options: argparse.Namespace) -> int:
     return _EXIT_DONE
 
 
+def _add_control(options: argparse.Namespace) -> int:
+    from SegQCLib.readers.planted_cases import add_control
+    from SegQCLib.terminal import say
+
+    if options.draft is None:
+        options.usage_error("--kind none needs --draft: the correct draft.")
+    names = add_control(
+        options.folder, options.case, options.draft, image=options.image, labels=options.labels, protocol=options.protocol
+    )
+    print(f"Control: {options.case}, {len(names)} {'structures' if len(names) > 1 else 'structure'} without a planted error.")
+    say("Readers open the set's cases.csv; nothing tells them that the case is a control.")
+    return _EXIT_DONE
+
+
 def _score(options: argparse.Namespace) -> int:
     from SegQCLib.errors import BadDataError
 
@@ -132,9 +156,12 @@ def _score(options: argparse.Namespace) -> int:
 def _score_one(options: argparse.Namespace) -> int:
     from SegQCLib.dataclass_json import to_plain
     from SegQCLib.readers.planted_cases import score_case
+    from SegQCLib.readers.planted_controls import is_control
     from SegQCLib.readers.planted_outcome import DETECTION_RULES
     from SegQCLib.readers.session_log import read_log
 
+    if is_control(options.folder, options.case):
+        return _score_control(options)
     logs = sorted(map(read_log, options.log), key=lambda log: log.header.started)
     outcomes = score_case(options.folder, options.case, options.final, logs)
     _write_json(options, {"case": options.case, "outcomes": [to_plain(one) for one in outcomes]})
@@ -148,9 +175,25 @@ def _score_one(options: argparse.Namespace) -> int:
     return _EXIT_DONE
 
 
+def _score_control(options: argparse.Namespace) -> int:
+    from SegQCLib.dataclass_json import to_plain
+    from SegQCLib.readers.planted_controls import RULE, score_control
+
+    changes = score_control(options.folder, options.case, options.final)
+    _write_json(options, {"case": options.case, "control": [to_plain(one) for one in changes]})
+    if options.json == "-":
+        return _EXIT_DONE
+    for one in changes:
+        what = "changed" if one.changed else "left as it was"
+        print(f"control, {one.structure}: {what}; {one.changed_ml:.2f} mL of {one.volume_ml:.2f} mL ({one.share:.1%})")
+    print(f"  {RULE}")
+    return _EXIT_DONE
+
+
 def _score_all(options: argparse.Namespace) -> int:
     from SegQCLib.dataclass_json import to_plain
     from SegQCLib.errors import BadDataError
+    from SegQCLib.readers.planted_controls import RULE, false_alarm_rates, finished_controls
     from SegQCLib.readers.planted_result import NAME, read_result
     from SegQCLib.readers.planted_statistics import detection_rates
     from SegQCLib.training_set import require_training_set
@@ -158,16 +201,36 @@ def _score_all(options: argparse.Namespace) -> int:
     training_set = require_training_set(options.folder)
     results = [read_result(path) for path in sorted(options.records.glob(f"*/*/{NAME}"))]
     results = [one for one in results if one.training_set == training_set.id]
-    if not results:
+    controls = finished_controls(options.folder, options.records) if (options.folder / "cases.csv").is_file() else ()
+    if not results and not controls:
         raise BadDataError(
             options.records,
             "holds no finished case of this training set.",
             "A case counts when its reader has finished it in 3D Slicer (Finish in the Case step).",
         )
     rates = detection_rates((one.reader, read) for one in results for read in one.reads())
-    _write_json(options, {"results": [to_plain(one) for one in results], "rates": [to_plain(one) for one in rates]})
+    alarms = false_alarm_rates((reader, change) for reader, _, changes in controls for change in changes)
+    _write_json(
+        options,
+        {
+            "results": [to_plain(one) for one in results],
+            "rates": [to_plain(one) for one in rates],
+            "false_alarms": [to_plain(one) for one in alarms],
+        },
+    )
     if options.json == "-":
         return _EXIT_DONE
+    if rates:
+        _print_rates(rates)
+    for one in alarms:
+        rate = f"{one.rate:.0%} ({one.rate_lower:.0%} to {one.rate_upper:.0%})"
+        print(f"False alarms, {one.reader}: {one.changed} of {one.shown} correct structures changed, {rate}")
+    if alarms:
+        print(f"  {RULE}")
+    return _EXIT_DONE
+
+
+def _print_rates(rates: Any) -> None:
     rows = [("reader", "kind of error", "detected", "rate (95 % interval)", "median time (95 % interval)")]
     for one in rates:
         time = "-" if one.median_s is None else f"{one.median_s:.0f} s ({_interval(one.median_lower_s, one.median_upper_s)})"
@@ -183,7 +246,6 @@ def _score_all(options: argparse.Namespace) -> int:
     few = [one for one in rates if one.remark]
     if few:
         print(f"{len(few)} of {len(rates)} lines rest on fewer than 10 errors: their rates can lie anywhere in their intervals.")
-    return _EXIT_DONE
 
 
 def _interval(lower: float | None, upper: float | None) -> str:

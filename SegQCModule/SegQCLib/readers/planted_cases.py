@@ -16,6 +16,7 @@ from SegQCLib.importers import read_segmentation
 from SegQCLib.importers.draft import read_draft
 from SegQCLib.importers.draft_algorithm import made_by
 from SegQCLib.output import write_files
+from SegQCLib.readers.planted_controls import is_control, write_control
 from SegQCLib.readers.planted_errors import SHRUNKEN_TO, PlantedError, PlantedErrorKind, plant
 from SegQCLib.readers.planted_outcome import PlantedOutcome, score_planted
 from SegQCLib.readers.planted_times import seconds_until_corrected
@@ -72,6 +73,10 @@ def plant_in_case(
     if volume.array is None:
         raise BadDataError(path, "has no voxel values.", "Give the image itself.")
     earlier: tuple[PlantedError, ...] = ()
+    if is_control(folder, case):
+        raise BadDataError(
+            folder, f"has {case} as a control; readers may have seen its draft.", "Choose another name for the case with an error."
+        )
     if draft is None:
         if not has_planted_errors(folder, case):
             raise BadDataError(folder, f"has no draft of the case {case} yet.", "Give one with --draft.")
@@ -95,6 +100,47 @@ def plant_in_case(
     write_planted(folder, training_set, PlantedCase(case, planted.segmentation, (*earlier, planted.error)))
     _name_in_worklist(folder, case, entry, image, protocol)
     return planted.error
+
+
+def add_control(
+    folder: Path,
+    case: str,
+    draft: Path,
+    *,
+    image: Path | None = None,
+    labels: str | None = None,
+    protocol: str | None = None,
+) -> tuple[str, ...]:
+    """Make a draft without a planted error a case of a training set, and return the names of its segments.
+
+    Parameters
+    ----------
+    folder : Path
+        The training set.
+    case : str
+    draft : Path
+        A draft that whoever makes the set has looked through and found correct; it is not changed.
+    image, labels, protocol
+        See `plant_in_case`.
+
+    Raises
+    ------
+    BadDataError
+        If the folder is no training set, files are missing, or the case has a draft already.
+    """
+    training_set = require_training_set(folder)
+    if has_planted_errors(folder, case) or is_control(folder, case):
+        raise BadDataError(
+            folder, f"has a draft of the case {case} already; readers may have seen it.", "Choose another name for the case."
+        )
+    entry = _entry(folder, case)
+    path = image if entry is None else entry.image
+    if path is None:
+        raise BadDataError(folder / CASES, f"does not name the case {case}.", "Give its image with --image.")
+    volume = replace(read_image(path), training_set=training_set.id)
+    shown = write_control(folder, training_set, case, align(_draft(draft, labels, volume), volume.geometry))
+    _name_in_worklist(folder, case, entry, image, protocol)
+    return tuple(segment.name for segment in shown.segments if shown.box(segment) is not None)
 
 
 def _draft(path: Path, labels: str | None, image: Volume):

@@ -74,7 +74,7 @@ QUALITY_TEXTS = (
     ),
     QualityText(
         "contrast_at_border",
-        "Contrast at the border",
+        "Border contrast",
         "Contrast at the border",
         "How much the grey value changes across the segment's border.",
         "higher",

@@ -49,6 +49,8 @@ class TrainingPanel(Panel):
             frame.layout().addWidget(view.widget)
             # Else the labels share what is left of the page's height.
             page.layout().addStretch(1)
+        # With a parent from the beginning: it goes with it.
+        self.practice.ui.caseFrame.layout().addWidget(self.case.widget)
         self._shipped = shipped_courses()
         self._keys = []  # of the entries of the selector: None, a ShippedCourse, or a folder
         ui.courseSelector.connect("activated(int)", self.onCourseChosen)

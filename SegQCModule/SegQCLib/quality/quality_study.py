@@ -150,7 +150,7 @@ class _Case:
     scanner: str
     stratum: StratumKey | None
     segments: Mapping[str, set[str]]
-    measurements: tuple[QualityMeasurement, ...]
+    measurements: Mapping[NumberKind, list[QualityMeasurement]]
     values: Mapping[NumberKind, float]
     grades: Mapping[Scale, CaseGrade]
 
@@ -210,7 +210,7 @@ def _cases(records: Sequence[NamedRecord]) -> tuple[list[_Case], tuple[str, ...]
                 UNKNOWN_SCANNER if stratum is None else stratum.scanner,
                 None if stratum is None else stratum.key,
                 segments_by_structure(record),
-                record.image_quality,
+                _by_kind(record.image_quality),
                 case_values(record.image_quality),
                 case_grades(given for one in own for given in one.ratings),
             )
@@ -218,10 +218,17 @@ def _cases(records: Sequence[NamedRecord]) -> tuple[list[_Case], tuple[str, ...]
     return sorted(cases, key=lambda case: case.name), tuple(sorted(superseded))
 
 
+def _by_kind(measurements: Sequence[QualityMeasurement]) -> dict[NumberKind, list[QualityMeasurement]]:
+    found: dict[NumberKind, list[QualityMeasurement]] = defaultdict(list)
+    for m in measurements:
+        found[kind_of(m)].append(m)
+    return dict(found)
+
+
 def _numbers(cases: Sequence[_Case], protocol: QCProtocol | None, progress: Progress) -> Iterator[StudyNumber]:
     by_kind: dict[tuple[str, NumberKind], list[_Case]] = defaultdict(list)
     for case in cases:
-        for kind in dict.fromkeys(map(kind_of, case.measurements)):
+        for kind in case.measurements:
             by_kind[case.protocol, kind].append(case)
     structures = [] if protocol is None else [structure.name for structure in protocol.structures]
 
@@ -232,7 +239,7 @@ def _numbers(cases: Sequence[_Case], protocol: QCProtocol | None, progress: Prog
 
     for entry in counted(progress, "Comparing cases", sorted(by_kind, key=order)):
         (name, kind), own = entry, by_kind[entry]
-        measured = [m for case in own for m in case.measurements if kind_of(m) == kind]
+        measured = [m for case in own for m in case.measurements[kind]]
         by_stratum: dict[StratumKey | None, list[_Case]] = defaultdict(list)
         for case in own:
             by_stratum[case.stratum].append(case)
@@ -252,7 +259,7 @@ def _numbers(cases: Sequence[_Case], protocol: QCProtocol | None, progress: Prog
 
 
 def _limits(cases: Sequence[_Case], kind: NumberKind, protocol: QCProtocol) -> tuple[Range, ...]:
-    measured = ((case, m) for case in cases for m in case.measurements if kind_of(m) == kind)
+    measured = ((case, m) for case in cases for m in case.measurements[kind])
     return tuple(dict.fromkeys(limit.limit for case, m in measured for limit in limits_of(m, protocol, case.segments)))
 
 
@@ -272,11 +279,11 @@ def _stratum(kind: NumberKind, cases: Sequence[_Case]) -> StratumNumbers:
             continue
         others = [value for name, value in values.items() if name != case.name]
         z = position(values[case.name], others, case.scanner).z if enough else None
-        segments = sum(kind_of(m) == kind and m.value is not None for m in case.measurements)
+        segments = sum(m.value is not None for m in case.measurements[kind])
         found.append(CaseNumber(case.name, values[case.name], segments, z))
     if enough and found and all(entry.z is None for entry in found):
         why = "The cases do not differ enough: their median absolute deviation is 0."
-    refused = Counter(m.reason for case in cases for m in case.measurements if kind_of(m) == kind and m.reason and m.value is None)
+    refused = Counter(m.reason for case in cases for m in case.measurements[kind] if m.reason and m.value is None)
     return StratumNumbers(
         cases[0].scanner,
         float(np.median(numbers)) if len(numbers) else None,

@@ -22,7 +22,7 @@ from SegQCLib.quality.quality_study import furthest, quality_study, quality_stud
 from SegQCLib.quality.quality_study_csv import quality_study_csv
 from SegQCLib.quality.quality_study_page import render_quality_study
 from SegQCLib.quality.rating_correlation import Correlation, case_grades, chance_sentence, correlation
-from SegQCLib.quality.study_norms import FEWEST_CASES, place_in_study, position, quality_norms, stratum_of
+from SegQCLib.quality.study_norms import FEWEST_CASES, place_in_study, position, quality_norms, stratum_of, z_scores
 from SegQCLib.quality.study_records import NamedRecord, read_study_records
 from SegQCLib.readers.ratings import RatingGiven
 from SegQCLib.record import CaseFacts, Input, ProtocolIdentity, QCRecord, Verdict
@@ -96,6 +96,15 @@ def test_the_z_score_is_the_distance_from_the_median_in_units_of_the_scaled_mad(
     place = position(20.5, range(1, 21), "scanner A")
     assert (place.median, place.mad, place.cases) == (10.5, 5.0, 20)
     assert place.z == pytest.approx((20.5 - 10.5) / (1.4826 * 5), rel=1e-4)
+
+
+def test_all_z_scores_at_once_are_those_of_each_case_alone():
+    values = np.random.default_rng(2).gamma(4, 3, 27).round(1).tolist()
+    for n, (value, z) in enumerate(zip(values, z_scores(values), strict=True)):
+        assert z == pytest.approx(position(value, values[:n] + values[n + 1 :], "test").z)
+        scale = stats.median_abs_deviation(values[:n] + values[n + 1 :], scale="normal")
+        assert z == pytest.approx((value - np.median(values[:n] + values[n + 1 :])) / scale)
+    assert z_scores([1.0] * 30) == [None] * 30
 
 
 def test_twenty_other_cases_are_enough_and_nineteen_are_not():

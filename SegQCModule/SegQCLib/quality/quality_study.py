@@ -25,8 +25,8 @@ from SegQCLib.quality.study_norms import (
     StratumKey,
     case_values,
     kind_of,
-    position,
     too_few,
+    z_scores,
 )
 from SegQCLib.quality.study_records import NamedRecord
 
@@ -273,14 +273,12 @@ def _stratum(kind: NumberKind, cases: Sequence[_Case]) -> StratumNumbers:
         why = NO_SCANNER
     elif not enough:
         why = too_few(max(0, len(values) - 1))
-    found = []
-    for case in cases:
-        if case.name not in values:
-            continue
-        others = [value for name, value in values.items() if name != case.name]
-        z = position(values[case.name], others, case.scanner).z if enough else None
-        segments = sum(m.value is not None for m in case.measurements[kind])
-        found.append(CaseNumber(case.name, values[case.name], segments, z))
+    scores = dict(zip(values, z_scores(list(values.values())), strict=True)) if enough else {}
+    found = [
+        CaseNumber(case.name, values[case.name], sum(m.value is not None for m in case.measurements[kind]), scores.get(case.name))
+        for case in cases
+        if case.name in values
+    ]
     if enough and found and all(entry.z is None for entry in found):
         why = "The cases do not differ enough: their median absolute deviation is 0."
     refused = Counter(m.reason for case in cases for m in case.measurements[kind] if m.reason and m.value is None)

@@ -19,6 +19,11 @@ from SegQCLib.protocol import plain_name
 from SegQCLib.quality.quality_measurement import QualityMeasurement, StudyPosition
 from SegQCLib.record import QCRecord
 
+# Median absolute deviation of a normal distribution with a standard deviation of 1: 1 / 1.4826.
+_MAD_OF_NORMAL = float(stats.norm.ppf(0.75))
+# Rows of others in memory at once.
+_AT_ONCE = 500
+
 StratumKey = tuple[str, str, str, str, bool]
 
 FEWEST_CASES = 20
@@ -206,10 +211,29 @@ def position(value: float, others: Iterable[float], stratum: str) -> StudyPositi
     numbers = np.asarray(list(others), float)
     if len(numbers) < FEWEST_CASES:
         raise ValueError(f"A z-score needs at least {FEWEST_CASES} other cases; there are {len(numbers)}.")
-    median = float(np.median(numbers))
-    scale = float(stats.median_abs_deviation(numbers, scale="normal"))
-    z = (value - median) / scale if scale > 0 else None
-    return StudyPosition(z, len(numbers), median, float(stats.median_abs_deviation(numbers)), stratum)
+    median, mad = float(np.median(numbers)), float(stats.median_abs_deviation(numbers))
+    return StudyPosition(_z(value, median, mad), len(numbers), median, mad, stratum)
+
+
+def z_scores(values: Sequence[float]) -> list[float | None]:
+    """Return the robust z-score of each value among all the others, as `position` does.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One for each case of a stratum; more than 20.
+    """
+    numbers, found = np.asarray(values, float), []
+    for start in range(0, len(numbers), _AT_ONCE):
+        rows = range(start, min(start + _AT_ONCE, len(numbers)))
+        others = np.stack([np.delete(numbers, row) for row in rows])
+        medians, mads = np.median(others, axis=1), stats.median_abs_deviation(others, axis=1)
+        found += [_z(float(numbers[row]), float(m), float(d)) for row, m, d in zip(rows, medians, mads, strict=True)]
+    return found
+
+
+def _z(value: float, median: float, mad: float) -> float | None:
+    return (value - median) / (mad / _MAD_OF_NORMAL) if mad > 0 else None
 
 
 def too_few(cases: int, stratum: str = "") -> str:

@@ -284,7 +284,7 @@ def rule_words(course: Course, result: ExamResult) -> str:
         words.append(
             "A structure is within the experts' range if there is an expert in whose place the reader would agree with the other"
             f" experts at least as well. {result.required} of {result.judged} structures had to be within, by Dice and by surface"
-            f" Dice each: so many are reached by at least {rule.expert_passes:.0%} of readers who draw like the experts"
+            f" Dice each: so many are reached by at least {100 * rule.expert_passes:g} % of readers who draw like the experts"
             " (structures taken as independent)."
         )
     if result.limits:

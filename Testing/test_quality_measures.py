@@ -297,12 +297,30 @@ def test_ssim_remarks_that_two_frames_of_reference_need_a_registration():
         ({"parallel_acquisition": "YES"}, "parallel imaging"),
         ({"parallel_acquisition": None}, "does not say that one coil"),
         ({"image_type": ("ORIGINAL", "PRIMARY", "P")}, "Image Type"),
+        ({"complex_image_component": "PHASE"}, "PHASE"),
     ],
 )
 def test_air_is_no_measure_of_noise_but_on_magnitude_mr_of_one_coil(changes, word):
     acquisition = dataclasses.replace(ONE_COIL_MR, **changes)
     assert word in air_refusal(acquisition, acquisition.modality)
     assert air_refusal(ONE_COIL_MR, "MR") is None
+
+
+def test_an_enhanced_mr_says_what_coil_received_it(tmp_path):
+    pytest.importorskip("pydicom")
+    from pydicom.uid import EnhancedMRImageStorage
+
+    from dicom_multi_frame import at, write_multi_frame
+    from SegQCLib.images import read_image
+
+    coil = {"MRReceiveCoilSequence": {"ReceiveCoilType": "BODY"}, "MRModifierSequence": {"ParallelAcquisition": "NO"}}
+    path = write_multi_frame(
+        tmp_path / "mr.dcm", [at(0.0), at(2.0)], np.ones((2, 4, 4), np.int16), shared=coil, sop_class=EnhancedMRImageStorage,
+        Modality="MR", ComplexImageComponent="MAGNITUDE",
+    )  # fmt: skip
+    acquisition = read_image(path).acquisition
+    assert (acquisition.receive_coil_type, acquisition.parallel_acquisition) == ("BODY", "NO")
+    assert air_refusal(acquisition, acquisition.modality) is None
 
 
 def test_air_that_is_not_rayleigh_distributed_is_no_measure_of_noise():

@@ -248,3 +248,12 @@ def test_lesions_come_first_and_each_number_names_its_structure():
     assert found[0].structure == "lesion"
     assert found[-1].structure == "liver"
     assert all(not list(row.faults()) for row in found)
+
+
+def test_in_coarse_images_the_shell_reaches_the_second_voxel_in_plane():
+    spacing_mm = (3.0, 5.5, 5.5)
+    lesion = sphere(SIZE, spacing_mm, (20, 30, 30), 0.1)
+    ring = sphere(SIZE, spacing_mm, (20, 30, 30), 11) & ~ndimage.binary_dilation(lesion)
+    assert ring[20, 30, 32]
+    row = number(a_case(ct(), spacing_mm, Lesion_1=lesion), measure="cnr", region="whole")
+    assert row.background_voxels == np.count_nonzero(ring)

@@ -225,6 +225,10 @@ class Acquisition:
     receive_coil_type: str | None = field(
         default=None, metadata=_header("MR", "Receive Coil Type (0018,9043)", note="Only enhanced objects have it.")
     )
+    complex_image_component: str | None = field(
+        default=None,
+        metadata=_header("MR", "Complex Image Component (0008,9208)", note="MAGNITUDE, PHASE, ...; only enhanced objects have it."),
+    )
     parallel_acquisition: str | None = field(
         default=None,
         metadata=_header("MR", "Parallel Acquisition (0018,9077)", note="YES or NO; only enhanced objects have it."),

@@ -34,7 +34,7 @@ KEPT_FACTS = frozenset(
         "reconstruction_field_of_view_mm", "convolution_kernel", "filter_type", "kvp", "exposure_mas", "tube_current_ma",
         "exposure_time_ms", "ctdi_vol_mgy", "sequence_name", "scanning_sequence", "sequence_variant", "mr_acquisition_type",
         "magnetic_field_strength_t", "echo_time_ms", "repetition_time_ms", "inversion_time_ms", "flip_angle_deg",
-        "pixel_bandwidth_hz", "receive_coil_type", "parallel_acquisition",
+        "pixel_bandwidth_hz", "receive_coil_type", "parallel_acquisition", "complex_image_component",
         "contrast_volume_ml", "contrast_phase", "derivation_codes", "lossy_compression",
         "lossy_compression_ratios", "transfer_syntaxes", "radiopharmaceutical", "injected_dose_bq", "half_life_s",
         "uptake_time_min", "decay_correction", "corrected_image", "suv_type", "reconstruction_method",

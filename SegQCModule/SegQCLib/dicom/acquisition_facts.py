@@ -34,6 +34,7 @@ _UNIFORM_TEXT = {
     "sequence_name": ("SequenceName", "PulseSequenceName"),
     "mr_acquisition_type": ("MRAcquisitionType",),
     "receive_coil_type": ("ReceiveCoilType",),
+    "complex_image_component": ("ComplexImageComponent",),
     "parallel_acquisition": ("ParallelAcquisition",),
     "derivation_description": ("DerivationDescription",),
     "lossy_compression": ("LossyImageCompression",),

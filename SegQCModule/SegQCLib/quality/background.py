@@ -13,7 +13,7 @@ from SegQCLib.case import Segment, Segmentation, Volume
 from SegQCLib.geometry import Geometry
 from SegQCLib.protocol import QCProtocol, plain_name
 from SegQCLib.quality.methods import AGAINST_BACKGROUND
-from SegQCLib.quality.site import SHELL_GAP_MM, SHELL_WIDTH_MM, Sample, Site, boxes_meet, padded_box, sample_of
+from SegQCLib.quality.site import SHELL_WORDS, Sample, Site, boxes_meet, padded_box, sample_of
 
 # The liver sphere of PERCIST and of the EANM guideline has 3 cm; smaller normal tissue gets the largest that fits.
 LARGEST_SPHERE_MM = 30.0
@@ -145,9 +145,8 @@ class BackgroundPlacer:
 
 def tissue_around(site: Site) -> Background:
     """Return the shell of tissue around a segment."""
-    how = (
-        f"the shell of tissue around it, {SHELL_GAP_MM:g} to {SHELL_GAP_MM + SHELL_WIDTH_MM:g} mm from its border, without other"
-        " segments" + ("" if site.host is None else f" than {site.host.name}")
+    how = f"the shell of tissue around it, {SHELL_WORDS}, without other segments" + (
+        "" if site.host is None else f" than {site.host.name}"
     )
     sample = site.sample("shell")
     start = tuple(part.start for part in site.box)

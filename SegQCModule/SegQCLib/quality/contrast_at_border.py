@@ -41,8 +41,8 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
 
 
 def shell_width_mm(spacing_mm: tuple[float, float, float]) -> float:
-    """Return 3 mm, or the smallest distance between voxels where that is more: a shell is at least one voxel thick."""
-    return max(SHELL_MM, min(spacing_mm))
+    """Return 3 mm, or the distance between voxels in plane where that is more: a shell is at least one voxel thick there."""
+    return max(SHELL_MM, *spacing_mm[1:])
 
 
 def border_shells(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

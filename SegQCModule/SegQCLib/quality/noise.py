@@ -23,6 +23,7 @@ LOCAL_DEFINITION = (
     " wholly in the core: vessels and gradients count less than in one standard deviation (after the noise map of Christianson et"
     " al., Automated technique to measure noise in clinical CT examinations, AJR 2015)"
 )
+OF_LESION = "What differs within the lesion itself counts as noise here; the noise of a background region does not have it."
 ONE_VOXEL = "A standard deviation needs at least two voxels."
 FEW_WINDOWS = (
     f"Fewer than {_FEWEST_WINDOWS} windows of about {WINDOW_MM:g} mm (at least 3 x 3 voxels) lie wholly"
@@ -37,7 +38,8 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
     for region in dict.fromkeys(("core", *(part for part in asked if part != "background"))):
         sample = site.sample(region)
         definition = f"{SD_DEFINITION}, {REGION_WORDS[region]}"
-        yield site.row(MEASURE, "sd", definition, region, sample, sample.sd, unit, ONE_VOXEL)
+        remark = OF_LESION if site.is_lesion and region in ("core", "whole") else None
+        yield site.row(MEASURE, "sd", definition, region, sample, sample.sd, unit, ONE_VOXEL, remark=remark)
     if site.is_lesion or "background" in asked:
         for background in site.backgrounds:
             sample = background.sample

@@ -31,20 +31,20 @@ REACH_MM = 10.0
 # Half of SSIM's larger window and one voxel: windows around a segment's voxels are whole, however large the voxels.
 _SSIM_WINDOW = 6
 
+SHELL_WORDS = (
+    f"{SHELL_GAP_MM:g} to {SHELL_GAP_MM + SHELL_WIDTH_MM:g} mm (in coarse images to the second voxel in plane) from its border"
+)
 REGION_WORDS: dict[Region, str] = {
     "whole": "in the whole segment",
     "core": f"in the segment's core: more than {CORE_MM:g} mm, and at least one voxel, inside its border",
-    "shell": f"in a shell of tissue around the segment, {SHELL_GAP_MM:g} to {SHELL_GAP_MM + SHELL_WIDTH_MM:g} mm from its border",
+    "shell": f"in a shell of tissue around the segment, {SHELL_WORDS}",
     "background": "in the background region",
 }
 NO_CORE = (
     f"Nothing of the segment lies more than {CORE_MM:g} mm and at least one voxel inside its border: it is too small or too thin"
     " for a core without partial volume."
 )
-NO_SHELL = (
-    f"No tissue lies {SHELL_GAP_MM:g} to {SHELL_GAP_MM + SHELL_WIDTH_MM:g} mm outside its border: only other segments, air outside"
-    " the body or the edge of the image, or the voxels are larger than the shell."
-)
+NO_SHELL = f"No tissue lies {SHELL_WORDS}: only other segments, air outside the body or the edge of the image."
 EMPTY = "The segment has no voxels."
 NOT_FINITE = "No voxel of the region has a finite value."
 
@@ -137,8 +137,13 @@ class Site:
 
     @cached_property
     def box(self) -> Box:
-        """The segment's box with REACH_MM and one voxel of margin, as far as the image goes."""
-        return padded_box(self.segmentation, self.segment, REACH_MM, _SSIM_WINDOW)
+        """The segment's box with REACH_MM, or its shell, and one voxel of margin, as far as the image goes."""
+        return padded_box(self.segmentation, self.segment, max(REACH_MM, self.shell_reach_mm), _SSIM_WINDOW)
+
+    @property
+    def shell_reach_mm(self) -> float:
+        """How far the shell reaches: the voxels that touch the segment are not in it, so one more is needed."""
+        return max(SHELL_GAP_MM + SHELL_WIDTH_MM, 2 * max(self.spacing_mm[1:]))
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
@@ -173,7 +178,7 @@ class Site:
     @cached_property
     def ring_mask(self) -> NDArray[np.bool_]:
         """The shell as its distances say, whatever is there; air outside the body is left out."""
-        ring = within_mm(self.mask, self.spacing_mm, SHELL_GAP_MM + SHELL_WIDTH_MM)
+        ring = within_mm(self.mask, self.spacing_mm, self.shell_reach_mm)
         ring &= ~within_mm(self.mask, self.spacing_mm, SHELL_GAP_MM) & ~next_to(self.mask)
         return ring if self.body is None else self.body.cut(ring, self.box)
 

@@ -170,6 +170,9 @@ def air_refusal(acquisition: Acquisition, modality: str | None) -> str | None:
     kind = next((part for part in parts[2:] if part in _NOT_MAGNITUDE), None)
     if kind is not None:
         return f"Air-region SNR holds for magnitude MR only; Image Type (0008,0008) says {kind}. {other}"
+    if acquisition.complex_image_component not in (None, "MAGNITUDE"):
+        component = acquisition.complex_image_component
+        return f"Air-region SNR holds for magnitude MR only; Complex Image Component (0008,9208) is {component}. {other}"
     if acquisition.parallel_acquisition == "YES":
         return (
             "Parallel Acquisition (0018,9077) is YES: parallel imaging makes noise differ from place to place,"
@@ -179,7 +182,8 @@ def air_refusal(acquisition: Acquisition, modality: str | None) -> str | None:
     if acquisition.receive_coil_type is not None and acquisition.receive_coil_type not in _ONE_COIL:
         return (
             f"Receive Coil Type (0018,9043) is {acquisition.receive_coil_type}: signals of several coil elements were combined, so"
-            f" noise in air is not Rayleigh distributed (Constantinides et al. 1997, 10.1002/mrm.1910380524; Dietrich et al. 2007). {other}"
+            " noise in air is not Rayleigh distributed (Constantinides et al. 1997, 10.1002/mrm.1910380524; Dietrich et al. 2007)."
+            f" {other}"
         )
     if acquisition.receive_coil_type is None or acquisition.parallel_acquisition is None:
         return (

@@ -48,8 +48,8 @@ def course_remarks(course: Course) -> tuple[str, ...]:
         poor = reaches([_POOR * one for one in ranges], required)
         remarks.append(
             f"The exam asks for {required} of {len(ranges)} structures within the experts' range. A reader like the experts reaches"
-            f" that at least {100 * expert:.0f} % of the time; a reader who is within half as often as an expert, at most {100 * poor:.0f} %"
-            " (structures taken as independent)."
+            f" that at least {100 * expert:.0f} % of the time; a reader who is within half as often as an expert, at most"
+            f" {100 * poor:.0f} % (structures taken as independent)."
         )
     taught = {page.structure for page in file.pages}
     asked = {name for case in file.cases for name in case.structures}

@@ -267,6 +267,22 @@ def test_each_real_reader_s_outlines_pass_beside_the_three_others(courses):
     assert (within >= required).all()
 
 
+def test_nodules_drawn_one_and_a_half_millimetres_too_small_do_not_pass(courses):
+    course = courses[NODULES]
+    within = np.zeros(2, int)
+    cases = course.file.cases_of("exam")
+    for case in cases:
+        image = read_image(course.path(case.image))
+        references = read_references(course, case, image)
+        masks = [one.mask(one.segments[0]) for one in references]
+        most = np.mean(masks, axis=0) >= 0.5
+        depth_mm = ndimage.distance_transform_edt(most, sampling=image.geometry.spacing_mm)
+        small = replace(references[0], layers=((depth_mm > 1.5).astype(np.uint8),), source=None, stored=None)
+        (scored,) = score_attempt(course, case, small, image, references).structures
+        within += (bool(scored.dice.within), bool(scored.surface_dice.within))
+    assert (within < required_within([4 / 5] * len(cases), course.file.pass_rule.expert_passes)).all()
+
+
 def test_pairs_of_simulated_experts_differ(courses):
     course = courses[ABDOMEN]
     for masks in masks_of(course, course.case("exam-4")).values():

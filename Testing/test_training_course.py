@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -118,8 +119,6 @@ def test_a_link_in_a_circle_is_a_fault_and_no_crash(folder):
 
 
 def test_an_outline_on_another_grid_is_a_fault(folder):
-    from dataclasses import replace
-
     moved = replace(outlines(), geometry=a_geometry(size=(12, 30, 40), spacing_mm=(2.0, 1.1, 1.0)))
     write_segmentation(folder / "cases" / "e1" / "Expert B.seg.nrrd", moved)
     assert the_fault(folder).startswith("e1, Expert B: is on another grid")
@@ -213,3 +212,16 @@ def test_mark_scores_and_writes_the_error_map(folder, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["structures"][0]["against"][0]["dice"] == pytest.approx(0.6)
     assert main(["training", "mark", str(folder), "--case", "p9", "--candidate", str(tmp_path / "attempt.seg.nrrd")]) == 1
     assert "has no case 'p9'" in capsys.readouterr().err
+
+
+def test_what_was_drawn_for_the_course_is_marked_and_scored_and_that_of_another_one_is_not(folder, tmp_path, capsys):
+    def marked(course_id):
+        drawn = outlines()
+        return drawn.with_segments(tuple(replace(segment, training_set=course_id) for segment in drawn.segments))
+
+    asked = ["training", "mark", str(folder), "--case", "p1", "--candidate", str(tmp_path / "attempt.seg.nrrd")]
+    write_segmentation(tmp_path / "attempt.seg.nrrd", marked("boxes"))
+    assert main(asked) == 0
+    write_segmentation(tmp_path / "attempt.seg.nrrd", marked("another-course"))
+    assert main(asked) == 1
+    assert "made for a training set" in capsys.readouterr().err

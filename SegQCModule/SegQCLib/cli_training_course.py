@@ -97,6 +97,8 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _mark(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
     from SegQCLib.dataclass_json import to_json
     from SegQCLib.images import read_image
     from SegQCLib.importers import read_segmentation
@@ -115,7 +117,7 @@ def _mark(options: argparse.Namespace) -> int:
         require_writable(Path(options.json).parent)
     progress = terminal_progress()
     progress("Reading the case", 0.0)
-    image = read_image(course.path(case.image))
+    image = replace(read_image(course.path(case.image)), training_set=course.file.id)
     labels = options.labels or course.labels(case)
     candidate = read_segmentation(options.candidate, labels=labels, image=image)
     references = read_references(course, case, image)

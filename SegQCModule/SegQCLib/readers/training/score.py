@@ -83,6 +83,8 @@ def score_attempt(
     if len(references) != len(case.references):
         raise ValueError(f"{case.id} has {len(case.references)} experts; {len(references)} references were given.")
     rules = course.protocol.protocol
+    # What a reader draws on a course's case is marked for the course, and taken with an image of it only.
+    image = replace(image, training_set=course.file.id)
     drawn = align(candidate, image.geometry)
     asked = {name: structure for structure in rules.structures if (name := structure.name) in case.structures}
     tolerances = {name: _tolerance(structure) for name, structure in asked.items()}

@@ -95,11 +95,11 @@ class SegQCModuleLogic(ScriptedLoadableModuleLogic):
         """Evaluate nodes by a protocol (id or path of a file), keep the record in their scene, and return it."""
         from SegQCLib.mrml.evaluate_scene import evaluate_nodes
         from SegQCLib.mrml.record_node import write_record
-        from SegQCLib.mrml.results_table import write_findings, write_measurements
+        from SegQCLib.mrml.results_table import write_findings, write_image_quality, write_measurements
         from SegQCLib.protocol import load_protocol
 
         record = evaluate_nodes(volume_node, segmentation_node, load_protocol(protocol), reference_nodes)
-        for write in (write_findings, write_measurements, write_record):
+        for write in (write_findings, write_measurements, write_image_quality, write_record):
             write(volume_node.GetScene(), record, segmentation_node)
         return record
 

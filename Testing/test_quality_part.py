@@ -81,6 +81,24 @@ def test_the_evaluated_case_has_its_numbers_with_unit_and_meaning(panel, case):
     assert case.candidate is not None
 
 
+def test_the_scene_has_the_numbers_as_a_table_that_goes_with_the_results(panel, case):
+    import slicer
+
+    from SegQCLib.mrml.remove_results import remove_results
+    from SegQCLib.mrml.results_table import IMAGE_QUALITY_ROLE, IMAGE_QUALITY_TITLES, write_image_quality
+
+    table = case.candidate.GetNodeReference(IMAGE_QUALITY_ROLE)
+    assert table.GetNumberOfRows() == len(panel._record.image_quality)
+    assert all(table.GetColumnDescription(name) for name in IMAGE_QUALITY_TITLES)
+    first = panel._record.image_quality[0]
+    assert table.GetCellText(0, list(IMAGE_QUALITY_TITLES).index("voxels")) == str(first.voxels)
+    assert write_image_quality(slicer.mrmlScene, replace(panel._record, image_quality=()), case.candidate) is None
+    assert not slicer.mrmlScene.IsNodePresent(table)
+    again = write_image_quality(slicer.mrmlScene, panel._record, case.candidate)
+    remove_results(slicer.mrmlScene, case.candidate)
+    assert not slicer.mrmlScene.IsNodePresent(again)
+
+
 def test_refused_numbers_are_counted_and_their_reasons_told(panel, case):
     label = panel._quality.ui.refusedLabel
     missing = sum(m.value is None for m in panel._record.image_quality)

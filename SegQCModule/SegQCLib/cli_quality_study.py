@@ -66,8 +66,6 @@ def norms(options: argparse.Namespace) -> QualityNorms | None:
 
     if options.study is None:
         return None
-    if options.scene:
-        options.usage_error("--study does not reach into a scene: give --scene and --study in two runs.")
     read = read_study_records(options.study)
     for text in read.left_out:
         say(text)

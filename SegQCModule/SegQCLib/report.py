@@ -18,6 +18,7 @@ from SegQCLib.number_texts import beside, grouped, ratio, signed, volume
 from SegQCLib.pictures import Picture, place_text
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.protocols.sign_off_state import SIGN_OFF_WORDS
+from SegQCLib.quality.quality_texts import number_name
 from SegQCLib.readers.ratings import RatingGiven, answers, scale_text
 from SegQCLib.record import Input, Measurement, QCRecord, SegmentExpectedAgreement, SegmentVerdict, Verdict
 from SegQCLib.report_acquisition import fact_groups, missing_facts
@@ -457,6 +458,9 @@ def _methods(record: QCRecord, protocol: QCProtocol) -> str:
         sentences.append(f"These measures were computed, each by the definition named in brackets: {'; '.join(used)}.")
     if any(m.value is None for m in record.measurements):
         sentences.append("Measures that are undefined, for example because a segment is empty, were reported as undefined.")
+    quality = dict.fromkeys(number_name(m.measure, m.method) for m in record.image_quality if m.value is not None)
+    if quality:
+        sentences.append(f"Image quality was measured in and around the segments: {', '.join(quality)}.")
     models = list(dict.fromkeys(entry.model for entry in record.expected_agreement))
     if models:
         sentences.append(f"Expected expert agreement was predicted with {', '.join(models)}.")

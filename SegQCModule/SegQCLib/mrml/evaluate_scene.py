@@ -11,12 +11,13 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
 from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.evaluate import Evaluated, evaluate, evaluate_with_background
+from SegQCLib.mrml.background_nodes import show_background
 from SegQCLib.mrml.gate_confirmation import confirmation_findings
 from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_findings
 from SegQCLib.mrml.look_away_edits import look_away_findings
 from SegQCLib.mrml.ratings_node import read_ratings, write_ratings
 from SegQCLib.mrml.record_node import write_record
-from SegQCLib.mrml.results_table import write_findings, write_measurements
+from SegQCLib.mrml.results_table import write_findings, write_image_quality, write_measurements
 from SegQCLib.mrml.segmentation import add_segmentation, segmentation_reader
 from SegQCLib.mrml.volume import add_volume, volume_from_node
 from SegQCLib.prepare import prepare
@@ -121,14 +122,16 @@ def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path, prog
         uncertainty=case.uncertainty,
         second_image=case.second_image,
         reader_training=case.reader_training,
+        quality_norms=case.quality_norms,
     )
     prepared = prepare(in_scene, protocol.protocol, part(progress, 0.1, 0.2))
     evaluated = evaluate_with_background(prepared, protocol, part(progress, 0.2, 0.9))
     record, background = evaluated.record, evaluated.background
     progress("Saving the scene", 0.9)
     if background is not None:
-        add_segmentation(scene, background, volume_node, background.name)
+        show_background(scene, background, candidate_node, volume_node, "Background regions")
     write_measurements(scene, record, candidate_node)
+    write_image_quality(scene, record, candidate_node)
     write_findings(scene, record, candidate_node)
     write_record(scene, record, candidate_node)
     # Only now: the automatic window of a display node is no window that a reader chose.

@@ -7,7 +7,7 @@ from slicer import vtkMRMLScene, vtkMRMLSegmentationNode
 from SegQCLib.mrml.background_nodes import remove_background
 from SegQCLib.mrml.kept_findings_node import KEPT_FINDINGS_ROLE
 from SegQCLib.mrml.record_node import RECORD_ROLE
-from SegQCLib.mrml.results_table import FINDINGS_ROLE, MEASUREMENTS_ROLE
+from SegQCLib.mrml.results_table import FINDINGS_ROLE, IMAGE_QUALITY_ROLE, MEASUREMENTS_ROLE
 
 
 def remove_results(scene: vtkMRMLScene, segmentation_node: vtkMRMLSegmentationNode) -> None:
@@ -16,7 +16,7 @@ def remove_results(scene: vtkMRMLScene, segmentation_node: vtkMRMLSegmentationNo
     For the moment at which the segmentation itself is removed: a record that stays behind could be taken for that
     of another segmentation.
     """
-    for role in (RECORD_ROLE, MEASUREMENTS_ROLE, FINDINGS_ROLE, KEPT_FINDINGS_ROLE):
+    for role in (RECORD_ROLE, MEASUREMENTS_ROLE, IMAGE_QUALITY_ROLE, FINDINGS_ROLE, KEPT_FINDINGS_ROLE):
         node = segmentation_node.GetNodeReference(role)
         if node is not None:
             scene.RemoveNode(node)

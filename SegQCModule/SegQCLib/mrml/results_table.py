@@ -1,4 +1,4 @@
-"""The record's measurements and findings as table nodes: one row each, every number beside its unit."""
+"""The record's measurements, image quality and findings as table nodes: one row each, every number beside its unit."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from SegQCLib.findings import Finding
 from SegQCLib.metric_texts import metric_text
 from SegQCLib.mrml.referenced_node import referenced_node
 from SegQCLib.mrml.text_table import fill_text_table
+from SegQCLib.quality.quality_measurement import QualityMeasurement
+from SegQCLib.quality.quality_texts import REGION_WORDS, number_name, unit_words, z_text
 from SegQCLib.record import Measurement, QCRecord
 from SegQCLib.words import STATUS_WORDS, UNIT_WORDS, worst_first
 
 MEASUREMENTS_ROLE = "SegQC.Measurements"
+IMAGE_QUALITY_ROLE = "SegQC.ImageQuality"
 FINDINGS_ROLE = "SegQC.Findings"
 
 MEASUREMENT_TITLES = {
@@ -23,6 +26,20 @@ MEASUREMENT_TITLES = {
     "definition": "Definition",
     "candidate_role": "Measured in",
     "reference_role": "Compared with",
+    "reason": "Why undefined",
+}
+IMAGE_QUALITY_TITLES = {
+    "segment": "Segment",
+    "measure": "Number",
+    "value": "Value",
+    "unit": "Unit",
+    "in_study": "z in the study",
+    "region": "Region",
+    "voxels": "Voxels",
+    "background": "Against",
+    "background_voxels": "Its voxels",
+    "definition": "Definition",
+    "remark": "Caution",
     "reason": "Why undefined",
 }
 FINDING_TITLES = {
@@ -62,6 +79,38 @@ def write_measurements(scene: vtkMRMLScene, record: QCRecord, segmentation_node:
         reason = "Empty, and not in the protocol: left out here, the record has all."
         rows.append({**dict.fromkeys(MEASUREMENT_TITLES), "segment": count, "reason": reason})
     fill_text_table(node, Measurement, MEASUREMENT_TITLES, rows)
+    return node
+
+
+def write_image_quality(
+    scene: vtkMRMLScene, record: QCRecord, segmentation_node: vtkMRMLSegmentationNode
+) -> vtkMRMLTableNode | None:
+    """Write the image-quality numbers to the segmentation's table node, in place of earlier ones; without numbers there is none."""
+    if not record.image_quality:
+        node = segmentation_node.GetNodeReference(IMAGE_QUALITY_ROLE)
+        if node is not None:
+            scene.RemoveNode(node)
+        return None
+    name = f"{segmentation_node.GetName()} SegQC image quality"
+    node = referenced_node(scene, segmentation_node, IMAGE_QUALITY_ROLE, "vtkMRMLTableNode", name)
+    rows = [
+        {
+            "segment": m.segment,
+            "measure": number_name(m.measure, m.method),
+            "value": None if m.value is None else _digits(m.value),
+            "unit": unit_words(m.unit),
+            "in_study": None if m.in_study is None else z_text(m.in_study),
+            "region": REGION_WORDS[m.region],
+            "voxels": str(m.voxels),
+            "background": m.background,
+            "background_voxels": None if m.background_voxels is None else str(m.background_voxels),
+            "definition": m.definition,
+            "remark": m.remark,
+            "reason": m.reason,
+        }
+        for m in record.image_quality
+    ]
+    fill_text_table(node, QualityMeasurement, IMAGE_QUALITY_TITLES, rows)
     return node
 
 

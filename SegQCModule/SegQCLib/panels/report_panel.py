@@ -23,7 +23,7 @@ from SegQCLib.measurements_csv import render_csv
 from SegQCLib.mrml.database_acquisition import keep_series_acquisition, series_file
 from SegQCLib.mrml.evaluate_scene import case_reader
 from SegQCLib.mrml.record_node import RECORD_ROLE, is_outdated, mark_outdated, read_record, write_record
-from SegQCLib.mrml.results_table import write_findings, write_measurements
+from SegQCLib.mrml.results_table import write_findings, write_image_quality, write_measurements
 from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE
 from SegQCLib.output import require_writable, write_files
@@ -230,6 +230,7 @@ class ReportPanel(Panel):
         self._unwritten = [
             partial(write_findings, scene, record, candidate),
             partial(write_measurements, scene, record, candidate),
+            partial(write_image_quality, scene, record, candidate),
             partial(self._keepRecord, measured, scene, record, candidate),
         ]
         self.onWriteNext(prepared, record)

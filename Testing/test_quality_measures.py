@@ -472,13 +472,16 @@ def test_every_lesion_is_judged_by_itself():
         (a_limit("snr", minimum=10, method="difference"), "second acquisition"),
         (a_limit("ssim", minimum=0.9), "two registered images"),
         (a_limit("tumour_to_background", minimum=1.5), "standardised uptake values"),
+        (a_limit("tumour_to_background", "lesion", minimum=1.5, background="liver"), "standardised uptake values"),
         (a_limit("cnr", minimum=1, background="spleen"), "no segment of spleen"),
+        (a_limit("cnr", "lesion", minimum=1, background="liver"), "No sphere of 10 mm fits into liver"),
         (a_limit("noise", "spleen", maximum=15, unit="[hnsf'U]"), "There is no segment of spleen"),
         (a_limit("noise", maximum=15, unit="g/ml"), "It is in HU"),
     ],
 )
 def test_what_cannot_be_measured_is_not_judged_and_says_why(limit, word):
-    case = a_case(gaussian(), Lesion_1=sphere(SIZE, (1, 1, 1), (20, 50, 50), 4), liver=LIVER)
+    liver = box(SIZE, (5, 22), (5, 55), (5, 55))
+    case = a_case(gaussian(), Lesion_1=sphere(SIZE, (1, 1, 1), (30, 50, 50), 4), liver=liver)
     (finding,) = judged(case, limit)
     assert finding.status is Status.NOT_EVALUATED
     assert word in finding.message

@@ -257,3 +257,13 @@ def test_in_coarse_images_the_shell_reaches_the_second_voxel_in_plane():
     assert ring[20, 30, 32]
     row = number(a_case(ct(), spacing_mm, Lesion_1=lesion), measure="cnr", region="whole")
     assert row.background_voxels == np.count_nonzero(ring)
+
+
+def test_in_a_large_organ_the_sphere_keeps_its_margin_to_a_lesion_of_one_voxel():
+    normal = np.ones((110, 110, 110), bool)
+    normal[55, 55, 55] = False
+    mask, diameter_mm = largest_sphere(normal, (1.0, 1.0, 1.0))
+    assert diameter_mm == 30
+    distance_mm = ndimage.distance_transform_edt(~mask)
+    assert distance_mm[55, 55, 55] >= 5
+    assert np.count_nonzero(mask) == np.count_nonzero(sphere((31, 31, 31), (1, 1, 1), (15, 15, 15), 15))

@@ -59,10 +59,11 @@ def judge(case: Case, protocol: QCProtocol, measurements: Sequence[QualityMeasur
 def _is_about(row: QualityMeasurement, limit: ImageQualityLimit, case: Case, protocol: QCProtocol) -> bool:
     if (row.measure, row.method, row.region) != (limit.measure, limit.wanted_method, limit.wanted_part):
         return False
+    if row.background is None:
+        # Measured against nothing, or refused for the whole image.
+        return True
     if limit.background is not None:
         return row.background in _background_names(limit.background, case, protocol)
-    if row.background is None or row.reason is not None:
-        return True
     return limit.wanted_part == "background" or row.background == around_name(row.segment)
 
 

@@ -125,9 +125,9 @@ def _told(study: QualityStudy) -> str:
     cases = f"{study.cases} case{'s' if study.cases != 1 else ''} from {study.records} record{'s' if study.records != 1 else ''}"
     lines = [f"{simulated}{cases}, {len(study.numbers)} image-quality number{'s' if len(study.numbers) != 1 else ''}"]
     if study.superseded:
-        lines.append(f"  {len(study.superseded)} older records of the same examinations do not count")
+        lines.append(f"  older records of the same examinations, which do not count: {len(study.superseded)}")
     if study.without_numbers:
-        lines.append(f"  {len(study.without_numbers)} cases have no image-quality number: evaluate them again")
+        lines.append(f"  cases without image-quality numbers, to be evaluated again: {len(study.without_numbers)}")
     far = furthest(study)
     if far:
         lines.append("  furthest from the other cases of their scanner and protocol (no judgement):")

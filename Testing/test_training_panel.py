@@ -199,7 +199,7 @@ def test_the_score_beside_the_experts_follows_from_arithmetic(host, panel, pract
     rows = cells(view.ui.structuresTable)
     assert rows[0][0] == "all structures"
     # Experts among themselves: 0.9, 0.9 and 0.8.
-    assert rows[1][:3] == ["liver", "0.800", "0.80–0.90"]
+    assert rows[1][:2] == ["liver", "0.800\n(0.80–0.90)"]
     # A column of 8 slices, 8 rows and 2 mm is 0.128 mL; the majority is Expert A: two missed, two extra, three structures.
     assert "missed: 0.768 mL" in view.ui.legendLabel.text
     assert "extra: 0.768 mL" in view.ui.legendLabel.text
@@ -307,7 +307,7 @@ def test_with_one_expert_there_is_no_range_and_nothing_is_judged(host, panel, pr
     open_practice(host, panel, 1)
     draw(host, panel, shift=1)
     view = score(host, panel)
-    assert cells(view.ui.structuresTable)[1][:3] == ["liver", "0.900", "–"]
+    assert cells(view.ui.structuresTable)[1][:2] == ["liver", "0.900\n(one expert)"]
     assert "Within the experts' own range" not in view.ui.summaryLabel.text
 
 

@@ -32,7 +32,7 @@ _BEFORE_ATTRIBUTE = "SegQC.LabelBeforeErrorMap"
 # Of a segmentation's display node: its areas would cover the map.
 _FILLED_ATTRIBUTE = "SegQC.FilledBeforeErrorMap"
 # Shares of a view, and points.
-_LEGEND_SIZE, _LEGEND_POSITION, _LEGEND_POINTS = (0.32, 0.12), (0.98, 0.03), 11
+_LEGEND_SIZE, _LEGEND_POSITION, _LEGEND_POINTS = (0.3, 0.2), (0.98, 0.03), 12
 
 
 def write_error_map(
@@ -145,6 +145,9 @@ def _add_legend(scene: vtkMRMLScene, display_node: vtkMRMLLabelMapVolumeDisplayN
     legend_node.SetPosition(*_LEGEND_POSITION)
     for text in (legend_node.GetTitleTextProperty(), legend_node.GetLabelTextProperty()):
         text.SetFontSize(_LEGEND_POINTS)
+        text.SetFontFamilyToArial()
+        text.BoldOn()
+        text.ShadowOn()
     legend_node.SetVisibility(False)
 
 

@@ -16,7 +16,7 @@ from SegQCLib.mrml.expert_nodes import remove_experts
 from SegQCLib.mrml.segmentation import crop_layers
 from SegQCLib.panels.logged_words import logged_words
 from SegQCLib.panels.packages import ensure_package
-from SegQCLib.panels.score_texts import score_row, score_titles, structure_details, within_icon
+from SegQCLib.panels.score_texts import fill_score_row, score_row, set_up_score_table, structure_details
 from SegQCLib.panels.score_view import ScoreView
 from SegQCLib.progress import part
 from SegQCLib.readers.log_events import EventKind
@@ -28,8 +28,7 @@ from SegQCLib.readers.training.scored_attempt import scored_attempt
 
 # The reader's segmentations of an exam that goes on, beside exam.json.
 _WORK = "work"
-_STRUCTURE, _WITHIN = 0, 5
-_ROWS, _DETAIL_LINES = 6, 5
+_ROWS, _DETAIL_LINES = 4, 5
 
 
 class ExamView:
@@ -59,20 +58,8 @@ class ExamView:
         self.finishing = False  # an answer is being written: that is not stopped half-way
         self._rows = ()  # (answer, structure's score) of the table
         table = self.ui.resultTable
-        titles = score_titles()
-        table.setColumnCount(len(titles))
-        for column, (title, tip) in enumerate(titles):
-            item = qt.QTableWidgetItem(title)
-            item.setToolTip(tip)
-            table.setHorizontalHeaderItem(column, item)
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(_STRUCTURE, qt.QHeaderView.Stretch)
+        set_up_score_table(table, _ROWS)
         line = qt.QFontMetrics(table.font).height()
-        table.verticalHeader().setDefaultSectionSize(round(1.4 * line))
-        table.setMinimumHeight(round((_ROWS + 1.6) * 1.4 * line))
-        table.setMaximumHeight(round((_ROWS + 1.6) * 1.4 * line))
         table.connect("currentCellChanged(int,int,int,int)", self.onRowChanged)
         ui = self.ui
         ui.rowText.setMinimumHeight(_DETAIL_LINES * line)
@@ -83,6 +70,9 @@ class ExamView:
         ui.leaveButton.connect("clicked(bool)", self.onLeave)
         ui.lookButton.connect("clicked(bool)", self.onLook)
         ui.certificateButton.connect("clicked(bool)", self.onCertificate)
+
+    def cleanup(self):
+        self.score.clear()
 
     @property
     def case_is_open(self):
@@ -137,6 +127,7 @@ class ExamView:
             ui.examBar.setFormat(_("%v of %m cases done"))
         ready = free and bool(cases) and bool(self.session.reader) and self.session.case is not None
         ui.startButton.setVisible(not going_on and bool(cases))
+        ui.startButton.setText(_("Start the exam ...") if exam is None else _("Take the exam again ..."))
         ui.startButton.setEnabled(ready)
         ui.resumeButton.setVisible(going_on and not is_open)
         ui.resumeButton.setEnabled(ready)
@@ -341,20 +332,13 @@ class ExamView:
         self._rows = tuple((answer, one) for answer in answers for one in answer.score.structures)
         table.blockSignals(True)
         table.setRowCount(len(self._rows))
-        style = slicer.app.style()
         for row, (answer, one) in enumerate(self._rows):
             structure, *numbers = score_row(one)
-            texts = (_("{structure}, {case}").format(structure=structure, case=self._title(answer.case)), *numbers)
-            for column, text in enumerate(texts):
-                item = qt.QTableWidgetItem(text)
-                item.setToolTip(one.words)
-                if column > _STRUCTURE:
-                    item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-                table.setItem(row, column, item)
-            icon, words = within_icon(one)
-            if icon is not None:
-                table.item(row, _WITHIN).setIcon(style.standardIcon(icon))
-            table.item(row, _WITHIN).setToolTip(words)
+            # A case of one structure is named by its title alone.
+            name = self._title(answer.case)
+            if len(answer.score.structures) > 1:
+                name = _("{structure}, {case}").format(structure=structure, case=name)
+            fill_score_row(table, row, (name, *numbers), one)
         if self._rows:
             table.selectRow(0)
         table.blockSignals(False)

@@ -19,6 +19,7 @@ from SegQCLib.readers.training.attempt_time import active_seconds
 from SegQCLib.readers.training.exam import attempt_facts
 from SegQCLib.readers.training.open_training_case import open_training_case
 from SegQCLib.readers.training.practice import attempts_folder, keep_attempt, practice_attempts, practice_folder, practice_name
+from SegQCLib.readers.training.score import read_references
 from SegQCLib.readers.training.scored_attempt import scored_attempt
 
 _CASE, _STATE, _SCORE = range(3)
@@ -49,6 +50,7 @@ class PracticeView:
         self._course = None
         self._cases = ()
         self._attempts = {}
+        self._references = ()  # the experts' segmentations of the open case, not in the scene
         table = self.ui.casesTable
         table.setColumnCount(3)
         table.setHorizontalHeaderLabels([_("Case"), _("State"), _("Last score")])
@@ -58,8 +60,7 @@ class PracticeView:
         header.setSectionResizeMode(_CASE, qt.QHeaderView.Stretch)
         line = qt.QFontMetrics(table.font).height()
         table.verticalHeader().setDefaultSectionSize(round(1.4 * line))
-        table.setMinimumHeight(round((_ROWS + 1.6) * 1.4 * line))
-        table.setMaximumHeight(round((_ROWS + 1.6) * 1.4 * line))
+        self._line = line
         self.ui.openButton.connect("clicked(bool)", self.onOpen)
         self.ui.scoreButton.connect("clicked(bool)", self.onScore)
         table.connect("cellActivated(int,int)", self.onCaseActivated)
@@ -68,6 +69,7 @@ class PracticeView:
 
     def cleanup(self):
         self.session.unobserveEdits(self.onEdit)
+        self.score.clear()
 
     def follow(self, course):
         """Turn to a course, or to none; also called where reader or records folder are others."""
@@ -94,6 +96,9 @@ class PracticeView:
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(tip or case.title)
                 table.setItem(number, column, item)
+        height = round((min(_ROWS, len(self._cases)) + 1.6) * 1.4 * self._line)
+        table.setMinimumHeight(height)
+        table.setMaximumHeight(height)
         if self._cases:
             table.selectRow(max(0, min(row, len(self._cases) - 1)))
         table.blockSignals(False)
@@ -169,17 +174,20 @@ class PracticeView:
         def work(progress):
             if copy is not None:
                 save_work(copy.work)
-            return open_training_case(course, case, name, folder, reader, progress)
+            opened = open_training_case(course, case, name, folder, reader, part(progress, 0.0, 0.7))
+            # Now, not at the score: that should not take longer than a breath.
+            return opened, read_references(course, case, opened.image)
 
         self._say("")
         self._work.start(work, partial(self.onOpened, course, case, reader, copy))
 
-    def onOpened(self, course, case, reader, copy, opened):
+    def onOpened(self, course, case, reader, copy, outcome):
         if course is not self._course or reader != self.session.reader:
             return
         self._case.mark_saved(copy)
         self.score.clear()
         self._case.leave()
+        opened, self._references = outcome
         try:
             self._case.open(opened, course, case, "practice")
         except BadDataError as error:
@@ -195,14 +203,14 @@ class PracticeView:
             self._say(str(error))
             return
         course, case, reader, records = self._course, self._case.case, self._case.reader, self.session.records_folder
-        logs, name = self.session.logs_folder, practice_name(course, case)
+        logs, name, references = self.session.logs_folder, practice_name(course, case), self._references
 
         def work(progress):
             progress(_("Saving"), 0.0)
             if copy is not None:
                 save_work(copy.work)
             seconds = active_seconds(logs, name, reader)
-            scored = scored_attempt(course, case, read, seconds=seconds, progress=part(progress, 0.1, 0.9))
+            scored = scored_attempt(course, case, read, references, seconds=seconds, progress=part(progress, 0.1, 0.9))
             keep_attempt(course, case, reader, records, scored.score)
             return scored, [crop_layers(reference) for reference in scored.references]
 

@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from SegQCLib.number_texts import millilitres, ratio
 from SegQCLib.readers.training.attempt_score import BesideExperts, StructureScore
 
+# A row has two lines: the reader's value, and the experts' range.
+_ROW_LINES = 2.4
+
 
 def score_titles():
     """Return title and tip of each column of a table of structures."""
-    experts = _("Lowest to highest value that two of the experts reach with each other on this image. A dash: one expert only.")
+    experts = _("Below it, the lowest and the highest value that two of the experts reach with each other on this image.")
     return (
-        (_("Structure"), _("As the protocol names it.")),
+        (_("Structure"), _("A tick: within the experts' own range, by both measures.")),
         (
-            _("Dice"),
-            _("Your mean over the experts: twice the shared volume, divided by the sum of the volumes, 0 to 1; higher is better."),
+            _("Dice\n(experts)"),
+            _("Your mean over the experts: twice the shared volume, divided by the sum of the volumes, 0 to 1; higher is better.")
+            + " "
+            + experts,
         ),
-        (_("Experts"), experts),
         (
-            _("Surface"),
-            _("Surface Dice, your mean over the experts: share of both surfaces within the tolerance, 0 to 1; higher is better."),
+            _("Surface Dice\n(experts)"),
+            _("Your mean over the experts: share of both surfaces within the tolerance, 0 to 1; higher is better.") + " " + experts,
         ),
-        (_("Experts"), experts),
-        (_("Within"), _("Whether both values are within the experts' own range on this image.")),
     )
 
 
-def range_texts(beside: BesideExperts) -> tuple[str, str]:
-    """Return the reader's value and the experts' range."""
+def score_row(score: StructureScore) -> tuple[str, str, str]:
+    """Return a structure's row of the table: structure, Dice and surface Dice, each with the experts' range below it."""
+    return score.structure.replace("_", " "), _with_range(score.dice), _with_range(score.surface_dice)
+
+
+def _with_range(beside: BesideExperts) -> str:
     experts = beside.experts
-    between = _("–") if experts is None else f"{experts.lowest:.2f}–{experts.highest:.2f}"
-    return ratio(beside.reader), between
-
-
-def score_row(score: StructureScore) -> tuple[str, ...]:
-    """Return a row of the table: structure, Dice, experts' Dice, surface Dice, experts' surface Dice, the place of an icon."""
-    return score.structure.replace("_", " "), *range_texts(score.dice), *range_texts(score.surface_dice), ""
+    between = _("(one expert)") if experts is None else f"({experts.lowest:.2f}–{experts.highest:.2f})"
+    return f"{ratio(beside.reader)}\n{between}"
 
 
 def is_within(score: StructureScore) -> bool | None:
@@ -48,13 +50,11 @@ def is_within(score: StructureScore) -> bool | None:
 
 
 def within_icon(score: StructureScore):
-    """Return the icon (or None) and the words for it."""
+    """Return the icon that says whether a structure is within the range, or None where nothing decides."""
     within = is_within(score)
     if within is None:
-        return None, _("There is no range to compare with: one expert only, and no limit.")
-    if within:
-        return qt.QStyle.SP_DialogApplyButton, _("Within the experts' own range.")
-    return qt.QStyle.SP_ArrowRight, _("Outside of the experts' own range: look at the error map.")
+        return None
+    return qt.QStyle.SP_DialogApplyButton if within else qt.QStyle.SP_ArrowRight
 
 
 def structure_details(score: StructureScore) -> str:
@@ -86,6 +86,43 @@ def structure_details(score: StructureScore) -> str:
     elif expected is not None:
         lines += expected.reasons
     return "\n".join(lines)
+
+
+def set_up_score_table(table, rows: int):
+    """Give a table the columns of `score_titles`, and a height of some rows."""
+    titles = score_titles()
+    table.setColumnCount(len(titles))
+    for column, (title, tip) in enumerate(titles):
+        item = qt.QTableWidgetItem(title)
+        item.setToolTip(tip)
+        table.setHorizontalHeaderItem(column, item)
+    header = table.horizontalHeader()
+    header.setHighlightSections(False)
+    header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+    header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
+    table.verticalHeader().setDefaultSectionSize(round(_ROW_LINES * qt.QFontMetrics(table.font).height()))
+    show_score_rows(table, rows)
+
+
+def show_score_rows(table, rows: int):
+    """Make a table of scores as high as some rows and its heading."""
+    height = round((_ROW_LINES * (rows + 1) + 0.6) * qt.QFontMetrics(table.font).height())
+    table.setMinimumHeight(height)
+    table.setMaximumHeight(height)
+
+
+def fill_score_row(table, row: int, texts: tuple[str, ...], score: StructureScore | None):
+    """Write a row; `score` None: the row is about no structure."""
+    for column, text in enumerate(texts):
+        item = qt.QTableWidgetItem(text)
+        if column:
+            item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
+        if score is not None:
+            item.setToolTip(score.words)
+        table.setItem(row, column, item)
+    icon = None if score is None else within_icon(score)
+    if icon is not None:
+        table.item(row, 0).setIcon(slicer.app.style().standardIcon(icon))
 
 
 def duration(seconds: float) -> str:

@@ -14,12 +14,19 @@ from SegQCLib.mrml.expert_nodes import COLORS as EXPERT_COLORS
 from SegQCLib.mrml.expert_nodes import add_experts, experts_in, remove_experts
 from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.number_texts import millilitres
-from SegQCLib.panels.score_texts import duration, is_within, score_row, score_titles, structure_details, within_icon
+from SegQCLib.panels.score_texts import (
+    duration,
+    fill_score_row,
+    is_within,
+    score_row,
+    set_up_score_table,
+    show_score_rows,
+    structure_details,
+)
 from SegQCLib.readers.training.error_map import COLORS, EXTRA, MISSED
 from SegQCLib.readers.training.scored_attempt import ErrorMap, ScoredAttempt, errors_of
 
-_ROWS, _LINES, _DETAIL_LINES = 5, 4, 5
-_STRUCTURE, _WITHIN = 0, 5
+_ROWS, _LINES, _DETAIL_LINES = 4, 4, 5
 
 
 class ScoreView:
@@ -53,18 +60,8 @@ class ScoreView:
         ui.structureText.setMinimumHeight(_DETAIL_LINES * line)
         ui.structureText.setMaximumHeight(_DETAIL_LINES * line)
         table = ui.structuresTable
-        titles = score_titles()
-        table.setColumnCount(len(titles))
-        for column, (title, tip) in enumerate(titles):
-            item = qt.QTableWidgetItem(title)
-            item.setToolTip(tip)
-            table.setHorizontalHeaderItem(column, item)
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(_STRUCTURE, qt.QHeaderView.Stretch)
-        self._line = qt.QFontMetrics(table.font).height()
-        table.verticalHeader().setDefaultSectionSize(round(1.4 * self._line))
+        set_up_score_table(table, _ROWS)
+        self._line = line
         table.connect("currentCellChanged(int,int,int,int)", self.onRowChanged)
         ui.mapButton.connect("toggled(bool)", self.onMap)
         ui.expertsButton.connect("toggled(bool)", self.onExperts)
@@ -114,6 +111,20 @@ class ScoreView:
         self._check(self.ui.expertsButton, had_experts)
         if had_experts:
             self.onExperts(True)
+        # Once the column is laid out anew: on a small screen the result would lie below its edge.
+        self.session.later(self.onShown)
+
+    def onShown(self):
+        """Scroll Slicer's column to the result."""
+        if self._scored is None:
+            return
+        column = self.widget.parentWidget()
+        while column is not None and not column.inherits("QScrollArea"):
+            column = column.parentWidget()
+        if column is not None:
+            last = self.ui.lookList if self._places else self.ui.lookLabel
+            for part in (last, self.ui.summaryLabel):
+                column.ensureWidgetVisible(part)
 
     def outdate(self):
         """Note that the segmentation was edited since."""
@@ -134,24 +145,11 @@ class ScoreView:
         self._shown = scores if len(scores) == 1 else (None, *scores)
         table.blockSignals(True)
         table.setRowCount(len(self._shown))
-        style = slicer.app.style()
         for row, one in enumerate(self._shown):
-            texts = (_("all structures"), "", "", "", "", "") if one is None else score_row(one)
-            for column, text in enumerate(texts):
-                item = qt.QTableWidgetItem(text)
-                if column > _STRUCTURE:
-                    item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-                table.setItem(row, column, item)
-            if one is not None:
-                icon, words = within_icon(one)
-                if icon is not None:
-                    table.item(row, _WITHIN).setIcon(style.standardIcon(icon))
-                table.item(row, _WITHIN).setToolTip(words)
+            fill_score_row(table, row, (_("all structures"), "", "") if one is None else score_row(one), one)
         table.selectRow(0)
         table.blockSignals(False)
-        height = round((min(_ROWS, len(self._shown)) + 1.6) * 1.4 * self._line)
-        table.setMinimumHeight(height)
-        table.setMaximumHeight(height)
+        show_score_rows(table, min(_ROWS, len(self._shown)))
         self._showStructure(0)
 
     def _showSummary(self):

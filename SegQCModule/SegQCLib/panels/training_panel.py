@@ -103,6 +103,7 @@ class TrainingPanel(Panel):
         self._work.cleanup()
         self._watch.cleanup()
         self.practice.cleanup()
+        self.exam.cleanup()
         self.case.cleanup()
         self.atlas.cleanup()
         super().cleanup()

@@ -64,12 +64,13 @@ def scored_attempt(
     course: Course,
     case: CourseCase,
     read: Callable[[], tuple[Segmentation, Volume]],
+    references: tuple[Segmentation, ...] = (),
     *,
     seconds: float | None = None,
     score: AttemptScore | None = None,
     progress: Progress = unwatched,
 ) -> ScoredAttempt:
-    """Read the experts' outlines of a case and return an attempt with its score and its errors.
+    """Return an attempt at a case with its score and its errors.
 
     Parameters
     ----------
@@ -77,6 +78,8 @@ def scored_attempt(
     case : CourseCase
     read : callable
         Returns the attempt on the image's grid, and the image.
+    references : tuple of Segmentation, optional
+        The experts' segmentations; default: they are read.
     seconds : float or None
         Active time, s.
     score : AttemptScore or None
@@ -89,8 +92,9 @@ def scored_attempt(
         If the attempt or an expert's outline cannot be read.
     """
     candidate, image = read()
-    progress("Reading the experts' outlines", 0.1)
-    references = read_references(course, case, image)
+    if not references:
+        progress("Reading the experts' outlines", 0.1)
+        references = read_references(course, case, image)
     if score is None:
         score = score_attempt(course, case, candidate, image, references, seconds=seconds, progress=part(progress, 0.3, 0.9))
     progress("Making the error map", 0.9)

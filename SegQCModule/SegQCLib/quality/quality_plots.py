@@ -30,7 +30,7 @@ def rating_svg(found: RatingBesideNumber) -> str:
     unit = unit_words(found.unit)
     axes.set_ylabel(f"{number_name(found.measure, found.method)}{f', {unit}' if unit else ''}", fontsize=10, parse_math=False)
     axes.set_xlabel(f"Grade, best at the right{' (turned around)' if found.turned else ''}", fontsize=10, parse_math=False)
-    figure.suptitle(f"{found.title}: {found.structure}", fontsize=10, color=_INK, parse_math=False)
+    figure.suptitle(f"Rating “{found.title}”, {found.structure}", fontsize=10, color=_INK, parse_math=False)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.margins(x=0.12, y=0.1)
     return figure_svg(figure)

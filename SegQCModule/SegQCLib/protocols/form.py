@@ -28,7 +28,7 @@ _PATH = re.compile(r"(?:[^.\[\]]+(?:\[\d+\])*)(?:\.[^.\[\]]+(?:\[\d+\])*)*")
 # How keys end that are kept in one unit, and what numbers beside them are shown with.
 _UNITS_BY_ENDING = {"_mm": "mm", "_deg": "deg", "_ms": "ms", "_s": "s", "_min": "min", "_d": "d", "_t": "T", "kvp": "kV"}
 _SCHEMA_KEY = "$schema"  # editors of text files find the schema by it
-_UNCHANGEABLE = ("schema", "schema_version")
+UNCHANGEABLE = ("schema", "schema_version")  # what kind of file it is
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,14 @@ class FormField:
         Whether the document has it. Of a group that is not given there are no fields below.
     value : text, number, bool or None
         What the document has where the field is no group and no list; also what does not belong there, told by `faults`.
+    default : text, number, bool or None
+        What stands where the field is not given; None: nothing.
     unit : str or None
         UCUM unit of a number.
     choices : tuple of str
         All values of a choice.
+    of_groups : bool
+        Of a list: whether each entry has several fields.
     children : tuple of FormField
         Fields of a group, entries of a list.
     faults : tuple of str
@@ -68,8 +72,10 @@ class FormField:
     required: bool = True
     given: bool = True
     value: Any = None
+    default: Any = None
     unit: str | None = None
     choices: tuple[str, ...] = ()
+    of_groups: bool = False
     children: tuple[FormField, ...] = ()
     faults: tuple[str, ...] = ()
 
@@ -121,7 +127,7 @@ def set_value(document: Document, path: str, value: str | float | bool | None) -
         If there is no such field, it is a group or list, or it cannot be changed (the file format).
     """
     hint = _hint_at(path)
-    if path in _UNCHANGEABLE:
+    if path in UNCHANGEABLE:
         raise ValueError(f"{path} says what kind of file it is; it is not edited.")
     if is_dataclass(hint) or _entry_hint(hint) is not None:
         raise ValueError(f"{path} is no single value.")
@@ -334,6 +340,7 @@ def _field(
     required: bool,
     owner: Any,
     faults: Mapping[str, list[str]],
+    default: Any = None,
 ) -> FormField:
     common = {"required": required, "given": value is not None, "faults": tuple(faults.get(path, ()))}
     if is_dataclass(hint):
@@ -346,12 +353,12 @@ def _field(
             _field(entry, item, f"{path}[{n}]", _entry_title(item, n), _entry_doc(entry, doc), True, value, faults)
             for n, item in enumerate(items)
         )
-        return FormField(path, title, doc, "list", children=children, **common)
+        return FormField(path, title, doc, "list", of_groups=is_dataclass(entry), children=children, **common)
     kinds: dict[Any, FieldKind] = {str: "text", float: "number", int: "whole_number", bool: "switch"}
     kind = "choice" if typing.get_origin(hint) is Literal else kinds[hint]
     choices = tuple(map(str, typing.get_args(hint))) if kind == "choice" else ()
     unit = _unit_shown(path, owner) if kind in ("number", "whole_number") else None
-    return FormField(path, title, doc, kind, value=value, unit=unit, choices=choices, **common)
+    return FormField(path, title, doc, kind, value=value, default=default, unit=unit, choices=choices, **common)
 
 
 def _fields_of(cls: type, value: Document, path: str, faults: Mapping[str, list[str]]) -> Iterator[FormField]:
@@ -369,6 +376,7 @@ def _fields_of(cls: type, value: Document, path: str, faults: Mapping[str, list[
             required,
             value,
             faults,
+            item.default if isinstance(item.default, str | int | float | bool) else None,
         )
     for key in value:
         if key not in hints and key != _SCHEMA_KEY:

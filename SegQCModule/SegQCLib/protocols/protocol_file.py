@@ -8,11 +8,14 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from SegQCLib.dataclass_json import FaultyJSONError, from_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.output import require_writable, write_files
 from SegQCLib.protocol import LoadedProtocol, QCProtocol, load_protocol, shipped_protocols
 from SegQCLib.protocols.form import Document, form_faults
 from SegQCLib.protocols.sign_off import locked_contents
+
+DRAFT_SUFFIX = ".draft.json"
 
 
 def open_document(name_or_path: str | Path) -> Document:
@@ -38,6 +41,39 @@ def open_document(name_or_path: str | Path) -> Document:
 def document_of(protocol: QCProtocol) -> Document:
     """Return the JSON document of a protocol, without the keys that have their default."""
     return _given(protocol)
+
+
+def protocol_of(document: Document) -> QCProtocol | None:
+    """Return the protocol that a document is; None where it has faults."""
+    try:
+        return from_json(QCProtocol, json.dumps(document))
+    except FaultyJSONError:
+        return None
+
+
+def draft_path(path: Path) -> Path:
+    """Return where an unfinished protocol is kept: liver.json has liver.draft.json."""
+    return path.parent / f"{finished_path(path).stem}{DRAFT_SUFFIX}"
+
+
+def finished_path(path: Path) -> Path:
+    """Return where an unfinished protocol will be kept once it has no faults: liver.draft.json becomes liver.json."""
+    name = path.name[: -len(DRAFT_SUFFIX)] if path.name.endswith(DRAFT_SUFFIX) else path.stem
+    return path.parent / f"{name}.json"
+
+
+def save_draft(document: Document, path: Path) -> Path:
+    """Write a document that may have faults as `draft_path(path)`, and return that: nothing takes it for a protocol meanwhile.
+
+    Raises
+    ------
+    BadDataError
+        If the folder cannot be written to.
+    """
+    file = draft_path(path)
+    require_writable(file.parent)
+    write_files(file.parent, {file.name: json.dumps(document, indent=2, ensure_ascii=False) + "\n"})
+    return file
 
 
 def save_document(document: Document, path: Path) -> LoadedProtocol:

@@ -66,11 +66,19 @@ def test_local_noise_does_not_count_vessels():
     assert number(case, measure="noise", method="local").value == pytest.approx(10, rel=0.05)
 
 
+@pytest.mark.parametrize("pixel_mm", [0.7, 1.0, 2.0, 4.0])
+def test_local_noise_is_the_noise_within_2_percent_on_fine_and_coarse_grids(pixel_mm):
+    values = np.random.default_rng(5).normal(60, 12.5, (25, 90, 90))
+    assert local_noise(values, np.ones(values.shape, bool), (3.0, pixel_mm, pixel_mm)) == pytest.approx(12.5, rel=0.02)
+
+
 def test_local_noise_is_the_median_of_the_windows_standard_deviations():
     values = np.random.default_rng(1).normal(0, 5, (1, 9, 9))
     # 2 mm voxels: windows of 3 x 3, and 7 x 7 of them lie in the mask.
     expected = np.median(np.lib.stride_tricks.sliding_window_view(values[0], (3, 3)).reshape(-1, 9).std(axis=1, ddof=1))
-    assert local_noise(values, np.ones(values.shape, bool), (5.0, 2.0, 2.0)) == pytest.approx(expected)
+    # The median of chi-squared with 8 degrees of freedom, from printed tables: 7.344.
+    expected /= math.sqrt(7.344 / 8)
+    assert local_noise(values, np.ones(values.shape, bool), (5.0, 2.0, 2.0)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_snr_in_tissue_is_mean_over_noise_within_2_percent():
@@ -122,6 +130,15 @@ def test_tumour_to_background_is_the_ratio_of_uptakes():
         )
         assert against_shell.value > value
     assert "g/ml" in {row.unit for row in rows(case, a_protocol(modality="PT"), measure="noise")}
+
+
+def test_a_ratio_to_the_tissue_beside_a_lesion_says_that_uptake_spills_over():
+    size, spacing_mm = (40, 40, 40), (4.0, 4.0, 4.0)
+    liver, lesion = (sphere(size, spacing_mm, (20, 20, i), radius_mm) for i, radius_mm in ((12, 40), (32, 10)))
+    case = a_case(np.where(lesion, 8.0, 2.0), spacing_mm, PET, liver=liver, Lesion_1=lesion)
+    found = rows(case, a_protocol(modality="PT"), measure="tumour_to_background")
+    told = {row.background: "spreads" in (row.remark or "") for row in found}
+    assert told == {"liver sphere": False, "tissue around Lesion 1": True}
 
 
 def test_suv_peak_of_a_ramp_is_the_ramp_at_the_highest_centre():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.quality.site import REGION_WORDS, Sample, Site
@@ -20,8 +20,9 @@ _FEWEST_WINDOWS = 10
 SD_DEFINITION = "sample standard deviation of the values (n - 1)"
 LOCAL_DEFINITION = (
     f"median of the standard deviations in square in-plane windows of about {WINDOW_MM:g} mm (at least 3 x 3 voxels) that lie"
-    " wholly in the core: vessels and gradients count less than in one standard deviation (after the noise map of Christianson et"
-    " al., Automated technique to measure noise in clinical CT examinations, AJR 2015)"
+    " wholly in the core, divided by the median that Gaussian noise of standard deviation 1 has in such windows: vessels and"
+    " gradients count less than in one standard deviation (after the noise map of Christianson et al., Automated technique to"
+    " measure noise in clinical CT examinations, AJR 2015)"
 )
 OF_LESION = "What differs within the lesion itself counts as noise here; the noise of a background region does not have it."
 ONE_VOXEL = "A standard deviation needs at least two voxels."
@@ -53,7 +54,10 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
 
 
 def local_noise(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:
-    """Return the median of the sample standard deviations in small in-plane windows wholly inside a mask.
+    """Return the noise by the median of the sample standard deviations in small in-plane windows wholly inside a mask.
+
+    The median of the standard deviations of n values is below that of the noise, by 4 % for n = 9 and 1 % for n = 49: it is
+    divided by the root of the median of chi-squared / (n - 1), so that numbers of coarse and fine grids compare.
 
     Parameters
     ----------
@@ -87,4 +91,6 @@ def local_noise(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[floa
         square = ndimage.uniform_filter(plane**2, window, mode="constant")[whole]
         found.append(np.sqrt(np.maximum(square - mean**2, 0) * n / (n - 1)))
     deviations = np.concatenate(found) if found else np.zeros(0)
-    return float(np.median(deviations)) if len(deviations) >= _FEWEST_WINDOWS else math.nan
+    if len(deviations) < _FEWEST_WINDOWS:
+        return math.nan
+    return float(np.median(deviations)) / math.sqrt(stats.chi2.median(n - 1) / (n - 1))

@@ -24,7 +24,8 @@ _RAYLEIGH_TOLERANCE = 0.1
 _MOST_ZEROS = 0.2
 
 TISSUE_DEFINITION = (
-    "mean / sample standard deviation (n - 1) of the same region; what differs in the tissue itself counts as noise (MRIQC's snr)"
+    "mean / sample standard deviation (n - 1) of the same region; what differs in the tissue itself counts as noise (formula of"
+    " MRIQC's snr, which MRIQC itself is given the median for)"
 )
 AIR_DEFINITION = (
     "0.6551 x mean of the tissue / standard deviation of the air around the patient (Dietrich et al., J Magn Reson Imaging"

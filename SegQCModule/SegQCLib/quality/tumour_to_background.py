@@ -30,6 +30,10 @@ NO_PET = (
     " and MR; a PET series needs the header facts that SUV is computed from."
 )
 NO_UPTAKE = "The mean of the background is not above 0, so no ratio to it exists."
+SPILL_OVER = (
+    "PET's resolution spreads the lesion's uptake into tissue this near, so that the ratio may be too low; normal tissue farther"
+    " away has none of it."
+)
 CUT_OFF = "The segment lies less than 6.2 mm from the edge of the image, which cuts off spheres of SUVpeak."
 
 
@@ -53,7 +57,9 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
         for method, uptake in uptakes.items():
             value = ratio(uptake, background.sample.values)
             definition = f"{DEFINITIONS[method]}; background: {background.how}"
-            yield site.row(MEASURE, method, definition, "whole", sample, value, "1", NO_UPTAKE, background, remarks.get(method))
+            near = SPILL_OVER if background.segment is None else None
+            remark = " ".join(text for text in (remarks.get(method), near) if text) or None
+            yield site.row(MEASURE, method, definition, "whole", sample, value, "1", NO_UPTAKE, background, remark)
 
 
 def ratio(uptake: float, background: NDArray[np.float64]) -> float:

@@ -9,11 +9,11 @@ from SegQCLib.checklists.filled_checklist import Evidence, Reported
 from SegQCLib.checklists.study_facts import RECORD_NAME, LoggedReads, StudyFacts
 from SegQCLib.protocol import LoadedProtocol
 
-NO_RECORDS = "Records of evaluated cases were not given (--records)."
-NO_LOGS = "Session logs of the readers were not given (--logs or --db)."
-NO_PROTOCOL = "The written segmentation protocol was not given (--protocol)."
-NO_AGREEMENT = "Agreement of the readers was not given (--agreement, from segqc agreement --study)."
-NO_DATASET = "The exported training data set was not given (--dataset, from segqc export nnunet)."
+NO_RECORDS = "Records of evaluated cases (record.json) were not given."
+NO_LOGS = "Session logs of the readers were not given."
+NO_PROTOCOL = "The written segmentation protocol was not given."
+NO_AGREEMENT = "Agreement of the readers was not given (agreement.json, from segqc agreement --study)."
+NO_DATASET = "The exported training data set was not given (its folder, from segqc export nnunet)."
 
 
 @dataclass(frozen=True)

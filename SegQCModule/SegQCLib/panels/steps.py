@@ -5,6 +5,7 @@ from __future__ import annotations
 from SegQCLib.panels.agreement_panel import AgreementPanel
 from SegQCLib.panels.artifacts_panel import ArtifactsPanel
 from SegQCLib.panels.case_panel import CasePanel
+from SegQCLib.panels.checklist_panel import ChecklistPanel
 from SegQCLib.panels.draft_panel import DraftPanel
 from SegQCLib.panels.editing_panel import EditingPanel
 from SegQCLib.panels.findings_panel import FindingsPanel
@@ -24,4 +25,5 @@ STEPS = (
     AgreementPanel,
     TrainingPanel,
     MyReadingPanel,
+    ChecklistPanel,
 )

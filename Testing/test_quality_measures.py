@@ -535,3 +535,31 @@ def test_a_limit_of_another_measure_s_method_part_or_unit_is_a_fault(limit, plac
         assert faults == {}
     else:
         assert word in faults[place]
+
+
+def test_a_value_that_is_not_finite_spoils_only_the_windows_it_lies_in():
+    values, second = gaussian(60, 10), gaussian(60, 10, seed=2)
+    spoilt = values.copy()
+    # Data range counts within 10 mm of the lesion, windows within 5 voxels.
+    spoilt[20, 30, 30 - 8 - 9] = np.inf
+    expected = [row.value for row in rows(a_case(values, second=second, Lesion_1=LESION), measure="ssim")]
+    found = [row.value for row in rows(a_case(spoilt, second=second, Lesion_1=LESION), measure="ssim")]
+    assert found == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_the_image_a_number_is_finite_or_has_its_reason(seed):
+    rng = np.random.default_rng(seed)
+    size = tuple(int(n) for n in rng.integers(1, (8, 40, 40)))
+    values = rng.normal(50, 20, size)
+    values[rng.random(size) < 0.2] = (np.nan, np.inf, 0, 50)[seed % 4]
+    masks = {}
+    for name in ("liver", "Lesion_1", "Lesion_2", "Lesion_1_background")[: rng.integers(1, 5)]:
+        masks[name] = box(size, *(sorted(rng.integers(0, n + 1, 2)) for n in size)) & (rng.random(size) < 0.8)
+    acquisition = (CT, PET, MR, ONE_COIL_MR, Acquisition())[seed % 5]
+    case = a_case(values, tuple(rng.choice([0.1, 0.8, 3, 12], 3)), acquisition, values + 1 if seed % 2 else None, **masks)
+    found = rows(case, a_protocol(a_limit("noise", "lesion", maximum=5, unit="[hnsf'U]", part="shell")))
+    assert all((row.value is None) == (row.reason is not None) for row in found)
+    assert all(row.value is None or math.isfinite(row.value) for row in found)
+    assert not [fault for row in found for fault in row.faults()]

@@ -16,6 +16,7 @@ from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.quality.site import NOT_FINITE, Sample, Site
 
 MEASURE = "ssim"
+Window = Literal["uniform_7", "gaussian_11"]
 K1, K2 = 0.01, 0.03
 _WINDOW, _SIGMA, _GAUSSIAN_RADIUS = 7, 1.5, 5
 
@@ -39,7 +40,7 @@ OTHER_GRID = (
     " and resample it to the same grid"
     " first."
 )
-NO_RANGE = "The image has one value in and around the segment: there is no structure to compare."
+NO_RANGE = "The image has one value in and around the segment, or none of its windows has finite values only: nothing to compare."
 ANOTHER_FRAME = (
     "The two images have different Frame of Reference UIDs (0020,0052): the number holds only if they"
     " were registered to each other."
@@ -64,13 +65,21 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
     for method, definition in DEFINITIONS.items():
         value = math.nan
         if data_range > 0 and sample.voxels:
-            found = np.concatenate(
-                [ssim_map(a, b, data_range, method)[m] for a, b, m in zip(first, other, inside, strict=True) if m.any()]
-            )
-            # A value that is not finite spoils every window that it lies in.
-            found = found[np.isfinite(found)]
+            planes = [k for k in range(len(inside)) if inside[k].any()]
+            found = np.concatenate([_in_plane(first[k], other[k], inside[k], finite[k], data_range, method) for k in planes])
             value = float(found.mean()) if len(found) else math.nan
         yield site.row(MEASURE, method, definition, "whole", sample, value, "1", NO_RANGE, remark=remark)
+
+
+def _in_plane(
+    first: NDArray, second: NDArray, inside: NDArray[np.bool_], finite: NDArray[np.bool_], data_range: float, window: Window
+) -> NDArray[np.float64]:
+    """Return the SSIM of the voxels `inside` of one slice whose windows have finite values only."""
+    width = _WINDOW if window == "uniform_7" else 2 * _GAUSSIAN_RADIUS + 1
+    usable = inside if finite.all() else inside & ndimage.minimum_filter(finite, width)
+    # A sum that runs over a row never recovers from a value that is not finite.
+    filled = (np.where(finite, values, 0.0) for values in (first, second))
+    return ssim_map(*filled, data_range, window)[usable]
 
 
 def refusal(image: Volume, second: Volume | None) -> str | None:
@@ -80,9 +89,7 @@ def refusal(image: Volume, second: Volume | None) -> str | None:
     return None if same_grid(image.geometry, second.geometry) else OTHER_GRID
 
 
-def ssim_map(
-    first: NDArray, second: NDArray, data_range: float, window: Literal["uniform_7", "gaussian_11"] = "uniform_7"
-) -> NDArray[np.float64]:
+def ssim_map(first: NDArray, second: NDArray, data_range: float, window: Window = "uniform_7") -> NDArray[np.float64]:
     """Return the structural similarity of two images at every voxel, -1 to 1.
 
     Parameters

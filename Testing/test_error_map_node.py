@@ -113,14 +113,18 @@ def test_while_the_map_is_shown_no_area_covers_it(scene, volume_node, composite)
     assert (filled.GetVisibility2DFill(), outlined.GetVisibility2DFill()) == (1, 0)
 
 
-def test_a_second_map_replaces_the_first_and_nothing_is_left_of_it(scene, volume_node, composite):
-    a_map(scene, volume_node)
+def test_a_second_map_is_written_where_the_first_is_shown_and_nothing_is_left_of_it(scene, volume_node, composite):
+    import slicer.util
+
+    first = a_map(scene, volume_node)
     show_error_map(scene, volume_node, True)
     count = scene.GetNumberOfNodes()
-    second = a_map(scene, volume_node)
-    assert scene.GetNumberOfNodes() == count
-    assert error_map_of(volume_node) is second
-    assert not error_map_is_shown(scene, volume_node)
+    part = Volume(np.full((1, 1, 1), EXTRA, np.uint8), part_of(volume_geometry(volume_node), (2, 3, 4), (1, 1, 1)))
+    second = write_error_map(scene, part, volume_node, "Errors", "Errors", {MISSED: "missed: 0 mL", EXTRA: "extra: 3.00 mL"})
+    assert second is first
+    assert (scene.GetNumberOfNodes(), slicer.util.arrayFromVolume(second).tolist()) == (count, [[[EXTRA]]])
+    assert second.GetDisplayNode().GetColorNode().GetColorName(EXTRA) == "extra: 3.00 mL"
+    assert error_map_is_shown(scene, volume_node)
 
 
 def test_a_removed_map_leaves_nothing_behind(scene, volume_node, composite):

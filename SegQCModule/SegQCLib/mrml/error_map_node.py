@@ -38,7 +38,7 @@ _LEGEND_SIZE, _LEGEND_POSITION, _LEGEND_POINTS = (0.3, 0.2), (0.98, 0.03), 12
 def write_error_map(
     scene: vtkMRMLScene, errors: Volume, volume_node: vtkMRMLScalarVolumeNode, name: str, title: str, words: dict[int, str]
 ) -> vtkMRMLLabelMapVolumeNode:
-    """Write the error map of an image, in place of an earlier one; it is in no view yet.
+    """Write the error map of an image: a new one is in no view yet, an earlier one is written anew where it is.
 
     Parameters
     ----------
@@ -53,19 +53,26 @@ def write_error_map(
     words : dict of str
         What MISSED and EXTRA mean, with their volumes: the lines of the legend.
     """
-    remove_error_map(scene, volume_node)
-    node = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", name)
+    node = error_map_of(volume_node)
+    if node is None:
+        node = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", name)
+        node.SetAttribute(ROLE_ATTRIBUTE, ERROR_MAP)
+        node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+        display_node = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeDisplayNode")
+        display_node.SetAndObserveColorNodeID(_add_colors(scene, node, name).GetID())
+        node.SetAndObserveDisplayNodeID(display_node.GetID())
+        volume_node.SetNodeReferenceID(ERROR_MAP_ROLE, node.GetID())
+        _add_legend(scene, display_node)
+    was_modifying = node.StartModify()
     slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(errors.array, np.uint8))
     node.SetIJKToRASMatrix(ijk_to_ras(errors.geometry))
-    node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
-    colors = _colors(scene, name, words)
-    node.SetNodeReferenceID(COLORS_ROLE, colors.GetID())
-    display_node = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeDisplayNode")
-    display_node.SetAndObserveColorNodeID(colors.GetID())
-    node.SetAndObserveDisplayNodeID(display_node.GetID())
-    node.SetAttribute(ROLE_ATTRIBUTE, ERROR_MAP)
-    volume_node.SetNodeReferenceID(ERROR_MAP_ROLE, node.GetID())
-    _add_legend(scene, display_node, title, len(words))
+    node.EndModify(was_modifying)
+    colors = node.GetNodeReference(COLORS_ROLE)
+    for value in (MISSED, EXTRA):
+        colors.SetColorName(value, words[value])
+    legend_node = vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
+    if legend_node is not None:
+        legend_node.SetTitleText(title)
     return node
 
 
@@ -84,6 +91,8 @@ def show_error_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode, vi
         return
     for composite in _composites(scene):
         shown = composite.GetLabelVolumeID() == map_node.GetID()
+        # Each view draws once, not twice.
+        was_modifying = composite.StartModify()
         if visible and not shown:
             composite.SetAttribute(_BEFORE_ATTRIBUTE, f"{composite.GetLabelOpacity()} {composite.GetLabelVolumeID() or ''}")
             composite.SetLabelVolumeID(map_node.GetID())
@@ -93,6 +102,7 @@ def show_error_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode, vi
             composite.RemoveAttribute(_BEFORE_ATTRIBUTE)
             composite.SetLabelVolumeID(volume_id if volume_id and scene.GetNodeByID(volume_id) is not None else None)
             composite.SetLabelOpacity(float(opacity))
+        composite.EndModify(was_modifying)
     _show_areas(scene, not visible)
     legend_node = vtkSlicerColorLogic.GetColorLegendDisplayNode(map_node)
     if legend_node is not None:
@@ -131,15 +141,14 @@ def _show_areas(scene: vtkMRMLScene, visible: bool) -> None:
             display_node.SetVisibility2DFill(True)
 
 
-def _add_legend(scene: vtkMRMLScene, display_node: vtkMRMLLabelMapVolumeDisplayNode, title: str, lines: int) -> None:
+def _add_legend(scene: vtkMRMLScene, display_node: vtkMRMLLabelMapVolumeDisplayNode) -> None:
     # Slicer's Colors module brings the legend; outside of Slicer there is none.
     if not scene.IsNodeClassRegistered("vtkMRMLColorLegendDisplayNode"):
         return
     legend_node = vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(display_node)
-    legend_node.SetTitleText(title)
     legend_node.SetUseColorNamesForLabels(True)
-    legend_node.SetMaxNumberOfColors(lines)
-    legend_node.SetNumberOfLabels(lines)
+    legend_node.SetMaxNumberOfColors(EXTRA)
+    legend_node.SetNumberOfLabels(EXTRA)
     # Slicer's own size covers a third of a view.
     legend_node.SetSize(*_LEGEND_SIZE)
     legend_node.SetPosition(*_LEGEND_POSITION)
@@ -151,12 +160,13 @@ def _add_legend(scene: vtkMRMLScene, display_node: vtkMRMLLabelMapVolumeDisplayN
     legend_node.SetVisibility(False)
 
 
-def _colors(scene: vtkMRMLScene, name: str, words: dict[int, str]) -> vtkMRMLColorTableNode:
-    node = scene.AddNewNodeByClass("vtkMRMLColorTableNode", f"{name} colours")
-    node.SetTypeToUser()
-    node.HideFromEditorsOn()
-    node.SetNumberOfColors(1 + EXTRA)
-    node.SetColor(0, "", 0.0, 0.0, 0.0, 0.0)
+def _add_colors(scene: vtkMRMLScene, node: vtkMRMLLabelMapVolumeNode, name: str) -> vtkMRMLColorTableNode:
+    colors = scene.AddNewNodeByClass("vtkMRMLColorTableNode", f"{name} colours")
+    colors.SetTypeToUser()
+    colors.HideFromEditorsOn()
+    colors.SetNumberOfColors(1 + EXTRA)
+    colors.SetColor(0, "", 0.0, 0.0, 0.0, 0.0)
     for value in (MISSED, EXTRA):
-        node.SetColor(value, words[value], *COLORS[value], 1.0)
-    return node
+        colors.SetColor(value, "", *COLORS[value], 1.0)
+    node.SetNodeReferenceID(COLORS_ROLE, colors.GetID())
+    return colors

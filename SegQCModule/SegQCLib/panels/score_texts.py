@@ -54,7 +54,7 @@ def within_icon(score: StructureScore):
     within = is_within(score)
     if within is None:
         return None
-    return qt.QStyle.SP_DialogApplyButton if within else qt.QStyle.SP_ArrowRight
+    return qt.QStyle.SP_DialogApplyButton if within else qt.QStyle.SP_MessageBoxWarning
 
 
 def structure_details(score: StructureScore) -> str:

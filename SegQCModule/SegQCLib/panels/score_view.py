@@ -93,8 +93,9 @@ class ScoreView:
             What `crop_layers` gave of each expert's segmentation.
         volume_node : vtkMRMLScalarVolumeNode
         """
-        had_experts = bool(experts_in(slicer.mrmlScene))
-        self.clear()
+        if volume_node is not self._volume:
+            self.clear()
+        self._outdated = False
         self._scored, self._layers, self._volume, self._errors = scored, layers, volume_node, scored.errors
         self.widget.setVisible(True)
         selector = self.ui.againstSelector
@@ -108,9 +109,8 @@ class ScoreView:
         self._fillPlaces()
         self._showSummary()
         self._writeMap(True)
-        self._check(self.ui.expertsButton, had_experts)
-        if had_experts:
-            self.onExperts(True)
+        self._check(self.ui.expertsButton, bool(experts_in(slicer.mrmlScene)))
+        self._showLegend()
         # Once the column is laid out anew: on a small screen the result would lie below its edge.
         self.session.later(self.onShown)
 
@@ -122,9 +122,8 @@ class ScoreView:
         while column is not None and not column.inherits("QScrollArea"):
             column = column.parentWidget()
         if column is not None:
-            last = self.ui.lookList if self._places else self.ui.lookLabel
-            for part in (last, self.ui.summaryLabel):
-                column.ensureWidgetVisible(part)
+            top = self.ui.summaryLabel.mapTo(column.widget(), qt.QPoint(0, 0)).y()
+            column.verticalScrollBar().setValue(top)
 
     def outdate(self):
         """Note that the segmentation was edited since."""

@@ -66,6 +66,16 @@ def test_a_refresh_that_is_due_warns(protocol):
     assert (found.status, "A refresh is due." in found.message) == (Status.WARN, True)
 
 
+@pytest.mark.parametrize(("simulated", "status"), [(False, Status.PASS), (True, Status.WARN)])
+def test_an_exam_on_simulated_images_counts_and_is_told(protocol, tmp_path, simulated, status):
+    course = read_course(write_course(tmp_path / "boxes"))
+    begun = start_exam(course, "Dr. A", tmp_path)
+    for _ in range(2):
+        exam = answer_case(course, begun, read_exam(begun).next_case, outlines(), an_image())
+    certificate = replace(issue_certificate(course, exam), simulated=simulated)
+    assert finding(protocol, a_standing("valid", certificate=certificate), "refuse").status is status
+
+
 def test_where_nobody_said_who_read_it_is_not_evaluated(protocol):
     found = finding(protocol, None, "refuse")
     assert (found.status, "Nobody said who read" in found.message) == (Status.NOT_EVALUATED, True)
@@ -112,7 +122,8 @@ def test_evaluate_looks_for_the_reader_s_certificate(tmp_path, capsys):
         return [one["status"] for one in findings if one["check"] == "reader_training"]
 
     assert status() == ["NOT_EVALUATED"]
-    assert status("--reader", "Dr. A", "--certificates", str(tmp_path / "certificates")) == ["PASS"]
+    assert status("--reader", "Dr. A", "--certificates", str(tmp_path / "certificates")) == ["WARN"]
+    assert "exam were simulated" in (tmp_path / "out" / "report.html").read_text()
     assert "boxes, passed within" in (tmp_path / "out" / "report.html").read_text()
     assert status("--reader", "Dr. B", "--certificates", str(tmp_path / "certificates")) == ["WARN"]
     with pytest.raises(SystemExit):

@@ -52,6 +52,7 @@ bench: $(VENV)/.test
 	$(BIN)/python Benchmarks/agreement.py --peers
 	$(BIN)/python Benchmarks/records_store.py --postgresql --peers
 	$(BIN)/python Benchmarks/automation_bias.py
+	$(BIN)/python Benchmarks/image_quality.py
 
 clean:
 	rm -rf $(VENV) segqc-demo dist build

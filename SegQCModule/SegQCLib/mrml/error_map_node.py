@@ -32,7 +32,7 @@ _BEFORE_ATTRIBUTE = "SegQC.LabelBeforeErrorMap"
 # Of a segmentation's display node: its areas would cover the map.
 _FILLED_ATTRIBUTE = "SegQC.FilledBeforeErrorMap"
 # Shares of a view, and points.
-_LEGEND_SIZE, _LEGEND_POSITION, _LEGEND_POINTS = (0.3, 0.2), (0.98, 0.03), 12
+_LEGEND_SIZE, _LEGEND_POSITION, _LEGEND_POINTS = (0.3, 0.26), (0.98, 0.03), 12
 
 
 def write_error_map(

@@ -200,6 +200,8 @@ class TrainingPanel(Panel):
         course = self._course if isinstance(self._course, Course) else None
         self.practice.follow(course)
         self.exam.follow(course)
+        self._watch.course = course
+        self._watch.follow()
 
     def onOpenCases(self, _checked=False):
         self.session.open_course_cases(self._course.cases)

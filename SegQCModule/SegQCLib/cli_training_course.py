@@ -25,7 +25,7 @@ def add_actions(actions: Any) -> None:
     validate.add_argument("folder", type=Path, metavar="DIR", help="course folder")
     validate.set_defaults(run=_validate)
 
-    mark = actions.add_parser("mark", help="score an attempt at a case of a course")
+    mark = actions.add_parser("mark", help="score an attempt at a practice case of a course")
     mark.add_argument("folder", type=Path, metavar="DIR", help="course folder")
     mark.add_argument("--case", required=True, metavar="ID")
     mark.add_argument("--candidate", type=Path, required=True, metavar="S", help="the attempt")
@@ -100,6 +100,7 @@ def _mark(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from SegQCLib.dataclass_json import to_json
+    from SegQCLib.errors import BadDataError
     from SegQCLib.images import read_image
     from SegQCLib.importers import read_segmentation
     from SegQCLib.output import require_writable, write_files
@@ -111,6 +112,12 @@ def _mark(options: argparse.Namespace) -> int:
 
     course = read_course(options.folder)
     case = course.case(options.case)
+    if case.mode == "exam":
+        raise BadDataError(
+            options.folder,
+            f"{case.id} is an exam case: scores and experts' outlines are shown at the end of the exam.",
+            "Take a practice case. Authors try an exam case with the mode practice in a copy of the course.",
+        )
     if options.error_map:
         require_writable(options.error_map.parent)
     if options.json and options.json != "-":

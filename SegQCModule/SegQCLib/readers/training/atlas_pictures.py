@@ -6,8 +6,10 @@ Solid blue is the outline; dashed orange is an error in it, its voxels tinted. T
 from __future__ import annotations
 
 import io
+import os
 import re
 import textwrap
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,12 +22,14 @@ from SegQCLib.case import Segmentation, Volume
 from SegQCLib.errors import BadDataError
 from SegQCLib.images import read_image
 from SegQCLib.importers import read_segmentation
+from SegQCLib.importers.label_names import SHIPPED as SHIPPED_LABELS
 from SegQCLib.json_file import read_json_file
 from SegQCLib.output import require_writable
 from SegQCLib.pictures import SliceView, outline_path_mm, slice_view
 from SegQCLib.progress import Progress, counted, unwatched
-from SegQCLib.protocol import QCProtocol, WindowRule, load_protocol
+from SegQCLib.protocol import QCProtocol, WindowRule, load_protocol, shipped_protocols
 from SegQCLib.readers.training.course import path_fault
+from SegQCLib.readers.training.course_file import COURSE_FILE, CourseFile
 from SegQCLib.readers.training.picture_recipe import PICTURES_FILE, PictureRecipe, PictureRecipes
 from SegQCLib.readers.training.typical_errors import segment_named, wrong_mask
 from SegQCLib.words import UNIT_WORDS
@@ -82,8 +86,8 @@ def render_pictures(folder: Path, progress: Progress = unwatched) -> tuple[Path,
         If pictures.json or something that it names cannot be used.
     """
     recipes = read_json_file(PictureRecipes, folder / PICTURES_FILE, "a file of picture recipes", "See Documentation/training.md.")
-    local = path_fault(folder, recipes.protocol) is None
-    protocol = load_protocol(folder / recipes.protocol if local else recipes.protocol).protocol
+    protocol = load_protocol(_inside(folder, recipes.protocol, shipped_protocols())).protocol
+    hidden = _exam_outlines(folder)
     files = []
     read: tuple[tuple, Volume, Segmentation] | None = None
     # Pictures of one case follow each other, so that it is read once.
@@ -91,15 +95,21 @@ def render_pictures(folder: Path, progress: Progress = unwatched) -> tuple[Path,
     for recipe in counted(progress, "Drawing atlas pictures", order):
         wanted = (recipe.image, recipe.segmentation, recipe.labels)
         for path in wanted[:2]:
-            fault = path_fault(folder, path)
-            if fault is not None:
-                raise BadDataError(folder / PICTURES_FILE, f"{recipe.file}: {fault}.", "Correct the path, or make the file.")
+            _inside(folder, path)
+        if os.path.normpath(recipe.segmentation) in hidden:
+            raise BadDataError(
+                folder / PICTURES_FILE,
+                f"{recipe.file} shows an expert's outline of an exam case, {recipe.segmentation}.",
+                "Draw the picture from a practice case: readers see the atlas before the exam.",
+            )
         if read is None or read[0] != wanted:
             image = read_image(folder / recipe.image)
             drawn = read_segmentation(folder / recipe.segmentation, labels=_labels(folder, recipe.labels), image=image)
             read = (wanted, image, align(drawn, image.geometry))
         content = picture_png(recipe, read[1], read[2], protocol)
         path = folder / recipe.file
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise BadDataError(path, "is behind a link that leads out of the course folder.", "Make it a folder of the course.")
         if not path.is_file() or path.read_bytes() != content:
             require_writable(path.parent)
             temporary = path.with_name(f".{path.name}.part")
@@ -109,8 +119,33 @@ def render_pictures(folder: Path, progress: Progress = unwatched) -> tuple[Path,
     return tuple(sorted(files))
 
 
+def _inside(folder: Path, name: str, shipped: Container[str] = ()) -> str | Path:
+    """Return what comes with SegQC as it is named, and where a file of the course is.
+
+    Raises
+    ------
+    BadDataError
+        If it is neither, or the path leads out of the course.
+    """
+    if name in shipped:
+        return name
+    fault = path_fault(folder, name)
+    if fault is not None:
+        raise BadDataError(folder / PICTURES_FILE, f"{fault}.", "Correct the path, or make the file.")
+    return folder / name
+
+
 def _labels(folder: Path, labels: str | None) -> str | None:
-    return str(folder / labels) if labels is not None and (folder / labels).is_file() else labels
+    return None if labels is None else str(_inside(folder, labels, SHIPPED_LABELS))
+
+
+def _exam_outlines(folder: Path) -> set[str]:
+    """Return the paths of the experts' outlines that a course hides until the exam's end; none where there is no course yet."""
+    path = folder / COURSE_FILE
+    if not path.is_file():
+        return set()
+    course = read_json_file(CourseFile, path, "a usable course", "See 'segqc training validate'.")
+    return {os.path.normpath(one.file) for case in course.cases_of("exam") for one in case.references}
 
 
 def picture_png(recipe: PictureRecipe, image: Volume, segmentation: Segmentation, protocol: QCProtocol) -> bytes:

@@ -18,7 +18,7 @@ from SegQCLib.json_file import read_json_file
 from SegQCLib.output import require_writable, write_files
 from SegQCLib.readers.training.attempt_score import StructureScore
 from SegQCLib.readers.training.course import Course
-from SegQCLib.readers.training.exam import Exam, ExamResult, canonical_sha256, exam_result, rule_words
+from SegQCLib.readers.training.exam import Exam, ExamResult, canonical_sha256, exam_result, is_moment, rule_words
 from SegQCLib.templates import page_templates
 
 CERTIFICATES_FOLDER = "certificates"  # in the records folder
@@ -88,10 +88,12 @@ class Certificate:
         return date.fromisoformat(self.valid_until)
 
     def faults(self) -> Iterator[tuple[str, str]]:
+        if self.drift_reads is not None and self.drift_reads < 1:
+            yield "drift_reads", f"{self.drift_reads} is not 1 or more"
         for name in ("valid_until", *(("refresh_due",) if self.refresh_due is not None else ())):
             if not _is_date(getattr(self, name)):
                 yield name, f"{getattr(self, name)!r} is no ISO 8601 date"
-        if not _is_moment(self.issued):
+        if not is_moment(self.issued):
             yield "issued", f"{self.issued!r} is no ISO 8601 time with time zone"
 
 
@@ -103,19 +105,14 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _is_moment(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
-
-
 def months_later(day: date, months: int) -> date:
     """Return the same day some calendar months later, or that month's last day where it has no such day.
 
-    29 February 2028 and 12 months are 28 February 2029.
+    29 February 2028 and 12 months are 28 February 2029. Nothing is later than 31 December 9999, where dates end.
     """
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    if year > date.max.year:
+        return date.max
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
@@ -144,6 +141,9 @@ def issue_certificate(course: Course, exam: Exam) -> Certificate:
             f"{', with other content' if exam.course_version == course.file.version else ''}.",
             "A certificate is about the content that the exam was of. Take the course from a copy, or the exam again.",
         )
+    asked = {case.id: set(case.structures) for case in course.file.cases_of("exam")}
+    if {answer.case: {one.structure for one in answer.score.structures} for answer in exam.answers} != asked:
+        raise BadDataError(where, "is not of all exam cases of the course with all their structures.", "Take the exam again.")
     result = exam_result(course, exam)
     if not result.passed:
         raise BadDataError(where, "was not passed.", result.words)

@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from SegQCLib.checks import CHECKS
+from SegQCLib.complete_file import data_files
 from SegQCLib.dataclass_json import FaultyJSONError, from_json
 from SegQCLib.errors import BadDataError
+from SegQCLib.file_header import read_file_header
 from SegQCLib.hashing import sha256_of_files
 from SegQCLib.importers.label_names import SHIPPED as SHIPPED_LABELS
 from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
@@ -43,6 +45,7 @@ class Course:
         """SHA-256 of what the course consists of: of course.json, the protocol and every file that course.json names.
 
         Pictures that only a page of the atlas names are not among them. Looked at once: read the course again to see a change.
+        BadDataError is raised if one of the files cannot be read.
         """
         named = {COURSE_FILE, *(path for _, path in _named_files(self.file)), *_labels_files(self.file)}
         if self.file.protocol not in shipped_protocols():
@@ -51,7 +54,14 @@ class Course:
         for relative in named:
             path = self.folder / relative
             paths.update(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else paths.add(path)
-        return sha256_of_files(paths, self.folder)
+        try:
+            return sha256_of_files(paths, self.folder)
+        except OSError as error:
+            raise BadDataError(
+                error.filename or self.folder,
+                f"cannot be read ({error.strerror}), and belongs to the course {self.file.id}.",
+                "Check the course with 'segqc training validate'.",
+            ) from error
 
     def path(self, relative: str) -> Path:
         """Return where a file that the course names is."""
@@ -173,6 +183,14 @@ def _named_files(file: CourseFile) -> Iterator[tuple[str, str]]:
             yield f"cases[{n}].draft", case.draft
 
 
+def _in_two_files(path: Path) -> bool:
+    """Return whether a file has its voxels elsewhere; what cannot be read is told where it is read."""
+    try:
+        return path.is_file() and len(data_files(read_file_header(path))) > 1
+    except (BadDataError, OSError):
+        return False
+
+
 def _labels_files(file: CourseFile) -> set[str]:
     return {case.labels for case in file.cases if case.labels is not None and case.labels not in SHIPPED_LABELS}
 
@@ -184,6 +202,9 @@ def _file_faults(folder: Path, file: CourseFile) -> Iterator[str]:
             fault = f"{relative!r} is a folder; name a file"
         endings = _PICTURE_ENDINGS if ".pictures[" in where or ".typical_errors[" in where else None
         endings = _PAGE_ENDINGS if where.endswith("].file") and where.count("[") == 1 else endings
+        if fault is None and where.startswith("cases") and _in_two_files(folder / relative):
+            # The hash over what course.json names would not see a change of the other one.
+            fault = f"{relative!r} keeps its voxels in another file; save it as one file, .nrrd or .nii.gz"
         if fault is None and endings is not None and not relative.lower().endswith(endings):
             fault = f"{relative!r} does not end in {', '.join(endings)}"
         if fault is not None:
@@ -211,6 +232,7 @@ def _faults(course: Course) -> Iterator[str]:
             yield f"cases[{n}].references: one file is given for several experts"
         if case.draft is not None and os.path.normpath(case.draft) in files:
             yield f"cases[{n}].draft: is an expert's outline; the draft that a reader begins with is not the truth"
+    yield from _shown_before_the_exam(file)
     exams = file.cases_of("exam")
     if not exams:
         yield "cases: has no exam case; without one nobody can pass the course"
@@ -223,6 +245,23 @@ def _faults(course: Course) -> Iterator[str]:
     for name in file.pass_rule.failing_checks:
         if name not in checks:
             yield f"pass_rule.failing_checks: {name!r} is no check; known: {', '.join(sorted(checks))}"
+
+
+def _shown_before_the_exam(file: CourseFile) -> Iterator[str]:
+    """Yield where an expert's outline of an exam case is shown in practice, or as a starting draft."""
+    hidden: dict[str, dict[str, str]] = {}
+    for case in file.cases_of("exam"):
+        for reference in case.references:
+            hidden.setdefault(os.path.normpath(reference.file), {}).update(dict.fromkeys(case.structures, case.id))
+    for n, case in enumerate(file.cases):
+        shown = [(f"references[{m}]", one.file) for m, one in enumerate(case.references) if case.mode == "practice"]
+        if case.draft is not None and case.mode == "practice":
+            shown.append(("draft", case.draft))
+        for where, path in shown:
+            exams = hidden.get(os.path.normpath(path), {})
+            for name in case.structures:
+                if name in exams:
+                    yield f"cases[{n}].{where}: shows the {name} of the exam case {exams[name]} before the exam"
 
 
 def course_has_power(file: CourseFile) -> bool:

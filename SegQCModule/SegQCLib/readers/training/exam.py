@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from SegQCLib.file_name import file_name
 from SegQCLib.findings import Status
 from SegQCLib.hashing import sha256_of
 from SegQCLib.json_file import read_json_file
+from SegQCLib.one_writer import one_writer
 from SegQCLib.output import require_writable, write_files
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.readers.training.attempt_score import AttemptScore
@@ -35,7 +37,7 @@ from SegQCLib.readers.training.score import read_references, score_attempt
 from SegQCLib.segmentation_file import write_segmentation
 
 EXAM_FILE = "exam.json"
-_A_COPY = "Take the folder from a copy, or take the exam again."
+_A_COPY = "Take the folder from a copy, or move it away and take the exam again."
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class ExamAnswer:
     score: AttemptScore = field(metadata={"doc": "Its score."})
     previous_sha256: str = field(metadata={"doc": "sha256 of the answer before; of the first: of the exam's beginning."})
     sha256: str = field(metadata={"doc": "SHA-256 over this answer and previous_sha256."})
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if not is_moment(self.answered):
+            yield "answered", f"{self.answered!r} is no ISO 8601 time with time zone"
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,12 @@ def exams_folder(course: Course, reader: str, records: Path) -> Path:
 def exam_folders(course: Course, reader: str, records: Path) -> tuple[Path, ...]:
     """Return the folders of a reader's exams of a course, finished or not, in the order in which they were begun."""
     found = (path.parent for path in exams_folder(course, reader, records).glob(f"exam-*/{EXAM_FILE}"))
-    return tuple(sorted(found, key=lambda path: (len(path.name), path.name)))
+    # A copy that somebody made beside one, as "exam-01 (copy)", is no other exam.
+    return tuple(sorted((path for path in found if re.fullmatch("exam-[0-9]{2,9}", path.name)), key=_number))
+
+
+def _number(folder: Path) -> int:
+    return int(folder.name.rpartition("-")[2])
 
 
 def start_exam(course: Course, reader: str, records: Path, *, seed: int | None = None, now: datetime | None = None) -> Path:
@@ -125,16 +136,26 @@ def start_exam(course: Course, reader: str, records: Path, *, seed: int | None =
     BadDataError
         If the records folder cannot be written to, or an exam there was changed.
     """
-    before = exam_folders(course, reader, records)
-    for folder in before:
-        exam = read_exam(folder)
-        if not exam.finished and exam.course_sha256 == course.sha256:
-            return folder
+    exams = exams_folder(course, reader, records)
+    require_writable(exams)
+    with one_writer(exams):
+        before = exam_folders(course, reader, records)
+        for folder in before:
+            exam = read_exam(folder)
+            if not exam.finished and exam.course_sha256 == course.sha256:
+                return folder
+        number = 1 + max(map(_number, before), default=0)
+        folder = exams / f"exam-{number:02d}"
+        require_writable(folder)
+        write_files(folder, {EXAM_FILE: to_json(_new_exam(course, reader, number, seed, now))})
+    return folder
+
+
+def _new_exam(course: Course, reader: str, number: int, seed: int | None, now: datetime | None) -> Exam:
     chosen = secrets.randbits(32) if seed is None else seed
     cases = [case.id for case in course.file.cases_of("exam")]
     order = tuple(cases[n] for n in np.random.default_rng(chosen).permutation(len(cases)))
-    number = 1 + max((int(folder.name.rpartition("-")[2]) for folder in before), default=0)
-    exam = Exam(
+    return Exam(
         schema="segqc-exam",
         schema_version="1.0",
         id=uuid.uuid4().hex,
@@ -147,10 +168,6 @@ def start_exam(course: Course, reader: str, records: Path, *, seed: int | None =
         order=order,
         started=_moment(now),
     )
-    folder = exams_folder(course, reader, records) / f"exam-{number:02d}"
-    require_writable(folder)
-    write_files(folder, {EXAM_FILE: to_json(exam)})
-    return folder
 
 
 def read_exam(folder: Path) -> Exam:
@@ -169,8 +186,12 @@ def read_exam(folder: Path) -> Exam:
         if out_of_place or answer.previous_sha256 != previous or answer.sha256 != _answer_sha256(answer):
             raise BadDataError(path, f"was changed: answer {number + 1}, {answer.case}, is not as it was saved.", _A_COPY)
         segmentation = folder / Path(answer.file).name
-        if not segmentation.is_file() or sha256_of(segmentation) != answer.file_sha256:
-            raise BadDataError(segmentation, "is missing or was changed after the exam.", _A_COPY)
+        try:
+            same = sha256_of(segmentation) == answer.file_sha256
+        except (OSError, ValueError):  # missing, not to be read, or no name of a file
+            same = False
+        if not same:
+            raise BadDataError(path, f"names {answer.file!r:.100}, which is missing or was changed after the exam.", _A_COPY)
         previous = answer.sha256
     return exam
 
@@ -205,11 +226,12 @@ def answer_case(
     Raises
     ------
     BadDataError
-        If the case was done already or is not the next one, the course has changed since the exam began, or the folder cannot
-        be written to. Nothing is half saved: whatever was done before stays.
+        If the case was done already or is not the next one, also where another window was faster; the course's files have changed
+        since the exam began; or the folder cannot be written to. Nothing is half saved: whatever was done before stays.
     """
     exam = read_exam(folder)
-    if exam.course_sha256 != course.sha256:
+    # As the files are now, not as they were when the course was opened: an author may have changed them since.
+    if exam.course_sha256 != replace(course).sha256:
         raise BadDataError(
             course.folder,
             f"has changed since this exam began (version {exam.course_version} then, {course.file.version} now).",
@@ -224,13 +246,16 @@ def answer_case(
     drawn = align(candidate, image.geometry)
     score = score_attempt(course, case, drawn, image, read_references(course, case, image), seconds=seconds, progress=progress)
     name = f"answer-{case_id}.seg.nrrd"
-    write_segmentation(folder / name, drawn)
-    previous = exam.answers[-1].sha256 if exam.answers else _beginning_sha256(exam)
-    answer = ExamAnswer(case_id, _moment(now), name, sha256_of(folder / name), score, previous, "")
-    # As it will be read: 10 seconds become 10.0, and the seal is over the text.
-    answer = from_json(ExamAnswer, to_json(answer))
-    exam = replace(exam, answers=(*exam.answers, replace(answer, sha256=_answer_sha256(answer))))
-    write_files(folder, {EXAM_FILE: to_json(exam)})
+    with one_writer(folder):
+        if read_exam(folder) != exam:
+            raise BadDataError(folder, "went on in another window meanwhile.", "This answer was not taken. Open the exam again.")
+        write_segmentation(folder / name, drawn)
+        previous = exam.answers[-1].sha256 if exam.answers else _beginning_sha256(exam)
+        answer = ExamAnswer(case_id, _moment(now), name, sha256_of(folder / name), score, previous, "")
+        # As it will be read: 10 seconds become 10.0, and the seal is over the text.
+        answer = from_json(ExamAnswer, to_json(answer))
+        exam = replace(exam, answers=(*exam.answers, replace(answer, sha256=_answer_sha256(answer))))
+        write_files(folder, {EXAM_FILE: to_json(exam)})
     return exam
 
 
@@ -320,6 +345,14 @@ def _beginning_sha256(exam: Exam) -> str:
 
 def _answer_sha256(answer: ExamAnswer) -> str:
     return canonical_sha256({key: value for key, value in to_plain(answer).items() if key != "sha256"})
+
+
+def is_moment(text: str) -> bool:
+    """Return whether a text is an ISO 8601 time with time zone."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _moment(now: datetime | None) -> str:

@@ -141,7 +141,8 @@ def _of_certificate(certificate: Certificate | Path, protocol: LoadedProtocol, r
     if isinstance(certificate, Path):
         words = "A certificate was changed after it was issued, so it does not count. Take it from a copy, or issue it again."
         return TrainingStanding(reader, training.course, "altered", words)
-    by_protocol = certificate.issued_on + timedelta(days=min(training.valid_d.maximum, _LONGEST_D))
+    days = min(training.valid_d.maximum, _LONGEST_D, (date.max - certificate.issued_on).days)
+    by_protocol = certificate.issued_on + timedelta(days=days)
     last_day = min(certificate.last_day, by_protocol)
     days_left = (last_day - today).days
     title = f"{certificate.course_title} {certificate.course_version}"

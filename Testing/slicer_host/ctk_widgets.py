@@ -55,6 +55,8 @@ class ctkCheckBox(QCheckBox):
 class ctkComboBox(QComboBox):
     defaultText = setting(str, "defaultText", "")
     forceDefault = setting(bool, "forceDefault", False)
+    NeverScroll, AlwaysScroll, ScrollWithFocus = range(3)
+    scrollWheelEffect = setting(int, "scrollWheelEffect", AlwaysScroll)
 
 
 @stand_in()

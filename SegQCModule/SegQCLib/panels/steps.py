@@ -11,6 +11,7 @@ from SegQCLib.panels.editing_panel import EditingPanel
 from SegQCLib.panels.findings_panel import FindingsPanel
 from SegQCLib.panels.gate_panel import GatePanel
 from SegQCLib.panels.my_reading_panel import MyReadingPanel
+from SegQCLib.panels.protocol_panel import ProtocolPanel
 from SegQCLib.panels.report_panel import ReportPanel
 from SegQCLib.panels.training_panel import TrainingPanel
 
@@ -26,4 +27,5 @@ STEPS = (
     TrainingPanel,
     MyReadingPanel,
     ChecklistPanel,
+    ProtocolPanel,
 )

@@ -107,12 +107,17 @@ def protocol_form(document: Document) -> FormField:
 
 
 def form_faults(document: Document) -> tuple[Fault, ...]:
-    """Return everything that is wrong with a document, in the words of `load_protocol`; () for a usable protocol."""
+    """Return everything that is wrong with a document, in the words of `load_protocol`; () for a usable protocol.
+
+    An entry that was added to a list and not filled in is a fault here too: it would be an empty name.
+    """
+    faults: list[Fault] = []
     try:
         from_json(QCProtocol, json.dumps(document))
     except FaultyJSONError as error:
-        return tuple(error.faults)
-    return ()
+        faults = error.faults
+    told = {fault.path for fault in faults}
+    return (*faults, *(Fault(path, "is empty; fill it in, or remove it") for path in _empty(document, "") if path not in told))
 
 
 def set_value(document: Document, path: str, value: str | float | bool | None) -> Document:
@@ -222,6 +227,18 @@ def clear_optional(document: Document, path: str) -> Document:
     if isinstance(parent, dict):
         parent.pop(last, None)
     return changed
+
+
+def _empty(value: Any, path: str) -> Iterator[str]:
+    """Yield the paths of list entries that are empty texts."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _empty(one, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            if isinstance(one, str) and not one.strip():
+                yield f"{path}[{number}]"
+            yield from _empty(one, f"{path}[{number}]")
 
 
 @cache

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 
 from SegQCLib.case import Terminology
 from SegQCLib.importers.label_names import SHIPPED, read_label_names
 from SegQCLib.protocol import load_protocol, plain_name, shipped_protocols
+from SegQCLib.protocols.form import Document, clear_optional, set_value
 
 
 @dataclass(frozen=True)
@@ -81,3 +82,29 @@ def matching_codes(codes: Iterable[KnownCodes], words: str) -> tuple[KnownCodes,
 def _text(one: KnownCodes) -> str:
     value = f"{one.terminology.type.scheme} {one.terminology.type.value}".casefold()
     return " ".join((*map(plain_name, (one.words, *one.names)), value))
+
+
+def set_codes(document: Document, path: str, terminology: Terminology) -> Document:
+    """Return the document with a structure's codes, those that it had before gone.
+
+    Parameters
+    ----------
+    document : Document
+    path : str
+        Of the codes, as in structures[2].terminology.
+    terminology : Terminology
+
+    Raises
+    ------
+    ValueError
+        If the document has no such structure.
+    """
+    changed = document
+    for item in fields(terminology):
+        code, at = getattr(terminology, item.name), f"{path}.{item.name}"
+        if code is None:
+            changed = clear_optional(changed, at)
+            continue
+        for part in fields(code):
+            changed = set_value(changed, f"{at}.{part.name}", getattr(code, part.name))
+    return changed

@@ -109,6 +109,11 @@ class OpenProtocol:
         return self.document != self.saved
 
     @property
+    def has_unsaved_work(self) -> bool:
+        """Whether something would be lost with it: what a person changed, or what was read from cases."""
+        return self.is_changed and (self.can_undo or bool(self.remarks))
+
+    @property
     def is_draft(self) -> bool:
         """Whether its file is an unfinished one."""
         return self.path is not None and self.path.name.endswith(DRAFT_SUFFIX)

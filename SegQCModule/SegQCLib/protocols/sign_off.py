@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from SegQCLib.dataclass_json import json_schema, to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_name import file_name
 from SegQCLib.json_file import read_json_file
+from SegQCLib.one_writer import one_writer
 from SegQCLib.output import require_writable, write_files
 from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
 from SegQCLib.protocols.difference import Difference
@@ -66,7 +68,7 @@ class SignOffFile:
         for n, signature in enumerate(self.signatures):
             if signature.role not in self.roles:
                 yield f"signatures[{n}].role", f"{signature.role!r} is none of the roles, {', '.join(self.roles)}"
-            if not signature.name.strip():
+            if not _plain(signature.name):
                 yield f"signatures[{n}].name", "is empty"
             if not re.fullmatch("[0-9a-f]{64}", signature.protocol_sha256):
                 yield f"signatures[{n}].protocol_sha256", "is not 64 hexadecimal digits"
@@ -174,16 +176,18 @@ def sign_protocol(
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != loaded.sha256:
         raise BadDataError(path, "changed while it was being signed.", "Read what it says now, then sign it.")
-    before = _signed_before(path, roles)
     name = " ".join(name.split())
-    _require_new_signature(path, loaded, before, role, name)
-    moment = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-    signature = Signature(role, name, moment, statement, protocol.id, protocol.version, loaded.sha256)
-    copy = kept_copy_path(path, protocol.id, protocol.version)
-    require_writable(copy.parent)
-    write_files(copy.parent, {copy.name: content.decode("utf-8")})
-    file = SignOffFile("segqc-signoff", "1.0", before.roles, (*before.signatures, signature))
-    write_files(path.parent, {sign_off_path(path).name: to_json(file)})
+    # Two who sign at once both count.
+    with one_writer(path.parent):
+        before = _signed_before(path, roles)
+        _require_new_signature(path, loaded, before, role, name)
+        moment = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+        signature = Signature(role, name, moment, statement, protocol.id, protocol.version, loaded.sha256)
+        copy = kept_copy_path(path, protocol.id, protocol.version)
+        require_writable(copy.parent)
+        write_files(copy.parent, {copy.name: content.decode("utf-8")})
+        file = SignOffFile("segqc-signoff", "1.0", before.roles, (*before.signatures, signature))
+        write_files(path.parent, {sign_off_path(path).name: to_json(file)})
     return signoff_state(loaded)
 
 
@@ -213,7 +217,9 @@ def signoff_schema() -> dict:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    # Letters composed in two ways, wide ones, capitals, and characters that nobody sees make no second person.
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
+    return " ".join(seen.split()).casefold()
 
 
 def _is_shipped(path: Path) -> bool:
@@ -242,7 +248,7 @@ def _signed_before(path: Path, roles: Sequence[str] | None) -> SignOffFile:
             )
         return before
     wanted = tuple(" ".join(role.split()) for role in (ROLES if roles is None else roles))
-    if len({_plain(role) for role in wanted}) < max(2, len(wanted)) or not all(wanted):
+    if len({_plain(role) for role in wanted}) < max(2, len(wanted)) or not all(map(_plain, wanted)):
         raise BadDataError("roles", f"are {', '.join(wanted) or 'none'}.", "Name at least two different roles.")
     return SignOffFile("segqc-signoff", "1.0", wanted, ())
 
@@ -251,7 +257,7 @@ def _require_new_signature(path: Path, loaded: LoadedProtocol, before: SignOffFi
     protocol = loaded.protocol
     if role not in before.roles:
         raise BadDataError("role", f"{role!r} is not one that signs this protocol.", f"Allowed: {', '.join(before.roles)}.")
-    if not name:
+    if not _plain(name):
         raise BadDataError("name", "is empty.", "Give the name of the person who signs.")
     for signature in before.signatures:
         if signature.protocol_sha256 == loaded.sha256 and signature.role == role:
@@ -271,15 +277,22 @@ def _require_new_signature(path: Path, loaded: LoadedProtocol, before: SignOffFi
         )
 
 
+def _kept(copy: Path) -> LoadedProtocol | None:
+    """Return a kept copy, or None where it is missing or was damaged: the sign-off is told without it."""
+    try:
+        return load_protocol(copy) if copy.is_file() else None
+    except BadDataError:
+        return None
+
+
 def _altered(loaded: LoadedProtocol, signed: SignOffFile, earlier: tuple[Signature, ...]) -> SignOff:
     last = earlier[-1]
     of_last = tuple(signature for signature in earlier if signature.protocol_sha256 == last.protocol_sha256)
     copy = kept_copy_path(Path(loaded.path), last.protocol_id, last.protocol_version)
     differences = None
-    if copy.is_file():
-        kept = load_protocol(copy)
-        if kept.sha256 == last.protocol_sha256:
-            differences = protocol_differences(kept.protocol, loaded.protocol)
+    kept = _kept(copy)
+    if kept is not None and kept.sha256 == last.protocol_sha256:
+        differences = protocol_differences(kept.protocol, loaded.protocol)
     version = loaded.protocol.version
     words = (
         f"The present content of version {version} is not signed. Signed was version {last.protocol_version} ({_listed(of_last)})."

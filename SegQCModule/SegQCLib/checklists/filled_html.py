@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from SegQCLib.checklists.filled_checklist import FilledChecklist, FilledItem
+from SegQCLib.checklists.filled_checklist import FilledChecklist, FilledItem, ItemState
 
 
 def item_html(item: FilledItem) -> str:
@@ -43,14 +43,17 @@ def _item(item: FilledItem) -> Iterator[str]:
             places.setdefault(place.source, []).append(place.path)
         where = "; ".join(f"{source}: {', '.join(paths)}" for source, paths in places.items())
         yield f"<p>{escape(one.text)}<br><i>Evidence: {escape(where)}</i></p>"
-    if item.missing:
+    if item.missing and item.state is not ItemState.NOT_APPLICABLE:
         yield f"<p><b>Not shown by files</b></p>{_list(item.missing)}"
+    if not item.reported and not item.missing and item.answer is None:
+        yield "<p>No file of SegQC shows it: only a person can answer.</p>"
 
 
 def _sources(filled: FilledChecklist, given: tuple[str, ...]) -> Iterator[str]:
     if filled.notes:
         yield f"<p><b>Before you use it</b></p>{_list(filled.notes)}"
     yield f"<p><b>Read</b></p>{_list((*(filled.read or ('Nothing.',)), *given))}"
+    yield "<p>Read what is filled before you submit it: whether these are all cases of the study is not known here.</p>"
     of_source = f" of {filled.items_in_source} in the source" if filled.items_in_source is not None else ""
     yield f"<p><b>{escape(filled.title)}</b><br>{escape(filled.source)}.</p><p>{len(filled.items)} items{of_source}."
     yield f" Topics are in SegQC's words; the source's wording is the authority. {escape(filled.licence)}</p>"

@@ -74,6 +74,8 @@ def fill_study(
     """
     there, notes = files.existing()
     given = {
+        # Slicer's Python cannot start processes like itself: they would be more Slicers.
+        "processes": 1,
         "records": records if records.is_dir() and any(records.rglob(RECORD_NAME)) else None,
         "logs": logs if logs is not None and logs.is_dir() and log_files(logs) else None,
         "agreement": there.agreement,

@@ -172,6 +172,7 @@ def collect_facts(
     dataset: Path | None = None,
     consistency: Path | None = None,
     quality: Path | None = None,
+    processes: int | None = None,
     progress: Progress = unwatched,
 ) -> StudyFacts:
     """Return what a study's files say.
@@ -196,6 +197,8 @@ def collect_facts(
         What `segqc study --json` wrote.
     quality : Path, optional
         What `segqc quality study --json` wrote.
+    processes : int, optional
+        That read large logs; default: by the number of processors.
     progress : Progress
 
     Raises
@@ -209,7 +212,7 @@ def collect_facts(
         found,
         unreadable,
         given,
-        _reads(logs, database, names, _protocol_id(given, found), given, part(progress, 0.5, 0.9)),
+        _reads(logs, database, names, _protocol_id(given, found), given, processes, part(progress, 0.5, 0.9)),
         None if agreement is None else _agreement(agreement),
         None if dataset is None else _dataset(dataset),
         None if consistency is None else _consistency(consistency),
@@ -260,13 +263,14 @@ def _reads(
     names: Path | None,
     protocol_id: str | None,
     protocol: LoadedProtocol | None,
+    processes: int | None,
     progress: Progress,
 ) -> LoggedReads | None:
     if logs is None and database is None:
         return None
     from SegQCLib.dashboard.report_source import from_database, from_folder
 
-    source = from_database(database, names) if logs is None else from_folder(logs, names, progress)
+    source = from_database(database, names) if logs is None else from_folder(logs, names, progress, processes=processes)
     of_study = [read for read in source.reads if protocol_id in (None, read.protocol)]
     reads = tuple(read for read in of_study if read.finished and read.purpose == "clinical")
     sessions = frozenset(session for read in reads for session in read.sessions)

@@ -96,7 +96,9 @@ def from_database(url: str, names: Path | None = None) -> ReportSource:
     return ReportSource(store.case_reads(), store.counts().sessions, None, None, known.readers, known.secret)
 
 
-def from_folder(folder: Path, names: Path | None = None, progress: Progress = unwatched) -> ReportSource:
+def from_folder(
+    folder: Path, names: Path | None = None, progress: Progress = unwatched, *, processes: int | None = None
+) -> ReportSource:
     """Return what the logs below a folder say now; nothing is kept.
 
     Parameters
@@ -105,6 +107,8 @@ def from_folder(folder: Path, names: Path | None = None, progress: Progress = un
     names : Path, optional
         The names file of a database, whose keys are used then; without it the one beside the folder, where there is one.
     progress : Progress
+    processes : int, optional
+        That read large logs; default: as many as there are processors, eight at most.
 
     Raises
     ------
@@ -121,7 +125,7 @@ def from_folder(folder: Path, names: Path | None = None, progress: Progress = un
         if given is not None:
             shutil.copyfile(given, copy)
         database = connect(f"sqlite:///{(Path(made) / 'records.sqlite').as_posix()}")
-        report = ingest(folder, database, copy, progress, processes=min(8, os.cpu_count() or 1))
+        report = ingest(folder, database, copy, progress, processes=processes or min(8, os.cpu_count() or 1))
         store = open_store(f"sqlite:///{(Path(made) / 'records.sqlite').as_posix()}")
         reads, sessions, known = store.case_reads(), store.counts().sessions, read_names(copy)
     told = [(problem.path, problem.text) for problem in report.problems]

@@ -93,7 +93,7 @@ class ChecklistAnswerView:
         ui.takeBackButton.visible = saved != Typed()
         ui.takeBackButton.enabled = ready and bool(who)
         ui.whoLabel.setText(
-            _("Saved as the answer of {who}, with the date. The name stays in the study's file of answers.").format(who=who)
+            _("Kept as the answer of {who}, with the date; the name is in no export.").format(who=who)
             if who
             else _("Enter your name in step 1 to answer: an answer is kept with who gave it.")
         )

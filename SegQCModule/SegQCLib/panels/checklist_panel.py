@@ -34,7 +34,8 @@ FOLDER = "Checklists"  # in the records folder
 CHECKLIST_SETTING = "SegQC/Checklist"
 FILES_SETTING = "SegQC/ChecklistFiles"
 _TO_COMPLETE = "[to be completed: "
-_ITEM_LINES = 9
+_ITEM_LINES = 8
+_SOURCES = 2  # number of the tab
 
 
 class ChecklistPanel(Panel):
@@ -307,14 +308,10 @@ class ChecklistPanel(Panel):
         ui, filled = self.ui, self._filled
         counts = Counter(item.state for item in filled.items)
         said = ", ".join(f"{counts[state]} {STATE_SIGNS[state]} {state}" for state in ItemState if counts[state])
-        missing = len(filled.missing_annotation)
-        of_annotation = _("About annotation and still open: {count}.").format(count=missing)
-        ui.summaryLabel.setText(
-            _("{items} items: {states}. {annotation}").format(items=len(filled.items), states=said, annotation=of_annotation)
+        words = _("{items} items: {states}. About annotation and still open: {count}.").format(
+            items=len(filled.items), states=said, count=len(filled.missing_annotation)
         )
-        notes = list(filled.notes)
-        ui.notesLabel.setText("\n".join(notes))
-        ui.notesLabel.setVisible(bool(notes))
+        ui.summaryLabel.setText(_("SIMULATED DATA. {words}").format(words=words) if filled.simulated else words)
         text = methods_text(filled)
         ui.methodsLabel.setText(
             _("What files and answers say, in the words of a paper. Places still to be completed: {count}.").format(
@@ -324,8 +321,13 @@ class ChecklistPanel(Panel):
         ui.methodsBrowser.setPlainText(text)
         given = [_("Added: {words}, {path}.").format(words=words, path=path) for words, path in self._files.named]
         ui.sourcesBrowser.setHtml(sources_html(filled, given))
-        left_out = len(filled.left_out)
-        ui.tabs.setTabText(2, _("Sources, left out") if left_out else _("Sources"))
+        parts = [_("Sources")]
+        if filled.notes:
+            parts.append(_("{count} notes").format(count=len(filled.notes)) if len(filled.notes) > 1 else _("1 note"))
+        if filled.left_out:
+            parts.append(_("items left out"))
+        ui.tabs.setTabText(_SOURCES, ", ".join(parts))
+        ui.tabs.setTabToolTip(_SOURCES, "\n".join(filled.notes))
 
     def show(self):
         """Show what there is, and what may be done now."""
@@ -335,18 +337,20 @@ class ChecklistPanel(Panel):
         slow = busy and not self._quiet
         ui.fromLabel.setText(self._fromWords())
         ui.fromLabel.setToolTip(str(self.session.records_folder))
+        ui.fromLabel.setVisible(filled is None)
         ui.checklistSelector.setEnabled(not slow)
         ui.fillButton.setText(_("&Fill from this study") if filled is None else _("&Fill again"))
-        ui.fillButton.setEnabled(not slow)
         for widget in (ui.progressBar, ui.cancelButton):
             widget.setVisible(slow)
         ui.messageLabel.setText(self._message)
         ui.messageLabel.setVisible(bool(self._message))
         ui.filledFrame.setVisible(filled is not None)
-        for button in (ui.copyButton, ui.addFileButton, ui.exportButton):
+        for button in (ui.copyButton, ui.addFileButton):
             button.setEnabled(not slow)
         ui.removeFilesButton.setEnabled(not slow and bool(self._files.named))
-        ui.openButton.setVisible(self._page is not None)
+        ui.fillButton.setVisible(not slow)
+        ui.exportButton.setVisible(not slow and filled is not None)
+        ui.openButton.setVisible(not slow and self._page is not None)
         self._table.show(self._items(), self._answer.unsaved)
         self._showItem()
         self.standingChanged()
@@ -366,11 +370,12 @@ class ChecklistPanel(Panel):
         self._answer.show(item.question, given, self.session.reader, ready)
 
     def _fromWords(self):
-        protocol = self.session.protocol
-        words = _("It is filled from records and session logs in {folder}").format(folder=self.session.records_folder.name)
-        if protocol is not None:
-            words += _(", and from the protocol {protocol}").format(protocol=protocol.protocol.title)
-        return words + _(". Read what is filled before you submit it.")
+        folder, protocol = self.session.records_folder.name, self.session.protocol
+        if protocol is None:
+            words = _("Records and session logs in {folder} fill in what they show; the rest is asked in short questions.")
+            return words.format(folder=folder)
+        words = _("Records and session logs in {folder} and the protocol {protocol} fill in what they show; the rest is asked.")
+        return words.format(folder=folder, protocol=protocol.protocol.title)
 
 
 def _kept(path, questions, question, value, who, not_applicable, _progress):

@@ -291,6 +291,9 @@ class Case:
     second_image : Volume or None
         A second image registered to the first, for what compares two: a second acquisition, another reconstruction, a
         denoised image. It is taken as it is, never resampled.
+    drawn_background : Segmentation or None
+        Background regions for image quality that a person drew or changed: one called as a region that is placed automatically
+        stands in its place, one called after a segment (Lesion 1 background) is for that one, any other for every lesion.
     quality_norms : QualityNorms or None
         Image-quality numbers of the study's other cases, which this one's are compared with; None: no study was given.
     reader_training : TrainingStanding or None
@@ -310,6 +313,7 @@ class Case:
     kept_findings: tuple[KeptFinding, ...] = ()
     uncertainty: Volume | None = None
     second_image: Volume | None = None
+    drawn_background: Segmentation | None = None
     reader_training: TrainingStanding | None = None
     quality_norms: QualityNorms | None = None
 

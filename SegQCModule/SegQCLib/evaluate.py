@@ -152,4 +152,6 @@ def _inputs(case: Case) -> list[Input]:
     if case.second_image is not None:
         name = case.second_image.acquisition.series_description or "second image"
         inputs.append(one("second image", name, case.second_image))
+    if case.drawn_background is not None:
+        inputs.append(one("background", case.drawn_background.name, case.drawn_background))
     return inputs

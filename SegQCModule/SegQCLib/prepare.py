@@ -70,8 +70,16 @@ def prepare(case: Case, protocol: QCProtocol, progress: Progress = unwatched) ->
 
 
 def _aligned(case: Case, progress: Progress) -> Case:
-    drawn = [case.candidate, *case.references, *(() if case.draft is None else (case.draft,))]
+    drawn = [case.candidate, *case.references, *(part for part in (case.draft, case.drawn_background) if part is not None)]
     candidate, *others = (align(item, case.image.geometry) for item in counted(progress, "Bringing onto the image's grid", drawn))
+    background = None if case.drawn_background is None else others.pop()
     draft = None if case.draft is None else others.pop()
     uncertainty = None if case.uncertainty is None else align_map(case.uncertainty, case.image.geometry)
-    return replace(case, candidate=candidate, references=tuple(others), draft=draft, uncertainty=uncertainty)
+    return replace(
+        case,
+        candidate=candidate,
+        references=tuple(others),
+        draft=draft,
+        uncertainty=uncertainty,
+        drawn_background=background,
+    )

@@ -29,7 +29,9 @@ class Verdict(StrEnum):
 class Input:
     """A file that went in."""
 
-    role: str = field(metadata={"doc": "image, candidate, reference, reference 2, ..., draft, uncertainty, second image."})
+    role: str = field(
+        metadata={"doc": "image, candidate, reference, reference 2, ..., draft, uncertainty, second image, background."}
+    )
     name: str = field(metadata={"doc": "Name shown to people: reader, model or file."})
     path: str | None = field(metadata={"doc": "Where it was read from; null for a node of a scene."})
     sha256: str | None = field(

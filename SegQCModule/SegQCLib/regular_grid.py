@@ -95,6 +95,7 @@ def resample_case(case: Case) -> Case:
         candidate=moved(case.candidate),
         references=tuple(moved(reference) for reference in case.references),
         draft=None if case.draft is None else moved(case.draft),
+        drawn_background=None if case.drawn_background is None else moved(case.drawn_background),
         uncertainty=None if case.uncertainty is None else moved_map(case.uncertainty),
     )
 

@@ -26,6 +26,7 @@ _LARGE, _COARSE_MM = 1_000_000, 3.0
 
 BY_HAND = "drawn by hand"
 _LIVER = ("SCT", "10200004")
+_SPHERE, _AROUND = " sphere", "tissue around "
 _BACKGROUND_CODE = ("DCM", "125040")
 _REFERENCE_REGION_CODE = ("NCIt", "C94970")
 
@@ -74,12 +75,15 @@ class BackgroundPlacer:
     protocol : QCProtocol or None
         None: no limit names a structure.
     lesions : tuple of Segment
+    drawn : Segmentation or None
+        Regions beside the candidate that a person drew or changed, on the image's grid; see `Case.drawn_background`.
     """
 
     image: Volume
     segmentation: Segmentation
     protocol: QCProtocol | None
     lesions: tuple[Segment, ...]
+    drawn: Segmentation | None = None
     placed: dict[str, Background] = field(default_factory=dict)
 
     def backgrounds_of(self, site: Site) -> tuple[Background, ...]:
@@ -90,7 +94,7 @@ class BackgroundPlacer:
             automatic = self._drawn_for(site.segment) or self._normal_tissue(site)
             found |= {background.name: background for background in automatic}
         if site.is_lesion or None in named:
-            around = tissue_around(site)
+            around = self._drawn_as(around_name(site.segment.name)) or tissue_around(site)
             found[around.name] = around
         return tuple(found.values())
 
@@ -101,11 +105,28 @@ class BackgroundPlacer:
                 yield self._in_segment(segment)
 
     def _drawn_for(self, segment: Segment) -> list[Background]:
-        """Return what is called after the segment (Lesion 1 background); else whatever is coded as background."""
-        with_voxels = [other for other in self.segmentation.segments if self.segmentation.box(other) is not None]
-        wanted = {plain_name(f"{segment.name} background"), plain_name(f"background {segment.name}")}
-        own = [other for other in with_voxels if plain_name(other.name) in wanted]
-        return [self._in_segment(other) for other in own or filter(_is_coded_background, with_voxels)]
+        """Return what is called after the segment (Lesion 1 background); else whatever is for all lesions."""
+        in_candidate, beside = _with_voxels(self.segmentation), _with_voxels(self.drawn)
+        wanted = _names_after(segment)
+        own = [self._in_segment(other) for other in in_candidate if plain_name(other.name) in wanted]
+        own += [self._drawn(other) for other in beside if plain_name(other.name) in wanted]
+        if own:
+            return own
+        for_all = [self._in_segment(other) for other in in_candidate if _is_coded_background(other)]
+        after_others = {name for other in self.segmentation.segments for name in _names_after(other)}
+        return for_all + [
+            self._drawn(other)
+            for other in beside
+            if plain_name(other.name) not in after_others and not _is_placed_name(other.name, self.segmentation)
+        ]
+
+    def _drawn_as(self, name: str, organ: Segment | None = None) -> Background | None:
+        """Return what a person made of a region that is otherwise placed automatically; None: nothing."""
+        found = next((region for region in _with_voxels(self.drawn) if region.name == name), None)
+        return None if found is None else self._whole(self.drawn, found, None if organ is None else organ.name)
+
+    def _drawn(self, region: Segment) -> Background:
+        return self._whole(self.drawn, region, region.name)
 
     def _normal_tissue(self, site: Site) -> list[Background]:
         organs = [site.host]
@@ -117,15 +138,18 @@ class BackgroundPlacer:
 
     def _in_segment(self, segment: Segment) -> Background:
         if segment.id not in self.placed:
-            by_hand = is_drawn_background(segment)
-            self.placed[segment.id] = self._whole(segment) if by_hand else self._sphere(segment)
+            if is_drawn_background(segment):
+                background = self._whole(self.segmentation, segment, segment.name)
+            else:
+                background = self._drawn_as(sphere_name(segment.name), segment) or self._sphere(segment)
+            self.placed[segment.id] = background
         return self.placed[segment.id]
 
-    def _whole(self, segment: Segment) -> Background:
-        box = self.segmentation.box(segment)
-        mask = self.segmentation.mask(segment, box)
+    def _whole(self, segmentation: Segmentation, region: Segment, segment_name: str | None) -> Background:
+        box = segmentation.box(region)
+        mask = segmentation.mask(region, box)
         sample = sample_of(self.image.array[box], mask, "It has no voxels.")
-        return Background(segment.name, BY_HAND, sample, tuple(part.start for part in box), mask, segment.name)
+        return Background(region.name, BY_HAND, sample, tuple(part.start for part in box), mask, segment_name)
 
     def _sphere(self, segment: Segment) -> Background:
         box = padded_box(self.segmentation, segment, 0.0)
@@ -143,7 +167,7 @@ class BackgroundPlacer:
             f" least {SPHERE_MARGIN_MM:g} mm"
         )
         sample = sample_of(self.image.array[box], mask, missing)
-        return Background(f"{segment.name} sphere", how, sample, tuple(part.start for part in box), mask, segment.name)
+        return Background(sphere_name(segment.name), how, sample, tuple(part.start for part in box), mask, segment.name)
 
 
 def tissue_around(site: Site) -> Background:
@@ -158,12 +182,17 @@ def tissue_around(site: Site) -> Background:
 
 def around_name(segment: str) -> str:
     """Return what the tissue around a segment is called in the record."""
-    return f"tissue around {segment}"
+    return f"{_AROUND}{segment}"
+
+
+def sphere_name(organ: str) -> str:
+    """Return what the sphere in an organ's normal tissue is called in the record."""
+    return f"{organ}{_SPHERE}"
 
 
 def names_of(segment: Segment) -> tuple[str, ...]:
     """Return what a background region in an organ's segment, or the segment drawn for one, may be called in the record."""
-    return (segment.name, f"{segment.name} sphere")
+    return (segment.name, sphere_name(segment.name))
 
 
 def largest_sphere(normal: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> tuple[NDArray[np.bool_], float]:
@@ -235,6 +264,19 @@ def _is_coded_background(segment: Segment) -> bool:
         _BACKGROUND_CODE,
         _REFERENCE_REGION_CODE,
     )
+
+
+def _with_voxels(segmentation: Segmentation | None) -> list[Segment]:
+    return [] if segmentation is None else [one for one in segmentation.segments if segmentation.box(one) is not None]
+
+
+def _names_after(segment: Segment) -> set[str]:
+    return {plain_name(f"{segment.name} background"), plain_name(f"background {segment.name}")}
+
+
+def _is_placed_name(name: str, segmentation: Segmentation) -> bool:
+    """Return whether a region that is placed automatically around or in one of the segments is called so."""
+    return any(name in (around_name(segment.name), sphere_name(segment.name)) for segment in segmentation.segments)
 
 
 def _nothing() -> NDArray[np.bool_]:

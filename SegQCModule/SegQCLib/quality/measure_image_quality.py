@@ -64,7 +64,7 @@ def measure_image_quality(case: Case, protocol: QCProtocol | None, progress: Pro
     body = ct_body(case.image) if scale.modality == "CT" else None
     refusal = snr.air_refusal(case.image.acquisition, scale.modality)
     air = None if refusal else snr.air_sample(mr_air_values(case.image))
-    placer = BackgroundPlacer(case.image, candidate, protocol, lesions)
+    placer = BackgroundPlacer(case.image, candidate, protocol, lesions, case.drawn_background)
     told: set[tuple[str, str]] = set()
     found: list[QualityMeasurement] = []
     used: dict[str, Background] = {}

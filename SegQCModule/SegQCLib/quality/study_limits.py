@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from SegQCLib.protocol import ImageQualityLimit, QCProtocol
-from SegQCLib.quality.background import around_name
+from SegQCLib.quality.background import around_name, sphere_name
 from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.record import QCRecord
 
@@ -38,5 +38,5 @@ def _is_on(limit: ImageQualityLimit, m: QualityMeasurement, segments: Mapping[st
         return False
     if limit.background is not None:
         organs = segments.get(limit.background, set())
-        return m.background in organs | {f"{organ} sphere" for organ in organs}
+        return m.background in organs | {sphere_name(organ) for organ in organs}
     return m.background is None or limit.wanted_part == "background" or m.background == around_name(m.segment)

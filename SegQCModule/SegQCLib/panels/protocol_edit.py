@@ -51,7 +51,7 @@ class ProtocolEdit:
         self._listed_faults = None
         self._faulty = ()
         self._slicer_codes = None
-        self.page = FieldPage(ui.pageLayout, self)
+        self.page = FieldPage(ui.pageContents.layout(), self)
         line = qt.QFontMetrics(ui.outlineList.font).lineSpacing() + 2
         ui.outlineList.setFixedHeight(line * _OUTLINE_ROWS + 6)
         ui.pageArea.setFixedHeight(line * _PAGE_ROWS)

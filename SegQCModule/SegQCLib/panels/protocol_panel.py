@@ -128,7 +128,11 @@ class ProtocolPanel(Panel):
         if self.opened is None or not self.opened.has_unsaved_work:
             return True
         words = _("{title} has changes that are not saved. Open another protocol and lose them?").format(title=self.opened.title)
-        return slicer.util.confirmOkCancelDisplay(words)
+        return self._confirmed(words)
+
+    def _confirmed(self, question):
+        buttons = qt.QMessageBox.Ok | qt.QMessageBox.Cancel
+        return qt.QMessageBox.question(self.widget, _("Protocol"), question, buttons) == qt.QMessageBox.Ok
 
     def openCopy(self, protocol_id):
         """Open a copy of a shipped protocol."""

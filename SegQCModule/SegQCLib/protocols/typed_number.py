@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
 
 
@@ -20,7 +21,8 @@ def typed_number(text: str) -> int | float | str | None:
         return int(plain)
     if _THOUSANDS.fullmatch(plain) or not _NUMBER.fullmatch(plain):
         return text.strip()
-    return float(plain.replace(",", "."))
+    value = float(plain.replace(",", "."))
+    return value if math.isfinite(value) else text.strip()
 
 
 def number_text(value: object) -> str:

@@ -6,6 +6,8 @@ import argparse
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from SegQCLib.checklists.answers import ChecklistAnswers
     from SegQCLib.checklists.filled_checklist import FilledChecklist
 
-ANSWERS_NAME = "answers.json"
 # The page has the whole text.
 _KNOWN_WIDTH = 200
 
@@ -121,6 +122,7 @@ def _fill(options: argparse.Namespace) -> int:
     from SegQCLib.checklists.checklist import load_checklist
     from SegQCLib.checklists.checklist_files import write_checklist
     from SegQCLib.checklists.fill import fill_checklist
+    from SegQCLib.checklists.kept_answers import ANSWERS_NAME
     from SegQCLib.checklists.study_facts import collect_facts
     from SegQCLib.output import require_writable, write_files
 
@@ -162,17 +164,17 @@ def _fill(options: argparse.Namespace) -> int:
 
 
 def _answer(options: argparse.Namespace) -> int:
-    from SegQCLib.checklists.answers import ChecklistAnswers, open_items, read_answers, set_answer, with_answers
+    from SegQCLib.checklists.answers import open_items, with_answers
     from SegQCLib.checklists.checklist_files import write_checklist
     from SegQCLib.checklists.filled_checklist import read_filled_checklist
-    from SegQCLib.output import write_files
+    from SegQCLib.checklists.kept_answers import ANSWERS_NAME, keep_answer, kept_answers
 
     if not options.who.strip():
         raise BadDataError("--who", "is empty.", "Say who answers.")
     filled = read_filled_checklist(options.filled)
     path = options.answers or options.filled.parent / ANSWERS_NAME
     questions = {item.question.id: item.question for item in filled.items}
-    answers = read_answers(path, questions) if path.exists() else ChecklistAnswers()
+    answers = kept_answers(path, questions)
     filled = with_answers(filled, answers)
     asked = open_items(filled)
     for n, item in enumerate(asked, 1):
@@ -181,12 +183,10 @@ def _answer(options: argparse.Namespace) -> int:
             print(f"  known: {textwrap.shorten(one.text, _KNOWN_WIDTH, placeholder=' ...')}")
         for text in item.missing:
             print(f"  missing: {text}")
-        answered = _asked(answers, item.question, options.who, set_answer)
+        answered = _asked(answers, item.question, options.who, partial(keep_answer, path, questions))
         if answered is None:
             break
-        if answered is not answers:
-            answers = answered
-            write_files(path.parent, {path.name: answers.to_json()})
+        answers = answered
     filled = with_answers(filled, answers)
     write_checklist(filled, options.filled.parent)
     print()
@@ -195,7 +195,7 @@ def _answer(options: argparse.Namespace) -> int:
     return 0
 
 
-def _asked(answers: ChecklistAnswers, question: Any, who: str, set_answer: Any) -> ChecklistAnswers | None:
+def _asked(answers: ChecklistAnswers, question: Any, who: str, keep: Callable[..., ChecklistAnswers]) -> ChecklistAnswers | None:
     """Return the answers with one more, the same ones where the question is left for later, None to stop."""
     print(f"  {question.text}")
     for n, choice in enumerate(question.choices, 1):
@@ -213,7 +213,7 @@ def _asked(answers: ChecklistAnswers, question: Any, who: str, set_answer: Any) 
         if question.choices and value.isdigit() and 1 <= int(value) <= len(question.choices):
             value = question.choices[int(value) - 1]
         try:
-            return set_answer(answers, question, value, who, not_applicable=not_applicable)
+            return keep(question, value, who, not_applicable=not_applicable)
         except ValueError as error:
             print(f"  {error}")
 

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from SegQCLib.checklists.answers import Answer, ChecklistAnswers, set_answer
 from SegQCLib.checklists.checklist import Question
 
-_TEXT_LINES = 3
+_TEXT_LINES = 2
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class ChecklistAnswerView:
         line = qt.QFontMetrics(ui.textEdit.font).height()
         ui.textEdit.setMinimumHeight(round((_TEXT_LINES + 0.8) * line))
         ui.textEdit.setMaximumHeight(round((_TEXT_LINES + 0.8) * line))
+        # So that the buttons stay where they are from one question to the next.
+        ui.questionLabel.setMinimumHeight(2 * line)
         ui.notApplicableCheckBox.connect("toggled(bool)", self.onNotApplicable)
         ui.saveButton.connect("clicked(bool)", self.onSave)
         ui.takeBackButton.connect("clicked(bool)", self.onTakeBack)
@@ -93,7 +95,7 @@ class ChecklistAnswerView:
         ui.takeBackButton.visible = saved != Typed()
         ui.takeBackButton.enabled = ready and bool(who)
         ui.whoLabel.setText(
-            _("Kept as the answer of {who}, with the date; the name is in no export.").format(who=who)
+            _("Kept as the answer of {who}, with the date.").format(who=who)
             if who
             else _("Enter your name in step 1 to answer: an answer is kept with who gave it.")
         )

@@ -34,7 +34,8 @@ FOLDER = "Checklists"  # in the records folder
 CHECKLIST_SETTING = "SegQC/Checklist"
 FILES_SETTING = "SegQC/ChecklistFiles"
 _TO_COMPLETE = "[to be completed: "
-_ITEM_LINES = 8
+_ITEM_LINES = 6
+_TAB_LINES = 33
 _SOURCES = 2  # number of the tab
 
 
@@ -66,6 +67,8 @@ class ChecklistPanel(Panel):
         ui.checklistSelector.setCurrentIndex(max(0, ui.checklistSelector.findData(chosen)))
         line = qt.QFontMetrics(ui.itemBrowser.font).height()
         ui.itemBrowser.setMinimumHeight(_ITEM_LINES * line)
+        # Slicer's column counts one line for a label that breaks into several; the rest would lie over each other.
+        ui.tabs.setMinimumHeight(_TAB_LINES * line)
         ui.checklistSelector.connect("currentIndexChanged(int)", self.onChecklistChosen)
         ui.fillButton.connect("clicked(bool)", self.onFill)
         ui.cancelButton.connect("clicked(bool)", self.onCancel)
@@ -344,6 +347,8 @@ class ChecklistPanel(Panel):
             widget.setVisible(slow)
         ui.messageLabel.setText(self._message)
         ui.messageLabel.setVisible(bool(self._message))
+        for label in (ui.messageLabel, ui.summaryLabel):
+            _grow(label)
         ui.filledFrame.setVisible(filled is not None)
         for button in (ui.copyButton, ui.addFileButton):
             button.setEnabled(not slow)
@@ -376,6 +381,12 @@ class ChecklistPanel(Panel):
             return words.format(folder=folder)
         words = _("Records and session logs in {folder} and the protocol {protocol} fill in what they show; the rest is asked.")
         return words.format(folder=folder, protocol=protocol.protocol.title)
+
+
+def _grow(label):
+    """Let a label have the height of its text."""
+    if label.visible:
+        label.setMinimumHeight(label.heightForWidth(label.width))
 
 
 def _kept(path, questions, question, value, who, not_applicable, _progress):

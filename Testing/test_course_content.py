@@ -283,6 +283,15 @@ def test_nodules_drawn_one_and_a_half_millimetres_too_small_do_not_pass(courses)
     assert (within < required_within([4 / 5] * len(cases), course.file.pass_rule.expert_passes)).all()
 
 
+@pytest.mark.parametrize("name", [ABDOMEN, NODULES])
+def test_a_shipped_exam_has_the_ten_structures_that_the_page_on_training_asks_of_authors(courses, name):
+    file = courses[name].file
+    structures = [structure for case in file.cases_of("exam") for structure in case.structures]
+    assert len(structures) >= 10
+    # By binom.cdf of scipy: with four experts a reader who is within half as often passes one exam in six.
+    assert required_within([4 / 5] * len(structures), file.pass_rule.expert_passes) == 6
+
+
 def test_pairs_of_simulated_experts_differ(courses):
     course = courses[ABDOMEN]
     for masks in masks_of(course, course.case("exam-4")).values():

@@ -41,7 +41,7 @@ EXPERTS = 4
 _SAMPLE_CT, _SAMPLE_LABELS = "example_ct_dicom", "example_seg_dicom.nii.gz"
 # Seeds of the simulated abdomens, by case. The atlas shows practice cases only: an exam case's outline is seen nowhere.
 _ABDOMENS = {
-    "practice-correct-a-draft": 11, "practice-draw": 12, "exam-1": 21, "exam-2": 22, "exam-3": 23, "exam-4": 24,
+    "practice-correct-a-draft": 11, "practice-draw": 12, "exam-1": 21, "exam-2": 22, "exam-3": 23, "exam-4": 24, "exam-5": 25,
 }  # fmt: skip
 _ERRORS_IN_DRAFT = {
     "liver": DrawnError("includes", structures=("gallbladder",)),

@@ -6,10 +6,13 @@ The mean border is where the mean of the experts' signed distances is 0, so that
 """
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "SegQCModule"))
 
 from SegQCLib.difficulty.simulated_lesion import signed_distance_mm
 from SegQCLib.images import read_image

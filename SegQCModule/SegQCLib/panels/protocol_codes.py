@@ -41,6 +41,8 @@ class CodesField:
         self.widget = self.chooseButton = qt.QPushButton(_("Choose ..."))
         self.chooseButton.setToolTip(_("Look for the structure by its name and take its codes."))
         self.chooseButton.setCheckable(True)
+        # In a dialog a line's Enter would press it.
+        self.chooseButton.setAutoDefault(False)
         self.chooseButton.connect("toggled(bool)", self.onChoose)
         row.addWidget(self.chooseButton)
         self.handCheck = qt.QCheckBox(_("By hand"))

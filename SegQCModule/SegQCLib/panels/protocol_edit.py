@@ -15,8 +15,11 @@ from SegQCLib.protocols.form_sections import form_sections, has_pages_of_its_own
 from SegQCLib.protocols.known_codes import known_codes, set_codes
 from SegQCLib.protocols.structure_names import is_structure_s_own_name, rename_structure
 
-_OUTLINE_ROWS, _PAGE_ROWS, _FAULT_ROWS = 6, 13, 2
+_FAULT_ROWS = 3
+# Of the window's width: the names of the parts are short, sources are long.
+_PARTS_TO_FIELDS = (1, 3)
 _INDENT = "      "
+_NAMES = 3
 
 
 class _Part:
@@ -52,10 +55,11 @@ class ProtocolEdit:
         self._faulty = ()
         self._slicer_codes = None
         self.page = FieldPage(ui.pageContents.layout(), self)
-        line = qt.QFontMetrics(ui.outlineList.font).lineSpacing() + 2
-        ui.outlineList.setFixedHeight(line * _OUTLINE_ROWS + 6)
-        ui.pageArea.setFixedHeight(line * _PAGE_ROWS)
+        line = qt.QFontMetrics(ui.faultList.font).lineSpacing() + 2
         ui.faultList.setFixedHeight(line * _FAULT_ROWS + 6)
+        ui.outlineList.setIconSize(qt.QSize(line - 4, line - 4))
+        for side, share in enumerate(_PARTS_TO_FIELDS):
+            ui.editSplitter.setStretchFactor(side, share)
         ui.outlineList.connect("currentRowChanged(int)", self.onPartChosen)
         ui.searchEdit.connect("textChanged(QString)", self.onSearch)
         ui.searchEdit.connect("returnPressed()", self.onSearchEntered)
@@ -173,7 +177,7 @@ class ProtocolEdit:
                     title = _("{title} ({count})").format(title=field.title, count=len(field.children))
                     yield _Part(field.path, 1, title, (), field)
                     for child in field.children:
-                        yield _Part(child.path, 2, child.title, child.children, child)
+                        yield _Part(child.path, 2, _entryTitle(child), child.children, child)
 
     def _shownParts(self):
         parts, words = list(self._allParts()), self.ui.searchEdit.text.casefold().split()
@@ -274,6 +278,16 @@ class ProtocolEdit:
         part = self._current()
         self._chosen = part.key.rpartition("[")[0]
         self.remove(part.key)
+
+
+def _entryTitle(entry):
+    """Return what an entry is called in the list, with the structures that it is for where it names them."""
+    if entry.title.isdigit():
+        return _("{number}: no name yet").format(number=entry.title)
+    names = next((one.children for one in entry.children if one.path.endswith(".structures")), ())
+    names = [str(one.value) for one in names if one.value != "*"]
+    more = ", ..." if len(names) > _NAMES else ""
+    return f"{entry.title}: {', '.join(names[:_NAMES])}{more}" if names else entry.title
 
 
 def _place_with(part, words):

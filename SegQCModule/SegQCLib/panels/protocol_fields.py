@@ -10,6 +10,7 @@ from SegQCLib.protocols.typed_number import number_text, typed_number
 
 # Widest that a number can be, in characters.
 _NUMBER_WIDTH = 9
+_LONG = 40
 _UNIT_WORDS = {"[hnsf'U]": "HU", "1": _("no unit"), "mm3": "mm³", "mm2": "mm²", "ml": "mL"}
 
 
@@ -51,7 +52,6 @@ class TextField:
         if self._is_number:
             self._line.setMaximumWidth(qt.QFontMetrics(self._line.font).averageCharWidth() * (_NUMBER_WIDTH + 3))
         self.widget.setAccessibleName(field.title)
-        self.widget.setToolTip(field.doc)
         self._line.connect("editingFinished()", self.onEdited)
         self.show(field)
 
@@ -61,6 +61,8 @@ class TextField:
             self._line.setText(self._shown)
             # Of a long text, the beginning.
             self._line.setCursorPosition(0)
+        # Sources are longer than the line.
+        self.widget.setToolTip(f"{field.doc}\n\n{self._shown}" if len(self._shown) > _LONG else field.doc)
         if field.default is not None:
             self._line.setPlaceholderText(_("{value} if left out").format(value=number_text(field.default)))
 
@@ -172,6 +174,8 @@ class PressedAt:
     def __init__(self, path, words, tip, on_pressed):
         self.path, self._on_pressed = path, on_pressed
         self.widget = qt.QPushButton(words)
+        # In a dialog a line's Enter would press it.
+        self.widget.setAutoDefault(False)
         self.widget.setToolTip(tip)
         self.widget.connect("clicked(bool)", self.onClicked)
 

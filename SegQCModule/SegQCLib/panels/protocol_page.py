@@ -207,6 +207,8 @@ class FieldPage:
             for one in single:
                 row.addWidget(self._editor(one, known), 1 if one.kind == "text" else 0)
             row.addWidget(self._remover(child).widget)
+            if not any(one.kind in ("text", "choice") for one in single):
+                row.addStretch(1)
             inner.addLayout(row)
             for one in {part.path: part for part in (child, *single)}.values():
                 inner.addWidget(self._faultLabel(one))

@@ -26,7 +26,7 @@ from SegQCLib.protocols.protocol_file import open_document, save_draft
 from SegQCLib.protocols.sign_off_state import SIGN_OFF_WORDS
 
 _EDIT, _SAVE, _SIGN, _REMARKS = range(4)
-_REMARK_ROWS = 15
+_WIDTH, _HEIGHT = 1000, 760
 # Where work goes that was not saved when Slicer was closed, in the records folder.
 KEPT_WORK = "Unsaved protocol.draft.json"
 
@@ -46,17 +46,32 @@ class ProtocolPanel(Panel):
         self.edit = ProtocolEdit(ui, self.onChanged)
         self.saving = ProtocolSaving(ui, self.edit.commit, self.onSavedOrChanged, self._say)
         self.signing = ProtocolSigning(session, ui, self._startIfFree, self.edit.commit, self.onChanged, self._say)
-        ui.remarksBrowser.setFixedHeight(qt.QFontMetrics(ui.remarksBrowser.font).lineSpacing() * _REMARK_ROWS)
-        for page in (ui.savePage, ui.signPage, ui.remarksPage):
-            # Else the labels share what is left of the tab's height.
-            page.layout().addStretch(1)
+        # Else the labels share what is left of the tab's height, while no changes are shown.
+        ui.signPage.layout().addStretch(1)
+        self._window = self._makeWindow()
         self._keys = []
         ui.openSelector.connect("activated(int)", self.onOpenChosen)
         ui.cancelButton.connect("clicked(bool)", self.onCancel)
+        ui.showButton.connect("clicked(bool)", self.onShow)
         ui.newVersionButton.connect("clicked(bool)", self.onNewVersion)
         ui.tabs.connect("currentChanged(int)", self.onTab)
         self._listChoices()
         self.show()
+
+    def _makeWindow(self):
+        """Return the editor's window: eighty structures with their limits and sources do not fit into Slicer's column."""
+        main = slicer.util.mainWindow()
+        window = qt.QDialog(main) if main is not None else qt.QDialog()
+        window.setObjectName("SegQCProtocolWindow")
+        window.setWindowFlags(window.windowFlags() | qt.Qt.WindowMinMaxButtonsHint)
+        window.setSizeGripEnabled(True)
+        qt.QVBoxLayout(window).addWidget(self.ui.protocolFrame)
+        self.ui.protocolFrame.setVisible(True)
+        # A line's Enter would press the first button of a dialog.
+        for button in window.findChildren(qt.QPushButton):
+            button.setAutoDefault(False)
+        window.resize(_WIDTH, _HEIGHT)
+        return window
 
     def title(self):
         return _("Protocol")
@@ -88,6 +103,9 @@ class ProtocolPanel(Panel):
             except BadDataError as error:
                 # The panel goes away: there is nobody left to tell but the log.
                 logging.warning("SegQC could not keep the protocol that was not saved: %s", error)
+        self._window.hide()
+        self._window.setParent(None)
+        self._window.deleteLater()
         super().cleanup()
 
     def _keptWork(self):
@@ -200,6 +218,12 @@ class ProtocolPanel(Panel):
         self.ui.tabs.setTabEnabled(_REMARKS, bool(opened.remarks))
         self.ui.tabs.setCurrentIndex(_REMARKS if opened.remarks else _EDIT)
         self.show()
+        self.onShow()
+
+    def onShow(self, _checked=False):
+        """Show the editor's window."""
+        self._window.show()
+        self._window.raise_()
 
     # What is done with it
 
@@ -248,11 +272,14 @@ class ProtocolPanel(Panel):
         ui, opened, busy = self.ui, self.opened, self._work.busy
         ui.openSelector.enabled = not busy
         ui.progressBar.visible = ui.cancelButton.visible = busy
-        ui.messageLabel.text = self._message
-        ui.messageLabel.visible = bool(self._message)
-        ui.protocolFrame.visible = opened is not None
+        for label in (ui.messageLabel, ui.windowMessageLabel):
+            label.text = self._message
+            label.visible = bool(self._message)
+        ui.openLabel.visible = ui.showButton.visible = opened is not None
         ui.protocolFrame.enabled = not busy
         if opened is not None:
+            self._window.windowTitle = _("Protocol: {title}").format(title=opened.title)
+            ui.openLabel.text = self._stateWords()
             ui.stateLabel.text = self._stateWords()
             ui.stateLabel.toolTip = str(opened.path or "")
             ui.newVersionButton.visible = opened.is_locked

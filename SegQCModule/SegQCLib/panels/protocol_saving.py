@@ -17,7 +17,6 @@ from SegQCLib.protocols.open_protocol import kept_versions
 from SegQCLib.protocols.protocol_file import DRAFT_SUFFIX, draft_path
 
 FOLDER_SETTING = "SegQC/ProtocolFolder"
-_ROWS = 15
 
 
 class ProtocolSaving:
@@ -38,7 +37,6 @@ class ProtocolSaving:
         self._others: list[Path] = []
         self._chosen = 0
         self._listed = None
-        ui.changesBrowser.setFixedHeight(qt.QFontMetrics(ui.changesBrowser.font).lineSpacing() * _ROWS)
         ui.changesBrowser.setOpenLinks(False)
         ui.compareSelector.connect("activated(int)", self.onCompare)
         ui.saveButton.connect("clicked(bool)", self.onSave)

@@ -15,8 +15,6 @@ from SegQCLib.panels.protocol_saving import changes_html
 from SegQCLib.protocols.sign_off import ROLES, sign_protocol, signoff_state
 from SegQCLib.protocols.sop import course_of, render_sop
 
-_ROWS = 8
-
 
 class ProtocolSigning:
     """Show who signed, and sign; write the page that prints.
@@ -38,7 +36,6 @@ class ProtocolSigning:
         self._start, self._commit, self._on_changed, self._say = start, commit, on_changed, say
         self._open = None
         self._roles = ()
-        ui.signChangesBrowser.setFixedHeight(qt.QFontMetrics(ui.signChangesBrowser.font).lineSpacing() * _ROWS)
         ui.signButton.connect("clicked(bool)", self.onSign)
         ui.nameEdit.connect("textChanged(QString)", self.onNameChanged)
         ui.pageButton.connect("clicked(bool)", self.onPage)

@@ -66,22 +66,21 @@ def known_codes() -> tuple[KnownCodes, ...]:
 
 
 def matching_codes(codes: Iterable[KnownCodes], words: str) -> tuple[KnownCodes, ...]:
-    """Return the codes in which every one of some words occurs, those that begin with the first of them first.
+    """Return the codes that have all of some words, or words that begin so; those that begin with the first of them first.
 
-    Case and separators do not count. Code values are found too. Of codes for the same structure the first are returned.
+    Case and separators do not count. Code values are words too. Of codes for the same structure the first are returned.
     """
     wanted = plain_name(words).split()
     each: dict[object, KnownCodes] = {}
     for one in codes:
-        if all(word in _text(one) for word in wanted):
+        if all(any(known.startswith(word) for known in _words(one)) for word in wanted):
             each.setdefault(one.terminology.structure_codes, one)
     return tuple(sorted(each.values(), key=lambda one: not plain_name(one.words).startswith(tuple(wanted[:1]))))
 
 
 @cache
-def _text(one: KnownCodes) -> str:
-    value = f"{one.terminology.type.scheme} {one.terminology.type.value}".casefold()
-    return " ".join((*map(plain_name, (one.words, *one.names)), value))
+def _words(one: KnownCodes) -> frozenset[str]:
+    return frozenset(" ".join((*map(plain_name, (one.words, *one.names)), one.terminology.type.value.casefold())).split())
 
 
 def set_codes(document: Document, path: str, terminology: Terminology) -> Document:

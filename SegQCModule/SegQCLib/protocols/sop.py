@@ -14,7 +14,8 @@ from SegQCLib.protocol import AllowedPlanes, AllowedTexts, LoadedProtocol, QCPro
 from SegQCLib.protocols.field_texts import FIELD_TEXTS, TECHNICAL_WORDS
 from SegQCLib.protocols.item_texts import code_words, names_words, value_words
 from SegQCLib.protocols.sign_off import Signature, SignOff
-from SegQCLib.quality.quality_texts import quality_text
+from SegQCLib.quality.quality_texts import METHOD_WORDS, quality_text
+from SegQCLib.quality.quality_texts import REGION_WORDS as PART_WORDS
 from SegQCLib.readers.ratings import scale_text
 from SegQCLib.readers.training.course import Course, is_course, read_course, shipped_courses
 from SegQCLib.study_consistency.fact_rules import fact_title
@@ -128,7 +129,7 @@ def render_sop(loaded: LoadedProtocol, sign_off: SignOff, course: Course | None 
             sha256=loaded.sha256,
             sign_off=sign_off,
             signatures=_signatures(sign_off),
-            steps=reading_steps(protocol),
+            steps=reading_steps(protocol, has_course=course is not None),
             images=_images(protocol, sources),
             windows=_windows(protocol, sources),
             structures=tuple(_structure(one, course, beside) for one in protocol.structures),
@@ -145,14 +146,27 @@ def render_sop(loaded: LoadedProtocol, sign_off: SignOff, course: Course | None 
     )
 
 
-def reading_steps(protocol: QCProtocol) -> tuple[str, ...]:
-    """Return the steps of a read in their order, as this protocol asks for them."""
+def reading_steps(protocol: QCProtocol, *, has_course: bool = True) -> tuple[str, ...]:
+    """Return the steps of a read in their order, as this protocol asks for them.
+
+    Parameters
+    ----------
+    protocol : QCProtocol
+    has_course : bool
+        Whether the course that it asks for is at hand; where not, the step says so: a reader cannot pass what does not exist.
+    """
     steps = []
     training = protocol.reader_training
     if training is not None:
         without = "the gate refuses the case" if training.missing == "refuse" else "the gate warns"
         days = f"{training.valid_d.maximum:g} days"
-        steps.append(f"Before your first case, pass the course {training.course}. It holds {days}; after that {without}.")
+        text = f"Before your first case, pass the course {training.course}. It holds {days}; after that {without}."
+        steps.append(
+            text
+            if has_course
+            else f"{text} No such course was found beside this protocol, nor does it come with SegQC: somebody has to make it first"
+            " (segqc training new)."
+        )
     steps.append(
         "Open the case and compare the image with the limits below. Where one is not kept, do not begin to draw: ask, or go on"
         " with a reason, which is kept."
@@ -225,9 +239,9 @@ def _images(protocol: QCProtocol, sources: _Sources) -> list[SopRow]:
         rows.append(SopRow("Contrast phase", "; ".join(parts), numbers))
     for limit in protocol.image_quality:
         against = f" against {limit.background}" if limit.background else ""
-        rows.append(
-            SopRow(f"{quality_text(limit.measure).long_name} in {limit.region}{against}", str(limit.limit), sources.of(limit.limit))
-        )
+        method = METHOD_WORDS.get(limit.wanted_method, limit.wanted_method.replace("_", " "))
+        how = f"{quality_text(limit.measure).long_name} ({method}; {PART_WORDS[limit.wanted_part]})"
+        rows.append(SopRow(f"{how}, {limit.region}{against}", str(limit.limit), sources.of(limit.limit)))
     irregular = "not measured" if protocol.irregular_geometry == "stop" else "resampled to a regular grid by its slice positions"
     rows.append(SopRow("Tilted or irregularly spaced series", irregular, ()))
     return rows

@@ -69,6 +69,17 @@ def test_steps_are_those_that_the_protocol_asks_for():
     assert len(reading_steps(bare)) == 5
 
 
+def test_a_course_that_nobody_has_made_yet_is_told_in_its_step():
+    assert "has to make it first" in sop(load_protocol("mr-brain-lesion"))
+    assert "has to make it first" not in reading_steps(NODULE.protocol)[0]
+
+
+def test_a_limit_of_image_quality_says_by_which_method_and_where():
+    assert "Tumour-to-background ratio (mean; whole segment), fdg_avid_lesion against liver" in re.sub(
+        "<wbr>", "", sop(load_protocol("pet-ct-fdg-lesion"))
+    )
+
+
 def test_the_image_s_own_threshold_is_explained_in_two_sentences():
     first, second = expected_agreement_words(NODULE.protocol)
     assert first.count(".") == second.count(".") == 1

@@ -93,6 +93,7 @@ class SegQCModuleLogic(ScriptedLoadableModuleLogic):
 
     def evaluate(self, volume_node, segmentation_node, protocol, reference_nodes=()):
         """Evaluate nodes by a protocol (id or path of a file), keep the record in their scene, and return it."""
+        from SegQCLib.mrml.background_nodes import background_of, drawn_stamp, note_measured
         from SegQCLib.mrml.evaluate_scene import evaluate_nodes
         from SegQCLib.mrml.record_node import write_record
         from SegQCLib.mrml.results_table import write_findings, write_image_quality, write_measurements
@@ -101,6 +102,7 @@ class SegQCModuleLogic(ScriptedLoadableModuleLogic):
         record = evaluate_nodes(volume_node, segmentation_node, load_protocol(protocol), reference_nodes)
         for write in (write_findings, write_measurements, write_image_quality, write_record):
             write(volume_node.GetScene(), record, segmentation_node)
+        note_measured(segmentation_node, drawn_stamp(background_of(segmentation_node)))
         return record
 
     def loadSimulatedCase(self):

@@ -131,7 +131,7 @@ def against_background(record):
     return replace(record, image_quality=(*record.image_quality, number))
 
 
-def test_background_regions_are_a_segmentation_of_their_own_that_can_be_taken_away(panel, case):
+def test_background_regions_are_a_segmentation_of_their_own_that_can_be_hidden_and_removed(panel, case):
     import slicer
 
     from SegQCLib.mrml.agreement_readers import segmentations_on
@@ -141,25 +141,23 @@ def test_background_regions_are_a_segmentation_of_their_own_that_can_be_taken_aw
     before = case.candidate.GetSegmentation().GetNumberOfSegments()
     part = panel._quality
     part.follow(against_background(panel._record), background)
-    assert part.ui.backgroundButton.enabled
     part.ui.backgroundButton.click()
     node = background_of(case.candidate)
-    assert node.GetName() == "Background regions"
+    assert node.GetName() == f"{case.candidate.GetName()} background regions"
     (segment_id,) = node.GetSegmentation().GetSegmentIDs()
     assert np.count_nonzero(slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, case.volume)) == 8
     assert case.candidate.GetSegmentation().GetNumberOfSegments() == before
     # Nobody's reading, and not offered as one.
     assert node not in segmentations_on(slicer.mrmlScene, case.volume)
     part.ui.backgroundButton.click()
+    assert not node.GetDisplayVisibility()
+    part.ui.backgroundButton.click()
+    assert background_of(case.candidate) is node
+    assert node.GetDisplayVisibility()
+    part.ui.removeButton.click()
     assert background_of(case.candidate) is None
     assert not slicer.mrmlScene.IsNodePresent(node)
-
-
-def test_without_a_fresh_evaluation_it_says_to_evaluate_again(panel, case):
-    part = panel._quality
-    part.follow(against_background(panel._record), None)
-    assert not part.ui.backgroundButton.enabled
-    assert "Evaluate again" in part.ui.backgroundLabel.text
+    assert not part.ui.removeButton.enabled
 
 
 def test_without_a_background_there_is_no_button(panel, case):
@@ -176,8 +174,8 @@ def test_background_regions_go_with_the_results_of_the_candidate(panel, case):
     from SegQCLib.mrml.remove_results import remove_results
 
     background = a_segmentation(panel._prepared.case.image.geometry, sphere=((1, 3), (1, 3), (1, 3)))
-    show_background(slicer.mrmlScene, background, case.candidate, case.volume, "Background regions")
-    show_background(slicer.mrmlScene, background, case.candidate, case.volume, "Background regions")
+    for _ in range(2):
+        show_background(slicer.mrmlScene, background, case.candidate, case.volume, "Background regions", {})
     assert slicer.mrmlScene.GetNodesByName("Background regions").GetNumberOfItems() == 1
     remove_results(slicer.mrmlScene, case.candidate)
     assert background_of(case.candidate) is None

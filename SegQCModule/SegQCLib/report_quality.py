@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from SegQCLib.number_texts import beside, grouped
@@ -21,6 +21,7 @@ from SegQCLib.quality.quality_texts import (
 )
 from SegQCLib.quality.study_limits import limits_of, segments_by_structure
 from SegQCLib.quality.study_norms import NumberKind, kind_of
+from SegQCLib.readers.ratings import RatingGiven
 from SegQCLib.record import QCRecord
 
 # As many columns as an A4 page bears.
@@ -149,7 +150,10 @@ def quality_section(record: QCRecord, protocol: QCProtocol) -> QualitySection | 
         tuple(_limit_sentences(protocol)),
         tuple(_compared(record.image_quality)),
         tuple(_definitions(record.image_quality)),
-        tuple(_rating_sentences(record)),
+        tuple(
+            f"{sentence}; {answer.reader}"
+            for answer, sentence in zip(record.ratings, rating_sentences(record.ratings), strict=True)
+        ),
     )
 
 
@@ -271,7 +275,7 @@ def _definitions(measurements: Iterable[QualityMeasurement]) -> Iterable[tuple[s
     return ((name, tuple(definitions)) for name, definitions in found.items())
 
 
-def _rating_sentences(record: QCRecord) -> Iterable[str]:
-    for answer in record.ratings:
-        grade = "not assessable" if answer.grade is None else f"{answer.grade} ({answer.wording})"
-        yield f"{answer.title}: {grade}, {answer.scale}; {answer.reader}"
+def rating_sentences(ratings: Sequence[RatingGiven]) -> list[str]:
+    """Return what was said of an image, one phrase for each rating, without who said it."""
+    grades = ["not assessable" if given.grade is None else f"{given.grade} ({given.wording})" for given in ratings]
+    return [f"{given.title}: {grade}, {given.scale}" for given, grade in zip(ratings, grades, strict=True)]

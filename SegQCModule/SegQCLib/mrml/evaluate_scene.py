@@ -11,7 +11,7 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
 from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.evaluate import Evaluated, evaluate, evaluate_with_background
-from SegQCLib.mrml.background_nodes import show_background
+from SegQCLib.mrml.background_nodes import drawn_background_reader, measured_against, show_background
 from SegQCLib.mrml.gate_confirmation import confirmation_findings
 from SegQCLib.mrml.kept_findings_node import read_kept_findings, write_kept_findings
 from SegQCLib.mrml.look_away_edits import look_away_findings
@@ -66,6 +66,7 @@ def case_reader(
     candidate = segmentation_reader(segmentation_node, volume_node)
     references = [segmentation_reader(node, volume_node) for node in reference_nodes]
     draft = None if draft_node is None else segmentation_reader(draft_node, volume_node)
+    background = drawn_background_reader(segmentation_node, volume_node)
     ratings, kept_findings = read_ratings(volume_node), read_kept_findings(segmentation_node)
 
     def make() -> Case:
@@ -76,6 +77,7 @@ def case_reader(
             draft=None if draft is None else draft(),
             ratings=ratings,
             kept_findings=kept_findings,
+            drawn_background=background(),
         )
 
     return make
@@ -121,6 +123,7 @@ def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path, prog
         draft=None if case.draft is None else _read_from(case.draft, in_scene.draft),
         uncertainty=case.uncertainty,
         second_image=case.second_image,
+        drawn_background=case.drawn_background,
         reader_training=case.reader_training,
         quality_norms=case.quality_norms,
     )
@@ -128,8 +131,9 @@ def evaluate_in_new_scene(case: Case, protocol: LoadedProtocol, path: Path, prog
     evaluated = evaluate_with_background(prepared, protocol, part(progress, 0.2, 0.9))
     record, background = evaluated.record, evaluated.background
     progress("Saving the scene", 0.9)
-    if background is not None:
-        show_background(scene, background, candidate_node, volume_node, "Background regions")
+    # Resampled by its true slice positions, an image has another grid than the one in the scene.
+    if background is not None and prepared.case.image.geometry == in_scene.image.geometry:
+        show_background(scene, background, candidate_node, volume_node, "Background regions", measured_against(record))
     write_measurements(scene, record, candidate_node)
     write_image_quality(scene, record, candidate_node)
     write_findings(scene, record, candidate_node)

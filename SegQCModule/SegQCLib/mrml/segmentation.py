@@ -90,6 +90,17 @@ def add_segmentation(
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
     node.GetSegmentation().SetSourceRepresentationName(_LABELMAP)
+    add_segments(node, segmentation, volume_node, layers)
+    return node
+
+
+def add_segments(
+    node: vtkMRMLSegmentationNode,
+    segmentation: Segmentation,
+    volume_node: vtkMRMLScalarVolumeNode,
+    layers: tuple[CroppedLayer, ...] | None = None,
+) -> None:
+    """Add the segments of a segmentation to a node that has none with their ids; parameters as in `add_segmentation`."""
     # Segments that share one image object are one layer in Slicer too.
     cropped = crop_layers(segmentation) if layers is None else layers
     images = [_oriented_image(layer, segmentation.geometry) for layer in cropped]
@@ -101,7 +112,6 @@ def add_segmentation(
         own = segment if training_set is None else replace(segment, training_set=training_set)
         node.GetSegmentation().AddSegment(_vtk_segment(own, images[segment.layer]), segment.id)
     node.EndModify(was_modifying)
-    return node
 
 
 def _cropped(layer: NDArray[np.integer]) -> CroppedLayer:

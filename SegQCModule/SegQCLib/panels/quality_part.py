@@ -1,21 +1,40 @@
-"""The part of the QC report that shows the image's quality, and where it was measured against normal tissue."""
+"""The part of the QC report that shows the image's quality, what it is compared with, and where normal tissue was measured."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SegQCLib.mrml.background_nodes import background_of, remove_background, show_background
-from SegQCLib.mrml.slice_views import jump_slices
-from SegQCLib.quality_lines import quality_lines, refused_text
+from SegQCLib.mrml.background_nodes import (
+    background_of,
+    drawn_regions,
+    is_measured,
+    measured_against,
+    remove_background,
+    show_background,
+)
+from SegQCLib.panels.quality_table import QualityTable
+from SegQCLib.quality_lines import refused_text
+from SegQCLib.report_quality import rating_sentences
 
-_FEWEST_ROWS, _MOST_ROWS = 4, 10
-_VALUE, _LIMIT, _Z = 2, 3, 4
+STUDY_SETTING = "SegQC/QualityStudyFolder"
+_RECORDS = 0  # row of the study selector
 
 
 class QualityPart:
-    """A table of the record's image-quality numbers with limits and z-scores, and the background regions as a segmentation.
+    """A table of the record's image-quality numbers, the study that they stand in, and the background regions.
+
+    Parameters
+    ----------
+    session : Session
+    resource_path : callable(str) -> str
+    on_place : callable()
+        Called to place background regions of a case that was not evaluated just now; `place` takes them.
+    on_study_chosen : callable()
+        Called after another folder was chosen to compare with.
 
     Attributes
     ----------
@@ -23,117 +42,202 @@ class QualityPart:
         Hidden until `setOpen(True)`.
     """
 
-    def __init__(self, session, resource_path):
+    def __init__(self, session, resource_path, on_place, on_study_chosen):
         self.session = session
         self.widget = slicer.util.loadUI(resource_path("UI/QualityPart.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
+        self._table = QualityTable(session, self.ui.qualityTable)
+        self._on_place, self._on_study_chosen = on_place, on_study_chosen
         self._record = None
-        self._background = None
-        self._lines = ()
-        self._setUpTable()
+        self._background = self._layers = None
+        self._study_fault = ""
+        self._busy = False
+        self._fillStudies()
+        self.ui.studySelector.connect("activated(int)", self.onStudy)
         self.ui.backgroundButton.connect("toggled(bool)", self.onShowBackground)
-        self.ui.qualityTable.connect("cellActivated(int,int)", self.onRowActivated)
+        self.ui.editButton.connect("clicked(bool)", self.onEdit)
+        self.ui.removeButton.connect("clicked(bool)", self.onRemove)
         self.widget.setVisible(False)
 
-    def _setUpTable(self):
-        table = self.ui.qualityTable
-        titles = [
-            (_("Structure"), _("The segment in or around which it was measured.")),
-            (_("Number"), _("Which number, by which method.")),
-            (_("Value"), _("The value with its unit.")),
-            (_("Limit"), _("The study's limit. No published limit holds for all studies.")),
-            (
-                _("z"),
-                _(
-                    "Robust z-score among the study's cases of this scanner and protocol, once there are 20 others. It says that"
-                    " an image differs, not that it is bad."
-                ),
-            ),
-            (_("Where"), _("The region with its voxels, and the normal tissue that it was measured against.")),
-        ]
-        table.setColumnCount(len(titles))
-        for column, (title, tip) in enumerate(titles):
-            item = qt.QTableWidgetItem(title)
-            item.setToolTip(tip)
-            table.setHorizontalHeaderItem(column, item)
-        line = qt.QFontMetrics(table.font).height()
-        table.setMinimumHeight(round((_FEWEST_ROWS + 1) * 1.25 * line))
-        table.setMaximumHeight(round((_MOST_ROWS + 2) * 1.25 * line))
+    @property
+    def study_folder(self):
+        """The folder whose cases are compared with: the records folder, or the one that was chosen."""
+        chosen = str(slicer.util.settingsValue(STUDY_SETTING, "") or "")
+        return Path(chosen) if chosen else self.session.records_folder
+
+    @property
+    def is_own_study(self):
+        """Whether it is compared with the records folder, which need not be there yet."""
+        return not slicer.util.settingsValue(STUDY_SETTING, "")
 
     def setOpen(self, is_open):
         self.widget.setVisible(is_open and bool(self.count()))
+        if is_open:
+            self.showState()
 
     def count(self):
         """Return how many numbers there are, with or without a value."""
         return 0 if self._record is None else len(self._record.image_quality)
 
-    def follow(self, record, background):
-        """Show a record, and the background regions of its evaluation (None: there are none, or it was not made just now)."""
-        self._background = background
+    def follow(self, record, background, layers=None, study_fault=""):
+        """Show a record, and what came of its evaluation.
+
+        Parameters
+        ----------
+        record : QCRecord or None
+        background : Segmentation or None
+            The regions that were placed; None: none were, or it was not evaluated just now.
+        layers : tuple of CroppedLayer, optional
+            Of `background`.
+        study_fault : str
+            Why it could not be compared with other cases, a sentence.
+        """
+        self._background, self._layers, self._study_fault = background, layers, study_fault
         if record is not self._record:
             self._record = record
-            self._fill()
-        self._showBackgroundState()
+            self._table.show(record)
+            self._showRefused()
+        self.showState()
 
-    def _fill(self):
-        table, record, protocol = self.ui.qualityTable, self._record, self.session.protocol
-        own = protocol is not None and record is not None and protocol.sha256 == record.protocol.sha256
-        self._lines = () if record is None else quality_lines(record, protocol.protocol if own else None)
-        table.setUpdatesEnabled(False)
-        table.setRowCount(len(self._lines))
-        for row, line in enumerate(self._lines):
-            limit = line.limit if line.kept is not False else _("{limit}: not kept").format(limit=line.limit)
-            for column, text in enumerate([line.segment, line.name, line.value, limit, line.z, line.where]):
-                item = qt.QTableWidgetItem(text)
-                item.setToolTip(line.tip)
-                if column in (_VALUE, _Z):
-                    item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-                if column == _LIMIT and line.kept is not None:
-                    icon = qt.QStyle.SP_DialogApplyButton if line.kept else qt.QStyle.SP_MessageBoxCritical
-                    item.setIcon(slicer.app.style().standardIcon(icon))
-                table.setItem(row, column, item)
-        for column in (_LIMIT, _Z):
-            table.setColumnHidden(column, all(table.item(row, column).text() == "–" for row in range(len(self._lines))))
-        table.resizeColumnsToContents()
-        table.resizeRowsToContents()
-        table.setUpdatesEnabled(True)
-        refused = "" if record is None else refused_text(record)
-        missing = self.count() - len(self._lines)
+    def setBusy(self, is_busy):
+        """Switch off what would start work while there is some."""
+        if is_busy != self._busy:
+            self._busy = is_busy
+            self.showState()
+
+    def _showRefused(self):
+        refused = "" if self._record is None else refused_text(self._record)
+        missing = self.count() - len(self._table.lines)
         self.ui.refusedLabel.setText(_("{count} numbers do not apply here: rest the mouse on this line.").format(count=missing))
         self.ui.refusedLabel.setToolTip(refused)
         self.ui.refusedLabel.setVisible(bool(refused))
 
-    def _showBackgroundState(self):
-        shown = background_of(self._candidate())
-        button = self.ui.backgroundButton
-        blocked = button.blockSignals(True)
-        button.setChecked(shown is not None)
-        button.blockSignals(blocked)
-        button.enabled = shown is not None or self._background is not None
-        measured = self._record is not None and any(m.background is not None for m in self._record.image_quality)
-        if button.enabled or not measured:
-            words = _("To measure against tissue that you choose, draw a segment in the candidate and name it after the lesion"
-                      " with the word background, as “Lesion 1 background”; then evaluate again.")  # fmt: skip
+    def showState(self):
+        """Show the study, the reader's own ratings, and what may be done with the background regions."""
+        ratings = [] if self._record is None else [r for r in self._record.ratings if r.reader == self.session.reader]
+        self.ui.ratingsLabel.setText(_("Your ratings: {ratings}.").format(ratings="; ".join(rating_sentences(ratings))))
+        self.ui.ratingsLabel.setVisible(bool(ratings))
+        self._showStudy()
+        self._showBackgroundState()
+
+    def _fillStudies(self):
+        """Offer the records folder, a chosen folder where there is one, and the choice of another."""
+        selector = self.ui.studySelector
+        selector.clear()
+        selector.addItem(_("the records folder ({name})").format(name=self.session.records_folder.name))
+        if not self.is_own_study:
+            selector.addItem(self.study_folder.name)
+            selector.setCurrentIndex(1)
+        selector.addItem(_("another folder ..."))
+        selector.setToolTip(str(self.study_folder))
+
+    def onStudy(self, index):
+        """Compare with the records folder, with the chosen folder, or with one that is chosen now."""
+        if index == self.ui.studySelector.count - 1:
+            folder = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder of evaluated cases"), str(self.study_folder))
+            if folder:
+                self.chooseStudy(Path(folder))
+            else:
+                self._fillStudies()
+        elif index == _RECORDS and not self.is_own_study:
+            self.chooseStudy(None)
+
+    def chooseStudy(self, folder):
+        """Compare with the cases of a folder; None: of the records folder."""
+        qt.QSettings().setValue(STUDY_SETTING, "" if folder is None else str(folder))
+        self._fillStudies()
+        self._on_study_chosen()
+
+    def _showStudy(self):
+        numbers = () if self._record is None else self._record.image_quality
+        places = [m.in_study for m in numbers if m.in_study is not None]
+        missing = list(dict.fromkeys(m.not_in_study for m in numbers if m.not_in_study is not None))
+        if self._study_fault:
+            words = self._study_fault
+        elif places:
+            fewest, most = min(place.cases for place in places), max(place.cases for place in places)
+            count = str(most) if fewest == most else _("{fewest} to {most}").format(fewest=fewest, most=most)
+            words = _("z: robust z-score among {count} other cases of {stratum}.").format(count=count, stratum=places[0].stratum)
+        elif missing:
+            words = _("No z-scores yet. {reason}").format(reason=missing[0])
         else:
-            words = _("Evaluate again to see the background regions: the record keeps their numbers only.")
-        self.ui.backgroundLabel.setText(words)
-        for widget in (button, self.ui.backgroundLabel):
-            widget.setVisible(measured)
+            words = _("Not compared with other cases: evaluate again.")
+        self.ui.studyLabel.setText(words)
+        self.ui.studyLabel.setToolTip("\n".join(missing))
+        self.ui.studySelector.enabled = not self._busy
 
     def _candidate(self):
         return None if self.session.case is None else self.session.case.candidate
 
-    def onShowBackground(self, checked):
-        """Put the background regions into a segmentation of their own, or take them away."""
-        scene, candidate = slicer.mrmlScene, self._candidate()
-        if checked and candidate is not None and self._background is not None:
-            show_background(scene, self._background, candidate, self.session.case.volume, _("Background regions"))
-        elif candidate is not None:
-            remove_background(scene, candidate)
-        self._showBackgroundState()
+    def _showBackgroundState(self):
+        node, ui = background_of(self._candidate()), self.ui
+        drawn = [] if node is None else [node.GetSegmentation().GetSegment(one).GetName() for one in drawn_regions(node)]
+        blocked = ui.backgroundButton.blockSignals(True)
+        ui.backgroundButton.setChecked(node is not None and bool(node.GetDisplayVisibility()))
+        ui.backgroundButton.blockSignals(blocked)
+        ui.backgroundButton.enabled = not self._busy and self._candidate() is not None
+        for button in (ui.editButton, ui.removeButton):
+            button.enabled = node is not None and not self._busy
+        if drawn and not is_measured(self._candidate()):
+            words = _("Drawn or changed by hand: {names}. Evaluate again to measure against them.")
+        elif drawn:
+            words = _("Measured against what was drawn or changed by hand: {names}.")
+        elif node is not None:
+            words = _(
+                "Placed automatically. To measure elsewhere, change a region, or add one and name it after the lesion, as"
+                " “Lesion 1 background”; then evaluate again. The candidate is not changed."
+            )
+        else:
+            words = _("The normal tissue that lesions are measured against can be shown, and changed by hand.")
+        ui.backgroundLabel.setText(words.format(names=", ".join(drawn)))
+        measured = self._record is not None and any(m.background is not None for m in self._record.image_quality)
+        for widget in (ui.backgroundButton, ui.editButton, ui.removeButton, ui.backgroundLabel):
+            widget.setVisible(measured or node is not None)
 
-    def onRowActivated(self, row, _column):
-        """Take the slice views to the slice that the report shows of the row's segment."""
-        places = [view.location_lps_mm for view in self._record.slices_to_view if view.segment == self._lines[row].segment]
-        if places:
-            jump_slices(slicer.mrmlScene, places[0])
+    def onShowBackground(self, checked):
+        """Show the background regions, a segmentation of their own, or hide them."""
+        node, candidate = background_of(self._candidate()), self._candidate()
+        if node is not None:
+            node.SetDisplayVisibility(checked)
+        elif checked and candidate is not None and self._background is not None:
+            self._show(self._background, self._layers)
+        elif checked and candidate is not None:
+            self._on_place()
+        self.showState()
+
+    def place(self, background, layers):
+        """Show regions that were placed without an evaluation; None: none could be, and the segmentation waits for drawn ones."""
+        self._show(background, layers)
+        self.showState()
+
+    def _show(self, background, layers):
+        case = self.session.case
+        against = {} if self._record is None else measured_against(self._record)
+        name = _("{candidate} background regions").format(candidate=case.candidate.GetName())
+        show_background(slicer.mrmlScene, background, case.candidate, case.volume, name, against, layers)
+        self.session.watchEdits()
+
+    def onEdit(self, _checked=False):
+        """Show the regions in Slicer's Segment Editor."""
+        node = background_of(self._candidate())
+        if node is None:
+            return
+        node.SetDisplayVisibility(True)
+        slicer.util.selectModule("SegmentEditor")
+        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(node)
+        editor.setSourceVolumeNode(self.session.case.volume)
+
+    def onRemove(self, _checked=False):
+        """Remove the regions; what was drawn by hand only after a question."""
+        node = background_of(self._candidate())
+        if node is None:
+            return
+        question = _("Regions were drawn or changed by hand. Remove them? They cannot be brought back.")
+        if not drawn_regions(node) or self._confirmed(question):
+            remove_background(slicer.mrmlScene, self._candidate())
+        self.showState()
+
+    def _confirmed(self, question):
+        buttons = qt.QMessageBox.Ok | qt.QMessageBox.Cancel
+        return qt.QMessageBox.question(self.widget, _("Background regions"), question, buttons) == qt.QMessageBox.Ok

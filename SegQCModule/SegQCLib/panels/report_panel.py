@@ -20,10 +20,19 @@ from SegQCLib.evaluate import evaluate_with_background
 from SegQCLib.file_name import file_name
 from SegQCLib.measure import DRAFT_ROLE
 from SegQCLib.measurements_csv import render_csv
+from SegQCLib.mrml.background_nodes import (
+    background_of,
+    drawn_stamp,
+    is_measured,
+    measured_against,
+    note_measured,
+    show_background,
+)
 from SegQCLib.mrml.database_acquisition import keep_series_acquisition, series_file
 from SegQCLib.mrml.evaluate_scene import case_reader
 from SegQCLib.mrml.record_node import RECORD_ROLE, is_outdated, mark_outdated, read_record, write_record
 from SegQCLib.mrml.results_table import write_findings, write_image_quality, write_measurements
+from SegQCLib.mrml.segmentation import crop_layers
 from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.mrml.volume import ACQUISITION_ATTRIBUTE
 from SegQCLib.output import require_writable, write_files
@@ -35,6 +44,9 @@ from SegQCLib.panels.quality_part import QualityPart
 from SegQCLib.panels.slice_plot import SlicePlot
 from SegQCLib.prepare import prepare
 from SegQCLib.progress import part
+from SegQCLib.quality.measure_image_quality import place_background
+from SegQCLib.quality.study_folder import read_study_folder
+from SegQCLib.quality.study_norms import place_in_study, quality_norms
 from SegQCLib.readers.log_events import EventKind
 from SegQCLib.readers.measured_segments import logged_findings, measured_segments
 from SegQCLib.record import Verdict
@@ -80,9 +92,12 @@ class ReportPanel(Panel):
         self.ui.plotFrame.layout().addWidget(self._plot)
         self._export = DicomExport(session, resource_path)
         self.ui.exportFrame.layout().addWidget(self._export.widget)
-        self._quality = QualityPart(session, resource_path)
+        self._quality = QualityPart(session, resource_path, self.onPlaceBackground, self.onStudyChosen)
         self.ui.qualityFrame.layout().addWidget(self._quality.widget)
-        self._background = None  # the regions that the last evaluation measured against
+        self._background = self._layers = None  # the regions that the last evaluation placed
+        self._drawn = ""  # stamp of the drawn regions that it began with
+        self._study_fault = ""
+        self._known_records = {}  # what was read of the study's records
         self._setUpTexts()
         self._setUpTable()
         self.ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
@@ -164,8 +179,8 @@ class ReportPanel(Panel):
         if chosen != self._chosen:
             self._chosen = chosen
             self._stopWork()
-            self._prepared = self._report_path = self._background = None
-            self._message = ""
+            self._prepared = self._report_path = self._background = self._layers = None
+            self._message = self._study_fault = ""
         self.showRecord()
 
     def enter(self):
@@ -219,18 +234,20 @@ class ReportPanel(Panel):
         self._edited = False
         # Measuring what is logged of the segments takes time as well.
         logs = self.session.event_writer is not None
-        self._startOnCase(partial(_evaluated, self.session.protocol, logs), self.onEvaluated)
+        self._drawn = drawn_stamp(background_of(self.session.case.candidate))
+        self._startOnCase(partial(_evaluated, self.session.protocol, logs, self._study()), self.onEvaluated)
 
     def onEvaluated(self, outcome):
         # One after the other, so that the window answers in between; the record last: it says that there are results.
-        prepared, record, measured, background = outcome
+        prepared, record, measured, background, layers, self._study_fault = outcome
         record = replace(record, software={**record.software, "3D Slicer": slicer.app.applicationVersion})
-        self._finishing, self._background = prepared, background
+        self._finishing, self._background, self._layers = prepared, background, layers
         scene, candidate = slicer.mrmlScene, self.session.case.candidate
         self._unwritten = [
             partial(write_findings, scene, record, candidate),
             partial(write_measurements, scene, record, candidate),
             partial(write_image_quality, scene, record, candidate),
+            partial(_follow_background, scene, record, background, layers, self.session.case.volume, candidate),
             partial(self._keepRecord, measured, scene, record, candidate),
         ]
         self.onWriteNext(prepared, record)
@@ -253,6 +270,8 @@ class ReportPanel(Panel):
 
     def _keepRecord(self, measured, scene, record, candidate):
         write_record(scene, record, candidate)
+        note_measured(candidate, self._drawn)
+        self._edited = self._edited or not is_measured(candidate)
         if self._edited:
             # It is about the voxels of the moment at which it began.
             mark_outdated(candidate)
@@ -363,7 +382,7 @@ class ReportPanel(Panel):
         node = self._followRecord()
         text = node.GetText() if node else ""
         if text != self._text:
-            self._text, self._prepared, self._background = text, None, None
+            self._text, self._prepared, self._background, self._layers = text, None, None, None
             try:
                 self._record = read_record(self.session.case.candidate) if node else None
             except BadDataError as error:
@@ -391,6 +410,7 @@ class ReportPanel(Panel):
         ui.evaluateButton.setVisible(not running)
         for widget in (ui.progressBar, ui.cancelButton):
             widget.setVisible(running)
+        self._quality.setBusy(running or bool(obstacle))
         self._showVerdict(stale)
         hint = obstacle and _("To evaluate: {obstacle}.").format(obstacle=obstacle)
         ui.messageLabel.setText(self._message or hint)
@@ -461,12 +481,43 @@ class ReportPanel(Panel):
         self._showRow(0)
 
     def _showQuality(self):
-        self._quality.follow(self._record, self._background)
+        self._quality.follow(self._record, self._background, self._layers, self._study_fault)
         count = self._quality.count()
         for widget in (self.ui.qualityButton, self.ui.qualityFrame):
             widget.setVisible(count > 0)
         self.ui.qualityButton.setText(_("Image quality ({count} numbers)").format(count=count))
         self._quality.setOpen(self.ui.qualityButton.checked)
+
+    def _study(self):
+        """Return the folder to compare with, whether it has to be there, and what is known of it."""
+        return self._quality.study_folder, not self._quality.is_own_study, self._known_records
+
+    def onStudyChosen(self):
+        """Compare the numbers that are shown with the cases of another folder; nothing is measured again."""
+        if self._record is None or self._work is not None or self._obstacle() or self._staleness():
+            return
+        self._edited = False
+        self._start(partial(_compared, self._record, self._study()), self.onCompared, self.onFailed)
+
+    def onCompared(self, outcome):
+        self._work = None
+        self._record, self._study_fault = outcome
+        scene, candidate = slicer.mrmlScene, self.session.case.candidate
+        write_image_quality(scene, self._record, candidate)
+        self._text = write_record(scene, self._record, candidate).GetText()
+        if self._edited:
+            mark_outdated(candidate)
+        self._showQuality()
+        self._showStanding()
+
+    def onPlaceBackground(self):
+        if self._work is None and not self._obstacle():
+            self._startOnCase(partial(_placed, self.session.protocol), self.onBackgroundPlaced)
+
+    def onBackgroundPlaced(self, outcome):
+        self._work = None
+        self._quality.place(*outcome)
+        self._showStanding()
 
     def _fillRow(self, number, title, verdict, values):
         table = self.ui.structuresTable
@@ -655,11 +706,53 @@ def _read_by(make, standing):
     return replace(make(), reader_training=standing)
 
 
-def _evaluated(protocol, logs, make, progress):
-    prepared = _prepared(protocol, make, part(progress, 0.0, 0.1))
-    evaluated = evaluate_with_background(prepared, protocol, part(progress, 0.1, 1.0))
+def _evaluated(protocol, logs, study, make, progress):
+    norms, fault = _norms(study, part(progress, 0.0, 0.05))
+    case = replace(make(), quality_norms=norms)
+    prepared = _prepared(protocol, lambda: case, part(progress, 0.05, 0.15))
+    evaluated = evaluate_with_background(prepared, protocol, part(progress, 0.15, 1.0))
     measured = measured_segments(prepared.case, evaluated.record) if logs else None
-    return prepared, evaluated.record, measured, evaluated.background
+    return prepared, evaluated.record, measured, *_shown(evaluated.background, case), fault
+
+
+def _placed(protocol, make, progress):
+    case = make()
+    prepared = _prepared(protocol, lambda: case, part(progress, 0.0, 0.3))
+    placed = place_background(prepared.case, protocol.protocol, part(progress, 0.3, 1.0)) if prepared.measurable else None
+    return _shown(placed, case)
+
+
+def _shown(background, case):
+    """Return background regions with their layers for the scene; they cannot be shown on slices that were resampled."""
+    if background is None or background.geometry != case.image.geometry:
+        return None, None
+    return background, crop_layers(background)
+
+
+def _follow_background(scene, record, background, layers, volume, candidate):
+    """Put the regions of an evaluation in the place of those that are shown."""
+    node = background_of(candidate)
+    if node is not None:
+        show_background(scene, background, candidate, volume, node.GetName(), measured_against(record), layers)
+
+
+def _norms(study, progress):
+    """Return the numbers of the study's cases, and why there are none, a sentence."""
+    folder, has_to_be_there, known = study
+    if not has_to_be_there and not folder.is_dir():
+        return quality_norms([]), ""
+    try:
+        return read_study_folder(folder, known, progress).norms, ""
+    except BadDataError as error:
+        return None, str(error)
+
+
+def _compared(record, study, progress):
+    norms, fault = _norms(study, progress)
+    if norms is None:
+        numbers = tuple(replace(m, in_study=None, not_in_study=None) for m in record.image_quality)
+        return replace(record, image_quality=numbers), fault
+    return place_in_study(record, norms), fault
 
 
 def _save_page(record, protocol, prepared, path, progress):

@@ -12,6 +12,7 @@ import vtk
 from slicer.util import VTKObservationMixin
 
 from SegQCLib.errors import BadDataError
+from SegQCLib.mrml.background_nodes import MEASURED_ATTRIBUTE, background_of, is_measured
 from SegQCLib.mrml.edit_watch import EditWatch, SegmentationChange
 from SegQCLib.mrml.look_away_edits import count_look_away_edit
 from SegQCLib.mrml.record_node import RECORD_ROLE, mark_outdated
@@ -223,10 +224,16 @@ class Session(VTKObservationMixin):
             self.protocol, self.protocol_fault = None, str(error)
 
     def watchEdits(self) -> None:
-        """Watch candidate, reference and every segmentation that has a record: an edit outdates it, whichever module is open."""
+        """Watch candidate, reference, and every segmentation that has a record, with its background regions.
+
+        An edit outdates the record, whichever module is open.
+        """
         chosen = () if self.case is None else (self.case.candidate, self.case.reference)
-        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
-            if (node in chosen or node.GetNodeReference(RECORD_ROLE)) and node.GetID() not in self._watches:
+        nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        regions = [background_of(node) for node in nodes]
+        for node in nodes:
+            watched = node in chosen or node in regions or node.GetNodeReference(RECORD_ROLE)
+            if watched and node.GetID() not in self._watches:
                 self._watches[node.GetID()] = EditWatch(node, partial(self.onEdit, node.GetID()), self.selectedSegment, self.later)
 
     def selectedSegment(self) -> str | None:
@@ -242,6 +249,10 @@ class Session(VTKObservationMixin):
         node = slicer.mrmlScene.GetNodeByID(node_id)
         if node is None:
             return
+        for candidate in self._measured_against(node):
+            # Regions that were only placed anew are no edit.
+            if not is_measured(candidate):
+                mark_outdated(candidate)
         # A verdict must not seem to stand for voxels that it never saw.
         mark_outdated(node)
         if self.case is None:
@@ -254,6 +265,11 @@ class Session(VTKObservationMixin):
                 count_look_away_edit(node)
             for callback in list(self._edit_observers):
                 callback(change)
+
+    def _measured_against(self, regions) -> list:
+        """Return the segmentations whose background regions a node holds."""
+        nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        return [node for node in nodes if background_of(node) is regions]
 
     def onSceneStartClose(self, _caller=None, _event=None) -> None:
         self._disconnect_case()
@@ -281,6 +297,9 @@ class Session(VTKObservationMixin):
         if watch is not None:
             watch.stop()
         if node.IsA("vtkMRMLSegmentationNode"):
+            if node.GetAttribute(MEASURED_ATTRIBUTE):
+                for candidate in self._measured_against(node):
+                    mark_outdated(candidate)
             remove_results(slicer.mrmlScene, node)
         for role in ROLES if self.case is not None else ():
             # A selector whose node is removed takes the next best one: the reference would become the candidate.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from SegQCLib.case import Case, Segmentation
+import numpy as np
+
+from SegQCLib.case import Case, Segmentation, Volume
 from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.protocol import QCProtocol
 from SegQCLib.quality import cnr, contrast_at_border, noise, sharpness, snr, ssim, tumour_to_background
@@ -16,6 +19,7 @@ from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.quality.site import Site
 from SegQCLib.segment_shape import is_lesion
 
+_LARGEST = 1e150
 # In the order in which a report lists them.
 MEASURES = (noise, snr, cnr, contrast_at_border, sharpness, tumour_to_background, ssim)
 
@@ -50,8 +54,33 @@ def measure_image_quality(case: Case, protocol: QCProtocol | None, progress: Pro
         None: every segment is measured, and segments coded as morphologically abnormal structures count as lesions.
     progress : Progress
     """
+    found: list[QualityMeasurement] = []
+    used: dict[str, Background] = {}
+    for site in _sites(case, protocol, progress, "Measuring image quality", with_air=True):
+        for module in MEASURES:
+            found += module.measure(site)
+        used |= {background.name: background for background in site.backgrounds if background.is_saved}
+    named = {row.background for row in found}
+    kept = tuple(background for name, background in used.items() if name in named)
+    return QualityMeasured(tuple(found), background_segmentation(kept, case.image.geometry))
+
+
+def place_background(case: Case, protocol: QCProtocol | None, progress: Progress = unwatched) -> Segmentation | None:
+    """Return the background regions that image quality would be measured against, without measuring anything.
+
+    Parameters as in `measure_image_quality`. None: there are none.
+    """
+    sites = _sites(case, protocol, progress, "Placing background regions", with_air=False)
+    placed = {background.name: background for site in sites for background in site.backgrounds if background.is_saved}
+    return background_segmentation(tuple(placed.values()), case.image.geometry)
+
+
+def _sites(case: Case, protocol: QCProtocol | None, progress: Progress, words: str, with_air: bool) -> Iterator[Site]:
+    """Yield the neighbourhood of each segment that is asked for, lesions first, with what it is measured against."""
     if case.image.array is None:
-        return QualityMeasured((), None)
+        return
+    second = None if case.second_image is None else _computable(case.second_image)
+    case = replace(case, image=_computable(case.image), second_image=second)
     candidate, scale = case.candidate, image_scale(case.image.acquisition, protocol)
     structures = {segment.id: protocol.structure_of(segment) if protocol else None for segment in candidate.segments}
     present = [segment for segment in candidate.segments if candidate.box(segment) is not None and not is_drawn_background(segment)]
@@ -59,16 +88,14 @@ def measure_image_quality(case: Case, protocol: QCProtocol | None, progress: Pro
     asked = (segment for segment in present if protocol is None or structures[segment.id])
     measured = sorted(asked, key=lambda segment: segment not in lesions)
     if not measured:
-        return QualityMeasured((), None)
-    progress("Measuring image quality", 0.0)
+        return
+    progress(words, 0.0)
     body = ct_body(case.image) if scale.modality == "CT" else None
     refusal = snr.air_refusal(case.image.acquisition, scale.modality)
-    air = None if refusal else snr.air_sample(mr_air_values(case.image))
+    air = None if refusal or not with_air else snr.air_sample(mr_air_values(case.image))
     placer = BackgroundPlacer(case.image, candidate, protocol, lesions, case.drawn_background)
     told: set[tuple[str, str]] = set()
-    found: list[QualityMeasurement] = []
-    used: dict[str, Background] = {}
-    for segment in counted(progress, "Measuring image quality", measured):
+    for segment in counted(progress, words, measured):
         structure = structures[segment.id]
         site = Site(
             case.image,
@@ -86,9 +113,13 @@ def measure_image_quality(case: Case, protocol: QCProtocol | None, progress: Pro
             told=told,
         )
         site.backgrounds = placer.backgrounds_of(site)
-        for module in MEASURES:
-            found += module.measure(site)
-        used |= {background.name: background for background in site.backgrounds if background.is_saved}
-    named = {row.background for row in found}
-    kept = tuple(background for name, background in used.items() if name in named)
-    return QualityMeasured(tuple(found), background_segmentation(kept, case.image.geometry))
+        yield site
+
+
+def _computable(volume: Volume) -> Volume:
+    """Return an image in which values whose squares are not finite, as files with damaged numbers have them, are NaN."""
+    array = volume.array
+    if array is None or array.dtype != np.float64:
+        return volume
+    too_large = np.abs(array) > _LARGEST
+    return replace(volume, array=np.where(too_large, np.nan, array)) if too_large.any() else volume

@@ -46,18 +46,11 @@ def read_study_records(folder: Path, progress: Progress = unwatched) -> StudyRec
     BadDataError
         If the folder cannot be listed or holds no usable record.
     """
-    try:
-        with os.scandir(folder):
-            pass
-    except OSError as error:
-        raise BadDataError(folder, f"cannot be listed ({error.strerror}).", "Give a folder of records.") from error
-    paths = sorted(
-        path for path in folder.rglob(RECORD_NAME) if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    paths = record_paths(folder)
     records, left_out = [], []
     for path in counted(progress, "Reading records", paths):
         try:
-            record = read_json_file(QCRecord, path, "a record", "Evaluate the case again with segqc evaluate.")
+            record = read_record_file(path)
         except BadDataError as error:
             left_out.append(str(error))
         else:
@@ -70,3 +63,32 @@ def read_study_records(folder: Path, progress: Progress = unwatched) -> StudyRec
             "Give the folder that holds the --out folders of segqc evaluate.",
         )
     return StudyRecords(tuple(records), tuple(left_out))
+
+
+def record_paths(folder: Path) -> list[Path]:
+    """Return every record.json in a folder and below it, in order; hidden folders are passed over.
+
+    Raises
+    ------
+    BadDataError
+        If the folder cannot be listed.
+    """
+    try:
+        with os.scandir(folder):
+            pass
+    except OSError as error:
+        raise BadDataError(folder, f"cannot be listed ({error.strerror}).", "Give a folder of records.") from error
+    return sorted(
+        path for path in folder.rglob(RECORD_NAME) if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def read_record_file(path: Path) -> QCRecord:
+    """Return the record in a file.
+
+    Raises
+    ------
+    BadDataError
+        If it is none.
+    """
+    return read_json_file(QCRecord, path, "a record", "Evaluate the case again with segqc evaluate.")

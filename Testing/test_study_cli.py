@@ -72,6 +72,14 @@ def test_no_class_of_response_is_named(study, tmp_path, capsys):
         assert not re.search(r"\b(progressive disease|partial response|complete response|stable disease|PD|PR|CR|SD)\b", text)
 
 
+def test_a_change_is_never_shown_without_its_definition_and_the_way_to_its_caveats(study, tmp_path, capsys):
+    _, _, page = written(tmp_path, study)
+    shown = capsys.readouterr().out
+    assert "Longest diameter: RECIST-like, on the outline in one slice" in shown
+    assert "caveats (small lesions" in shown
+    assert "growth against the smallest sum of diameters so far" in page
+
+
 def test_the_page_loads_nothing_and_runs_nothing(study, tmp_path):
     _, _, page = written(tmp_path, study)
     assert "<script" not in page

@@ -113,12 +113,21 @@ def _cut(text: str) -> str:
 
 def _lesions(courses: Sequence[LesionCourse]) -> Iterator[str]:
     yield "Lesions over time (change since the first time point; no class of response is given):"
-    rows = [("patient", "lesion", "time point", "voxels", "volume", "change", "diameter", "change", "")]
+    rows = [("patient", "lesion", "time point", "voxels", "volume", "change", "longest diameter", "change", "")]
     for course in courses:
         name = course.lesion if course.reader is None else f"{course.lesion} ({course.reader})"
         for point in course.points:
             rows.append((course.patient, name, point.timepoint or point.case, *_point(point)))
     yield from _aligned(rows)
+    yield "  Longest diameter: RECIST-like, on the outline in one slice. A diameter by a trained reader can be another."
+    caveats = dict.fromkeys(
+        caveat
+        for course in courses
+        for point in course.points
+        for caveat in (*point.caveats, *(point.since_first.caveats if point.since_first else ()))
+    )
+    if caveats:
+        yield f"  {_number(len(caveats), 'caveat')} (small lesions, other readers and the like): --html, --csv and --json have them."
     reasons = dict.fromkeys(
         f"  {course.patient}, {point.timepoint or point.case} against {point.since_first.since}: not compared. {reason}"
         for course in courses

@@ -53,7 +53,11 @@ RULES = (
     (
         f"{longest_diameter.DEFINITION}. RECIST 1.1 (Eisenhauer et al., Eur J Cancer 2009;45:228-247,"
         " doi 10.1016/j.ejca.2008.10.026) needs a trained reader and axial slices, measures lymph nodes by their short"
-        " axis, and sums at most five target lesions."
+        " axis, and sums at most five target lesions, two in an organ."
+    ),
+    (
+        "Changes are against the first and the previous time point. RECIST 1.1 judges shrinkage against the baseline, but growth"
+        " against the smallest sum of diameters so far, together with new lesions and with lesions that are not measured."
     ),
     (
         "No class of response is given. How much a change is beyond the error of measurement is not known: it takes repeated"

@@ -127,7 +127,8 @@ def _lesions(courses: Sequence[LesionCourse]) -> Iterator[str]:
         for caveat in (*point.caveats, *(point.since_first.caveats if point.since_first else ()))
     )
     if caveats:
-        yield f"  {_number(len(caveats), 'caveat')} (small lesions, other readers and the like): --html, --csv and --json have them."
+        told = _number(len(caveats), "caveat")
+        yield f"  {told} (small lesions, other readers and the like): --html, --csv and --json have them."
     reasons = dict.fromkeys(
         f"  {course.patient}, {point.timepoint or point.case} against {point.since_first.since}: not compared. {reason}"
         for course in courses

@@ -107,23 +107,24 @@ def test_all_z_scores_at_once_are_those_of_each_case_alone():
     assert z_scores([1.0] * 30) == [None] * 30
 
 
-def test_twenty_other_cases_are_enough_and_nineteen_are_not():
-    enough = placed(a_record(99, 30.0), [a_record(case, case) for case in range(1, 21)])
-    assert enough.in_study.cases == FEWEST_CASES
+def test_a_study_of_twenty_cases_has_z_scores_and_one_of_nineteen_has_none():
+    enough = placed(a_record(99, 30.0), [a_record(case, case) for case in range(1, 20)])
+    assert enough.in_study.cases == FEWEST_CASES - 1 == 19
     assert enough.not_in_study is None
-    few = placed(a_record(99, 30.0), [a_record(case, case) for case in range(1, 20)])
+    few = placed(a_record(99, 30.0), [a_record(case, case) for case in range(1, 19)])
     assert few.in_study is None
-    assert few.not_in_study.startswith("19 other cases have this number")
-    assert "at least 20" in few.not_in_study
-    with pytest.raises(ValueError, match="at least 20"):
-        position(1.0, range(19), "test")
+    assert few.not_in_study.startswith("18 other cases have this number")
+    assert "at least 20 cases, this one counted" in few.not_in_study
+    with pytest.raises(ValueError, match="at least 19"):
+        position(1.0, range(18), "test")
 
 
 def test_the_case_itself_is_not_counted():
     records = [a_record(case, case) for case in range(1, 21)]
-    m = placed(records[0], records)
+    assert placed(records[0], records).in_study.cases == 19
+    m = placed(records[0], records[:-1])
     assert m.in_study is None
-    assert m.not_in_study.startswith("19 other cases")
+    assert m.not_in_study.startswith("18 other cases")
 
 
 def test_cases_that_are_all_the_same_give_no_z_score():
@@ -316,10 +317,12 @@ def test_the_study_has_every_case_with_its_z_and_names_the_furthest():
     assert snr.strata[0].refused == {"CT has no air region with Rayleigh noise.": 25}
 
 
-def test_twenty_cases_are_too_few_for_a_study_because_each_has_nineteen_others():
+def test_each_case_of_a_study_of_twenty_has_a_z_score_and_of_nineteen_none():
     (number,) = (number for number in quality_study(a_study(20)).numbers if number.measure == "noise")
+    assert all(case.z is not None for case in number.strata[0].cases)
+    (number,) = (number for number in quality_study(a_study(19)).numbers if number.measure == "noise")
     assert all(case.z is None for case in number.strata[0].cases)
-    assert number.strata[0].why_no_z.startswith("19 other cases")
+    assert number.strata[0].why_no_z.startswith("18 other cases")
 
 
 def test_more_noise_with_worse_grades_is_a_negative_correlation_although_one_is_best():

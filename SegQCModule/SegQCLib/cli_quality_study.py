@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from SegQCLib.quality.study_norms import QualityNorms
 
 _STUDY = """\
-Compare the image-quality numbers of a study's cases: robust z-scores (median, MAD) within scanner and protocol, from 21 cases on,
+Compare the image-quality numbers of a study's cases: robust z-scores (median, MAD) within scanner and protocol, from 20 cases on,
 and their rank correlation with readers' ratings.
 
 FOLDER holds the --out folders of segqc evaluate: every record.json in it and below it is read. Nothing is measured again and

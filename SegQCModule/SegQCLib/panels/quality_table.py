@@ -40,8 +40,8 @@ class QualityTable:
             (
                 _("z"),
                 _(
-                    "Robust z-score among the study's cases of this scanner and protocol, once there are 20 others. It says that"
-                    " an image differs, not that it is bad."
+                    "Robust z-score among the study's cases of this scanner and protocol, once there are 20, this one counted. It"
+                    " says that an image differs, not that it is bad."
                 ),
             ),
             (_("Where"), _("The region with its voxels, and the normal tissue that it was measured against.")),

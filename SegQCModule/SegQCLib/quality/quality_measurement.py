@@ -19,7 +19,7 @@ class StudyPosition:
     z: float | None = field(
         metadata={"doc": "Robust z-score: (value - median) / (1.4826 MAD); null where the cases do not differ (MAD 0)."}
     )
-    cases: int = field(metadata={"doc": "How many cases it is compared with, this one not counted; at least 20."})
+    cases: int = field(metadata={"doc": "How many cases it is compared with, this one not counted; at least 19."})
     median: float = field(metadata={"doc": "Median of those cases, in the measurement's unit."})
     mad: float = field(metadata={"doc": "Median absolute deviation of those cases from their median, in the same unit."})
     stratum: str = field(metadata={"doc": "Scanner and protocol that those cases share, in words."})

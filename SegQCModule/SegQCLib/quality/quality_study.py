@@ -267,7 +267,7 @@ def _stratum(kind: NumberKind, cases: Sequence[_Case]) -> StratumNumbers:
     values = {case.name: case.values[kind] for case in cases if kind in case.values}
     numbers = np.array(list(values.values()))
     known = cases[0].stratum is not None
-    enough = known and len(values) > FEWEST_CASES
+    enough = known and len(values) >= FEWEST_CASES
     why = None
     if not known:
         why = NO_SCANNER

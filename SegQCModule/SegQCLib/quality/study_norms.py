@@ -26,6 +26,7 @@ _AT_ONCE = 500
 
 StratumKey = tuple[str, str, str, str, bool]
 
+# Of a study, the case itself counted.
 FEWEST_CASES = 20
 NO_SCANNER = (
     "Manufacturer (0008,0070) and Manufacturer's Model Name (0008,1090) are not known, so cases of the same scanner cannot be told."
@@ -36,7 +37,10 @@ RULES = (
         "z = (value − median) / (1.4826 MAD), with median and MAD (median absolute deviation) of the other cases: the case itself"
         " is left out (Leys et al., J Exp Soc Psychol 2013;49:764-766)."
     ),
-    f"Only cases of one scanner under one protocol are compared, and only where there are at least {FEWEST_CASES} others.",
+    (
+        "Only cases of one scanner under one protocol are compared, and only where at least"
+        f" {FEWEST_CASES} have the number, the case itself counted."
+    ),
     (
         "One scanner is one device: manufacturer, model and Device Serial Number (0018,1000), because noise differs between devices"
         " of one model, too. Without serial numbers, cases of that model that have none are compared, and it is said."
@@ -174,7 +178,7 @@ def quality_norms(records: Sequence[QCRecord]) -> QualityNorms:
 def place_in_study(record: QCRecord, norms: QualityNorms) -> QCRecord:
     """Return a record whose image-quality numbers say where they stand among the study's other cases.
 
-    Where there are fewer than 20 such cases, or the scanner is not known, a number has no place, and says why.
+    Where there are fewer than 19 such cases, or the scanner is not known, a number has no place, and says why.
     """
     stratum = stratum_of(record)
     own = _key(case_key(record) or "", record)
@@ -189,7 +193,7 @@ def position(value: float, others: Iterable[float], stratum: str) -> StudyPositi
     ----------
     value : float
     others : iterable of float
-        One value for each other case, in the same unit; at least 20.
+        One value for each other case, in the same unit; at least 19.
     stratum : str
         What the cases share, in words.
 
@@ -201,7 +205,7 @@ def position(value: float, others: Iterable[float], stratum: str) -> StudyPositi
     Raises
     ------
     ValueError
-        If there are fewer than 20 others.
+        If there are fewer than 19 others.
 
     References
     ----------
@@ -209,8 +213,8 @@ def position(value: float, others: Iterable[float], stratum: str) -> StudyPositi
     deviation around the median. J Exp Soc Psychol 2013;49:764-766, doi:10.1016/j.jesp.2013.03.013.
     """
     numbers = np.asarray(list(others), float)
-    if len(numbers) < FEWEST_CASES:
-        raise ValueError(f"A z-score needs at least {FEWEST_CASES} other cases; there are {len(numbers)}.")
+    if len(numbers) < FEWEST_CASES - 1:
+        raise ValueError(f"A z-score needs at least {FEWEST_CASES - 1} other cases; there are {len(numbers)}.")
     median, mad = float(np.median(numbers)), float(stats.median_abs_deviation(numbers))
     return StudyPosition(_z(value, median, mad), len(numbers), median, mad, stratum)
 
@@ -221,7 +225,7 @@ def z_scores(values: Sequence[float]) -> list[float | None]:
     Parameters
     ----------
     values : sequence of float
-        One for each case of a stratum; more than 20.
+        One for each case of a stratum; at least 20.
     """
     numbers, found = np.asarray(values, float), []
     for start in range(0, len(numbers), _AT_ONCE):
@@ -240,7 +244,7 @@ def too_few(cases: int, stratum: str = "") -> str:
     """Return the sentence that says why there is no z-score."""
     known = "No other case has" if cases == 0 else "1 other case has" if cases == 1 else f"{cases} other cases have"
     of_what = f" ({stratum})" if stratum else ""
-    return f"{known} this number{of_what}; a robust z-score needs at least {FEWEST_CASES}."
+    return f"{known} this number{of_what}; a robust z-score needs at least {FEWEST_CASES} cases, this one counted."
 
 
 def _placed(m: QualityMeasurement, stratum: Stratum | None, own: str, norms: QualityNorms) -> QualityMeasurement:
@@ -249,7 +253,7 @@ def _placed(m: QualityMeasurement, stratum: Stratum | None, own: str, norms: Qua
     if stratum is None:
         return replace(m, in_study=None, not_in_study=NO_SCANNER)
     others = [value for case, value in norms.values.get((stratum.key, kind_of(m)), {}).items() if case != own]
-    if len(others) < FEWEST_CASES:
+    if len(others) < FEWEST_CASES - 1:
         return replace(m, in_study=None, not_in_study=too_few(len(others), stratum.words))
     return replace(m, in_study=position(m.value, others, stratum.words), not_in_study=None)
 

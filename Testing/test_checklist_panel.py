@@ -197,6 +197,7 @@ def test_an_answer_is_kept_at_once_with_who_and_when_and_the_next_item_follows(h
     assert chosen(filled) == before[before.index("15") + 1]
     choose(host, filled, "15")
     assert filled._answer.ui.textEdit.toPlainText() == kept["value"]
+    assert filled._answer.ui.whoLabel.text == f"Answered by {READER}, {kept['when'][:10]}."
 
 
 def test_one_answer_serves_all_checklists_that_ask_it(host, filled, study):

@@ -94,11 +94,13 @@ class ChecklistAnswerView:
         ui.saveButton.enabled = ready and bool(who)
         ui.takeBackButton.visible = saved != Typed()
         ui.takeBackButton.enabled = ready and bool(who)
-        ui.whoLabel.setText(
-            _("Kept as the answer of {who}, with the date.").format(who=who)
-            if who
-            else _("Enter your name in step 1 to answer: an answer is kept with who gave it.")
-        )
+        if not who:
+            words = _("Enter your name in step 1 to answer: an answer is kept with who gave it.")
+        elif saved != Typed():
+            words = _("Answered by {who}, {when}.").format(who=answer.who, when=answer.when[:10])
+        else:
+            words = _("Saving keeps it as the answer of {who}, with the date.").format(who=who)
+        ui.whoLabel.setText(words)
 
     def focus(self):
         """Let the next keys go into the field."""

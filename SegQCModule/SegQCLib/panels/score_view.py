@@ -27,6 +27,7 @@ from SegQCLib.readers.training.error_map import COLORS, EXTRA, MISSED
 from SegQCLib.readers.training.scored_attempt import ErrorMap, ScoredAttempt, errors_of
 
 _ROWS, _LINES, _DETAIL_LINES = 4, 4, 5
+_LAID_OUT_MS = 100
 
 
 class ScoreView:
@@ -63,6 +64,11 @@ class ScoreView:
         set_up_score_table(table, _ROWS)
         self._line = line
         table.connect("currentCellChanged(int,int,int,int)", self.onRowChanged)
+        # Once the column is laid out anew, level by level: on a small screen the result would lie below its edge.
+        self._shown_later = qt.QTimer(self.widget)
+        self._shown_later.setSingleShot(True)
+        self._shown_later.setInterval(_LAID_OUT_MS)
+        self._shown_later.connect("timeout()", self.onShown)
         ui.mapButton.connect("toggled(bool)", self.onMap)
         ui.expertsButton.connect("toggled(bool)", self.onExperts)
         ui.againstSelector.connect("activated(int)", self.onAgainst)
@@ -72,6 +78,7 @@ class ScoreView:
 
     def clear(self):
         """Forget the attempt, and take map and experts out of the scene."""
+        self._shown_later.stop()
         volume, self._volume = self._volume, None
         self._scored, self._layers, self._errors, self._places = None, (), None, ()
         self._outdated = False
@@ -111,8 +118,7 @@ class ScoreView:
         self._writeMap(True)
         self._check(self.ui.expertsButton, bool(experts_in(slicer.mrmlScene)))
         self._showLegend()
-        # Once the column is laid out anew: on a small screen the result would lie below its edge.
-        self.session.later(self.onShown)
+        self._shown_later.start()
 
     def onShown(self):
         """Scroll Slicer's column to the result."""

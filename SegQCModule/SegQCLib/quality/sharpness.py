@@ -147,7 +147,7 @@ def edge_profiles(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[fl
     kept = kept[np.unique(np.linspace(0, len(kept) - 1, min(len(kept), _MOST_PROFILES)).astype(int))]
     border, axes, along = border[kept], axes[kept], along[kept]
     step_mm = min(spacing_mm[1:])
-    reach = max(_FEWEST_SAMPLES + 1, math.ceil(REACH_MM / step_mm))
+    reach = max(_FEWEST_SAMPLES + 1, min(math.ceil(REACH_MM / step_mm), max(mask.shape[1:])))
     offsets = np.arange(-reach, reach + 1)
     steps = np.zeros((len(kept), 3), int)
     steps[np.arange(len(kept)), axes] = np.sign(along).astype(int)

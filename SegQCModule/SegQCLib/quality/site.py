@@ -47,6 +47,7 @@ NO_CORE = (
 NO_SHELL = f"No tissue lies {SHELL_WORDS}: only other segments, air outside the body or the edge of the image."
 EMPTY = "The segment has no voxels."
 NOT_FINITE = "No voxel of the region has a finite value."
+TOO_LARGE = "The values are too large to compute with."
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,7 +266,7 @@ class Site:
         if reason is None and background is not None:
             reason = background.sample.reason
         if reason is None and not math.isfinite(value):
-            reason = undefined
+            reason = undefined or TOO_LARGE
         remarks = (sample.remark, background.sample.remark if background else None, self._unit_remark(unit), remark)
         remarks = tuple(dict.fromkeys(text for text in remarks if text))
         return QualityMeasurement(
@@ -334,7 +335,10 @@ def sample_of(values: NDArray, mask: NDArray[np.bool_], missing: str) -> Sample:
 
 def sd(values: NDArray[np.float64]) -> float:
     """Return the sample standard deviation, dividing by n - 1; NaN below two values."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+    if len(values) < 2:
+        return math.nan
+    # The mean of a thousand times 0.1 is not 0.1: what does not scatter would seem to, by 1e-17.
+    return float(np.std(values, ddof=1)) if np.ptp(values) > 0 else 0.0
 
 
 def boxes_meet(a: Box | None, b: Box) -> bool:

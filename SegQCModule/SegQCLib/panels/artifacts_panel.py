@@ -10,8 +10,9 @@ from slicer.i18n import tr as _
 
 from SegQCLib.errors import BadDataError
 from SegQCLib.mrml.ratings_node import read_ratings, write_answer
-from SegQCLib.mrml.record_node import mark_outdated
+from SegQCLib.mrml.record_node import RECORD_ROLE, is_outdated, mark_outdated, read_record
 from SegQCLib.panels.panel import Light, Panel, Standing
+from SegQCLib.panels.quality_table import QualityTable
 from SegQCLib.readers.rating_pictures import example_picture
 from SegQCLib.readers.ratings import answers_of, best_first, common_scale, give_grade, not_assessable, scale_text
 
@@ -38,6 +39,9 @@ class ArtifactsPanel(Panel):
         self._radios = {}  # (row, column) of each button
         self._buttons = None
         self._shown = None  # volume and rating that the comment line belongs to
+        self._record_text = ""  # of the record whose image-quality numbers are shown
+        self._quality = QualityTable(session, self.ui.qualityTable)
+        self.ui.qualityButton.connect("toggled(bool)", self.onQuality)
         table = self.ui.ratingsTable
         table.setWordWrap(True)
         table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -227,7 +231,33 @@ class ArtifactsPanel(Panel):
             getattr(self.ui, name).setVisible(bool(proposals))
         self.ui.exclusionLabel.setToolTip("\n".join(dict.fromkeys(a.source for a in self._given.values() if a.proposes_exclusion)))
         self._show_row()
+        self._show_quality()
         self.standingChanged()
+
+    def _show_quality(self):
+        """Offer the numbers that were measured on the image, once all ratings are given: they must lead no grade."""
+        candidate = None if self.session.case is None else self.session.case.candidate
+        node = candidate and candidate.GetNodeReference(RECORD_ROLE)
+        text = node.GetText() or "" if node else ""
+        rated = not self._obstacle and bool(self._ratings) and len(self._given) == len(self._ratings)
+        shown = rated and self.ui.qualityButton.checked
+        if shown and text != self._record_text:
+            self._record_text = text
+            self._quality.show(_record_of(candidate))
+        self.ui.qualityButton.enabled = rated
+        self.ui.qualityButton.setText(
+            _("Numbers measured on this image") if rated else _("Numbers measured on this image: shown once all ratings are given")
+        )
+        words = "" if self._quality.lines else _("Nothing of the image's quality was measured in the last evaluation.")
+        if text and is_outdated(candidate):
+            words = _("Measured before the last change: evaluate again in the step QC report.")
+        self.ui.qualityLabel.setText(words)
+        self.ui.qualityButton.setVisible(bool(text) and bool(self._ratings))
+        self.ui.qualityTable.setVisible(bool(text) and shown and bool(self._quality.lines))
+        self.ui.qualityLabel.setVisible(bool(text) and shown and bool(words))
+
+    def onQuality(self, _checked):
+        self._show_quality()
 
     def _column_of(self, answer):
         """Return the column of an answer, or None for no answer."""
@@ -374,3 +404,11 @@ class ArtifactsPanel(Panel):
         )
         self._read()
         self._show()
+
+
+def _record_of(candidate):
+    """Return a segmentation's record; None where its text is none, which the step QC report says."""
+    try:
+        return read_record(candidate)
+    except BadDataError:
+        return None

@@ -88,7 +88,10 @@ class Course:
 
 def is_course(folder: Path) -> bool:
     """Return whether a folder has a course.json; one without can still be a simple course (see `training_course`)."""
-    return (folder / COURSE_FILE).is_file()
+    try:
+        return (folder / COURSE_FILE).is_file()
+    except OSError:  # no name of a folder, or none that may be looked into
+        return False
 
 
 def shipped_courses() -> dict[str, Path]:

@@ -66,6 +66,14 @@ def test_local_noise_does_not_count_vessels():
     assert number(case, measure="noise", method="local").value == pytest.approx(10, rel=0.05)
 
 
+def test_noise_of_an_organ_that_is_not_uniform_says_that_it_is_none_of_the_image():
+    values = gaussian(60, 10)
+    assert number(a_case(values, liver=LIVER), measure="noise", method="sd").remark is None
+    values[:, 20:24, :] -= 1000
+    found = number(a_case(values, liver=LIVER), measure="noise", method="sd")
+    assert found.remark.startswith("More than twice the local noise")
+
+
 @pytest.mark.parametrize("pixel_mm", [0.7, 1.0, 2.0, 4.0])
 def test_local_noise_is_the_noise_within_2_percent_on_fine_and_coarse_grids(pixel_mm):
     values = np.random.default_rng(5).normal(60, 12.5, (25, 90, 90))

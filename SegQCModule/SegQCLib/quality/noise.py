@@ -25,6 +25,12 @@ LOCAL_DEFINITION = (
     " measure noise in clinical CT examinations, AJR 2015)"
 )
 OF_LESION = "What differs within the lesion itself counts as noise here; the noise of a background region does not have it."
+# Gradients and vessels make the one larger than the other in any organ; twice is gas, contrast medium or another tissue.
+_UNEVEN = 2.0
+UNEVEN = (
+    "More than twice the local noise: what differs in the segment itself (gas and content, contrast medium, calcification, other"
+    " tissue) makes most of this number, and it is no noise of the image."
+)
 ONE_VOXEL = "A standard deviation needs at least two voxels."
 FEW_WINDOWS = (
     f"Fewer than {_FEWEST_WINDOWS} windows of about {WINDOW_MM:g} mm (at least 3 x 3 voxels) lie wholly"
@@ -36,10 +42,15 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
     """Yield the noise of a segment's core, of the background regions of a lesion, and wherever the protocol asks for it."""
     unit = site.scale.unit
     asked = site.asked_regions(MEASURE)
+    core, local = site.sample("core"), math.nan
+    if not core.reason and (not site.is_lesion or site.is_asked(MEASURE, "local")):
+        local = local_noise(site.values, site.core_mask, site.spacing_mm)
     for region in dict.fromkeys(("core", *(part for part in asked if part != "background"))):
         sample = site.sample(region)
         definition = f"{SD_DEFINITION}, {REGION_WORDS[region]}"
-        remark = OF_LESION if site.is_lesion and region in ("core", "whole") else None
+        remark = None
+        if region in ("core", "whole"):
+            remark = OF_LESION if site.is_lesion else UNEVEN if sample.sd > _UNEVEN * local else None
         yield site.row(MEASURE, "sd", definition, region, sample, sample.sd, unit, ONE_VOXEL, remark=remark)
     if site.is_lesion or "background" in asked:
         for background in site.backgrounds:
@@ -48,9 +59,7 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
             value = sample.sd
             yield site.row(MEASURE, "sd", definition, "background", sample, value, unit, ONE_VOXEL, background)
     if not site.is_lesion or site.is_asked(MEASURE, "local"):
-        sample = site.sample("core")
-        value = math.nan if sample.reason else local_noise(site.values, site.core_mask, site.spacing_mm)
-        yield site.row(MEASURE, "local", LOCAL_DEFINITION, "core", Sample(sample.values, sample.reason), value, unit, FEW_WINDOWS)
+        yield site.row(MEASURE, "local", LOCAL_DEFINITION, "core", Sample(core.values, core.reason), local, unit, FEW_WINDOWS)
 
 
 def local_noise(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:

@@ -27,7 +27,7 @@ from SegQCLib.readers.training.error_map import COLORS, EXTRA, MISSED
 from SegQCLib.readers.training.scored_attempt import ErrorMap, ScoredAttempt, errors_of
 
 _ROWS, _LINES, _DETAIL_LINES = 4, 4, 5
-_LAID_OUT_MS = 100
+_LAID_OUT_MS, _SCROLLS = 100, 10
 
 
 class ScoreView:
@@ -56,6 +56,7 @@ class ScoreView:
         self._places = ()
         self._shown = ()  # the scores in the table; None: all structures
         self._outdated = False
+        self._scrolls = 0
         ui = self.ui
         line = qt.QFontMetrics(ui.structureText.font).height()
         ui.structureText.setMinimumHeight(_DETAIL_LINES * line)
@@ -118,6 +119,7 @@ class ScoreView:
         self._writeMap(True)
         self._check(self.ui.expertsButton, bool(experts_in(slicer.mrmlScene)))
         self._showLegend()
+        self._scrolls = _SCROLLS
         self._shown_later.start()
 
     def onShown(self):
@@ -130,6 +132,10 @@ class ScoreView:
         if column is not None:
             top = self.ui.summaryLabel.mapTo(column.widget(), qt.QPoint(0, 0)).y()
             column.verticalScrollBar().setValue(top)
+            self._scrolls -= 1
+            if column.verticalScrollBar().maximum < top and self._scrolls > 0:
+                # The column has not its new height yet.
+                self._shown_later.start()
 
     def outdate(self):
         """Note that the segmentation was edited since."""

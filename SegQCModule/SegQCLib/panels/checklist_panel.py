@@ -34,8 +34,8 @@ FOLDER = "Checklists"  # in the records folder
 CHECKLIST_SETTING = "SegQC/Checklist"
 FILES_SETTING = "SegQC/ChecklistFiles"
 _TO_COMPLETE = "[to be completed: "
-_ITEM_LINES = 6
-_TAB_LINES = 33
+_ITEM_LINES = 4
+_TAB_LINES = 28
 _SOURCES = 2  # number of the tab
 
 

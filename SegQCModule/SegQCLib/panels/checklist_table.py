@@ -9,7 +9,7 @@ from SegQCLib.checklists.filled_checklist import FilledItem, ItemState
 from SegQCLib.checklists.filled_page import STATE_MEANINGS, STATE_SIGNS
 
 _NUMBER, _TOPIC, _STATE = range(3)
-_LINES = 5
+_LINES = 4
 
 
 class ChecklistTable:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from SegQCLib.artifact_atlas.parallel_beam import project, reconstruct, view_angles_deg
 
 # Linear attenuation of water at 70 keV, 1/mm, between NIST's values at 60 and 80 keV (0.2059 and 0.1837 cm2/g).
-WATER_PER_MM = 0.0193
+_WATER_70_KEV_PER_MM = 0.0193
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +38,15 @@ class CTSlice:
 
     @property
     def attenuation_per_mm(self) -> NDArray[np.float64]:
-        return np.clip(self.hu / 1000 + 1, 0, None) * WATER_PER_MM
+        return np.clip(self.hu / 1000 + 1, 0, None) * _WATER_70_KEV_PER_MM
 
     def water_paths_mm(self, projections: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the paths through water, mm, that projections of this slice stand for."""
-        return np.clip(projections / WATER_PER_MM, 0, None)
+        return np.clip(projections / _WATER_70_KEV_PER_MM, 0, None)
 
     def projections_of_water(self, paths_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the projections of paths through water, mm; the opposite of `water_paths_mm`."""
-        return paths_mm * WATER_PER_MM
+        return paths_mm * _WATER_70_KEV_PER_MM
 
     @cached_property
     def projections(self) -> NDArray[np.float64]:
@@ -59,4 +59,4 @@ class CTSlice:
         grain, and projections that do not change leave it as it is.
         """
         added = change(self.projections) - self.projections
-        return self.hu + reconstruct(added, self.angles_deg, self.pixel_mm) * (1000 / WATER_PER_MM)
+        return self.hu + reconstruct(added, self.angles_deg, self.pixel_mm) * (1000 / _WATER_70_KEV_PER_MM)

@@ -73,6 +73,7 @@ class StudyNumber:
 
     @property
     def case_count(self) -> int:
+        """How many cases have the number, of all scanners."""
         return sum(len(stratum.cases) for stratum in self.strata)
 
 

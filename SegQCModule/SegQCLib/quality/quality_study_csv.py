@@ -54,9 +54,3 @@ def _correlation(found: RatingBesideNumber) -> _Row:
     about = {"rating": found.rating, "scale": found.scale, "cases": len(found.cases), "not_assessable": found.not_assessable}
     values = {"spearman_rho": found.rho, "lower_95": found.lower, "upper_95": found.upper, "reason": found.reason}
     return {"of": "correlation", **_about(found), **about, **values}
-
-
-def _definition(number: StudyNumber) -> str:
-    # Where a background is a sphere, each case has a wording of its own with the sphere's size.
-    more = len(number.definitions) - 1
-    return number.definitions[0] + (f" (and {more} more wording{'s' if more > 1 else ''})" if more else "")

@@ -22,7 +22,6 @@ from SegQCLib.samples import cache_folder
 
 _PAGE_ENDINGS = (".md", ".html", ".htm")
 _PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".svg")
-_DIGITS_OF_HASH = 12
 
 
 @dataclass(frozen=True, eq=False)

@@ -462,20 +462,63 @@ def test_what_is_typed_counts_without_leaving_the_line(host, panel, own):
     assert panel.opened.document["title"] == "Typed"
 
 
-def test_a_protocol_is_proposed_from_the_cases_of_the_worklist(host, panel, session, shared_data, tmp_path):
-    (tmp_path / "cases.csv").write_text(f"case,image\nA,{shared_data / 'totalsegmentator' / 'example_ct_dicom'}\n")
-    session.worklist = tmp_path / "cases.csv"
-    host.process_events()
+def test_a_protocol_is_proposed_from_the_cases_of_the_worklist(host, panel, session, totalsegmentator, tmp_path):
+    image, drawn = totalsegmentator / "example_ct_dicom", totalsegmentator / "example_seg_dicom.nii.gz"
+    (tmp_path / "Our cases.csv").write_text(f"case,image,candidate,labels\nA,{image},{drawn},totalsegmentator\n")
+    session.worklist = tmp_path / "Our cases.csv"
+    host.wait_until(lambda: panel.session.worklist is not None)
     panel.proposeFromWorklist()
     host.wait_until(lambda: not panel._work.busy, 60)
-    # The sample case has no segments: a protocol needs structures, and the step says so.
+    assert panel.opened.document["id"] == "our-cases"
+    assert panel.opened.protocol is not None
+    assert "liver" in [item["name"] for item in panel.opened.document["structures"]]
+    assert panel.ui.tabs.currentIndex == _REMARKS
+    assert "Left out" in panel.ui.remarksBrowser.toPlainText()
+    assert panel.opened.has_unsaved_work
+
+
+def test_cases_without_segments_are_no_protocol_and_the_step_says_why(host, panel, totalsegmentator, tmp_path):
+    before = panel.opened
+    (tmp_path / "cases.csv").write_text(f"case,image\nA,{totalsegmentator / 'example_ct_dicom'}\n")
+    panel.propose(tmp_path / "cases.csv")
+    host.wait_until(lambda: not panel._work.busy, 60)
     assert "No segment has codes" in panel.ui.messageLabel.text
+    assert panel.opened is before
+
+
+def test_without_a_worklist_the_step_asks_for_one(host, panel):
+    panel.proposeFromWorklist()
+    assert "step 1" in panel.ui.messageLabel.text
+
+
+@pytest.mark.parametrize("value", [True, 7, [], {"a": 1}, [[1]]])
+def test_a_file_with_something_odd_in_it_is_opened_and_says_so(host, panel, tmp_path, value):
+    for path in ("structures", "slice_thickness_mm", "slice_thickness_mm.unit", "title", "structures.0.terminology"):
+        document = open_document(NODULE)
+        *above, last = path.split(".")
+        place = document
+        for step in above:
+            place = place[int(step) if step.isdigit() else step]
+        place[last] = value
+        (tmp_path / "odd.json").write_text(json.dumps(document))
+        panel.openFile(tmp_path / "odd.json")
+        for field in panel.opened.faulty_fields:
+            panel.edit.go_to(field.path)
+        assert fault_words(panel), path
+
+
+def test_a_file_that_is_no_json_is_told(host, panel, tmp_path):
+    before = panel.opened
+    (tmp_path / "broken.json").write_text("{")
+    panel.openFile(tmp_path / "broken.json")
+    assert "broken.json" in panel.ui.messageLabel.text
+    assert panel.opened is before
 
 
 def test_random_editing_always_leaves_what_the_widgets_show(host, panel, own, tmp_path):
     generator = random.Random(8)  # noqa: S311 - repeatable
     panel.openFile(own)
-    for _step in range(60):
+    for _step in range(40):
         field = generator.choice(
             [one for one in panel.opened.form.walk() if one.path and one.path not in ("schema", "schema_version")]
         )

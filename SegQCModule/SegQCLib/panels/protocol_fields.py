@@ -16,7 +16,7 @@ _UNIT_WORDS = {"[hnsf'U]": "HU", "1": _("no unit"), "mm3": "mm³", "mm2": "mm²"
 
 def unit_words(unit: str) -> str:
     """Return a UCUM unit as people write it."""
-    return _UNIT_WORDS.get(unit, unit)
+    return _UNIT_WORDS.get(str(unit), str(unit))
 
 
 class TextField:
@@ -124,6 +124,7 @@ class ChoiceField:
         self.widget.connect("activated(int)", self.onActivated)
 
     def show(self, field):
+        self._value = field.value
         values = [None] if not field.required else []
         values += field.choices
         if field.value is not None and field.value not in values:
@@ -136,7 +137,9 @@ class ChoiceField:
         self.widget.setCurrentIndex(values.index(field.value) if field.value in values else -1)
 
     def onActivated(self, index):
-        self._change(self.path, self._values[index])
+        # What stands there already may be no text at all, in a file that was written by hand.
+        if self._values[index] != self._value:
+            self._change(self.path, self._values[index])
 
     def commit(self):
         """Nothing waits: a choice is told at once."""

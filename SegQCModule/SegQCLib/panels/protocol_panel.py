@@ -92,7 +92,8 @@ class ProtocolPanel(Panel):
         self._listChoices()
 
     def onCaseChanged(self):
-        self.signing.show()
+        if self.opened is not None and self.ui.tabs.currentIndex == _SIGN:
+            self.signing.show()
 
     def cleanup(self):
         self._work.cleanup()

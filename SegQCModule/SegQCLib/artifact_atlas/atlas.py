@@ -76,7 +76,7 @@ ARTIFACTS = (
     )),
     Artifact("CT", "motion", _grades(
         lambda sample, mm: ct_motion(sample.slice, mm),
-        lambda mm: f"patient moves by {mm:g} mm during the half rotation",
+        lambda mm: f"patient moves by ±{mm:g} mm during the half rotation",
         1.5, 3.0, 5.0, 10.0,
     )),
     Artifact("CT", "metal", _grades(
@@ -102,7 +102,7 @@ ARTIFACTS = (
     )),
     Artifact("MR", "motion", _grades(
         lambda sample, pixels: mr_motion(sample.magnitude, pixels, 9.3),
-        lambda pixels: f"patient moves by {pixels * SampleMR.PIXEL_MM:.1f} mm, 9.3 breaths per acquisition",
+        lambda pixels: f"patient moves by ±{pixels * SampleMR.PIXEL_MM:.1f} mm, 9.3 breaths per acquisition",
         0.4, 0.9, 1.8, 4.0,
     )),
     Artifact("MR", "ringing", _grades(

@@ -32,6 +32,7 @@ from SegQCLib.importers.draft import read_draft
 from SegQCLib.importers.draft_algorithm import DraftAlgorithm, made_by
 from SegQCLib.output import write_files
 from SegQCLib.protocol import LoadedProtocol, QCProtocol, load_protocol
+from SegQCLib.record_files import RECORD_NAME
 from SegQCLib.seg_nrrd import NrrdSegmentation, write_seg_nrrd
 from SegQCLib.training_mark import TRAINING_KEY
 from SegQCLib.voxel_hash import voxels_sha256
@@ -42,8 +43,7 @@ AUTOSAVE = "candidate.autosave.seg.nrrd"
 DRAFT = "draft.seg.nrrd"
 VERSIONS = "versions"
 VERSIONS_KEPT = 10
-RECORD = "record.json"
-TEXTS = (RECORD, "ratings.json", "kept_findings.json")
+TEXTS = (RECORD_NAME, "ratings.json", "kept_findings.json")
 
 # In the .seg.nrrd: which image it was drawn on, so that the same case name elsewhere does not bring it up.
 IMAGE_KEY = "SegQC_ImageSHA256"
@@ -268,7 +268,7 @@ def _tags_in(path: Path) -> dict[str, str]:
 
 def _texts_in(folder: Path, origin: CandidateOrigin) -> dict[str, str]:
     # A record stands for the candidate that was saved with it.
-    names = [name for name in TEXTS if name != RECORD or origin is CandidateOrigin.SAVED]
+    names = [name for name in TEXTS if name != RECORD_NAME or origin is CandidateOrigin.SAVED]
     return {name: (folder / name).read_text(encoding="utf-8", errors="replace") for name in names if (folder / name).is_file()}
 
 
@@ -295,7 +295,7 @@ def autosave_work(work: Work) -> None:
         If the folder cannot be written to or the disk is full.
     """
     autosave_candidate(work.folder, work.candidate, work.image_sha256)
-    _write_texts(work.folder, {name: text for name, text in work.texts.items() if name != RECORD})
+    _write_texts(work.folder, {name: text for name, text in work.texts.items() if name != RECORD_NAME})
 
 
 def _write_texts(folder: Path, texts: Mapping[str, str | None]) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from SegQCLib.alignment import align
 from SegQCLib.case import Segmentation, Volume
-from SegQCLib.case_files import CANDIDATE, RECORD, CandidateOrigin, open_case, reader_folder
+from SegQCLib.case_files import CANDIDATE, CandidateOrigin, open_case, reader_folder
 from SegQCLib.dataclass_json import FaultyJSONError
 from SegQCLib.errors import BadDataError
 from SegQCLib.file_name import file_name
@@ -23,6 +23,7 @@ from SegQCLib.importers.draft_algorithm import made_by
 from SegQCLib.nnunet_dataset import CaseToTrainOn
 from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.record import QCRecord, Verdict
+from SegQCLib.record_files import RECORD_NAME
 from SegQCLib.worklist import Worklist, WorklistCase
 from SegQCLib.worklist_progress import CaseState, read_progress
 
@@ -92,7 +93,7 @@ def saved_case(
         )
     if opened.origin is not CandidateOrigin.SAVED:
         raise BadDataError(opened.folder, f"has no segmentation that can be read. {' '.join(opened.unread)}", "Save it again.")
-    record = _record(opened.texts.get(RECORD), opened.folder)
+    record = _record(opened.texts.get(RECORD_NAME), opened.folder)
     _require_verdict(identifier, None if record is None else record.verdict, wanted.verdict)
     patient, identifying = _patient(opened.image, entry)
     return CaseToTrainOn(
@@ -182,7 +183,7 @@ def _record(text: str | None, folder: Path) -> QCRecord | None:
     try:
         return QCRecord.from_json(text)
     except FaultyJSONError as error:
-        raise BadDataError(folder / RECORD, f"cannot be read: {error}.", "Evaluate the case again.") from error
+        raise BadDataError(folder / RECORD_NAME, f"cannot be read: {error}.", "Evaluate the case again.") from error
 
 
 def _require_verdict(identifier: str, verdict: Verdict | None, wanted: VerdictFilter) -> None:

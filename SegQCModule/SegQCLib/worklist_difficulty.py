@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from SegQCLib.case_files import RECORD
 from SegQCLib.file_name import file_name
+from SegQCLib.record_files import RECORD_NAME
 from SegQCLib.worklist import Worklist
 
 
@@ -34,7 +34,9 @@ def case_difficulties(worklist: Worklist, records_folder: Path) -> dict[str, Cas
     """
     known = {}
     for entry in worklist.cases:
-        records = sorted((records_folder / file_name(entry.case)).glob(f"*/{RECORD}"), key=lambda path: path.stat().st_mtime_ns)
+        records = sorted(
+            (records_folder / file_name(entry.case)).glob(f"*/{RECORD_NAME}"), key=lambda path: path.stat().st_mtime_ns
+        )
         hardest = _hardest(records[-1]) if records else None
         if hardest is not None:
             known[entry.case] = hardest
@@ -46,7 +48,7 @@ def _hardest(record: Path) -> CaseDifficulty | None:
         # Not as a whole record: of a thousand cases only this part is looked at.
         predictions = json.loads(record.read_text(encoding="utf-8"))["expected_agreement"]
         found = [CaseDifficulty(one["segment"], one["dice"]) for one in predictions if one["dice"] is not None]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return min(found, key=lambda one: one.dice, default=None)
 

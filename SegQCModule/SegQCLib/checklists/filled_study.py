@@ -11,11 +11,12 @@ from SegQCLib.checklists.checklist import Question, load_checklist, shipped_chec
 from SegQCLib.checklists.fill import fill_checklist
 from SegQCLib.checklists.filled_checklist import FilledChecklist
 from SegQCLib.checklists.kept_answers import kept_answers
-from SegQCLib.checklists.study_facts import RECORD_NAME, StudyFacts, collect_facts
+from SegQCLib.checklists.study_facts import StudyFacts, collect_facts
 from SegQCLib.checklists.study_files import StudyFiles
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.readers.log_files import log_files
+from SegQCLib.record_files import record_files
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def fill_study(
     given = {
         # Slicer's Python cannot start processes like itself: they would be more Slicers.
         "processes": 1,
-        "records": records if records.is_dir() and any(records.rglob(RECORD_NAME)) else None,
+        "records": records if records.is_dir() and record_files(records) else None,
         "logs": logs if logs is not None and logs.is_dir() and log_files(logs) else None,
         "agreement": there.agreement,
         "consistency": there.consistency,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from SegQCLib.agreement.study_agreement import StudyAgreement
 from SegQCLib.checklists.filled_checklist import Evidence, Reported
-from SegQCLib.checklists.study_facts import RECORD_NAME, LoggedReads, StudyFacts
+from SegQCLib.checklists.study_facts import LoggedReads, StudyFacts
 from SegQCLib.protocol import LoadedProtocol
+from SegQCLib.record_files import RECORD_NAME
 
 NO_RECORDS = "Records of evaluated cases (record.json) were not given."
 NO_LOGS = "Session logs of the readers were not given."

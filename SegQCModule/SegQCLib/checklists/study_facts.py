@@ -17,14 +17,13 @@ from SegQCLib.progress import Progress, counted, part, unwatched
 from SegQCLib.protocol import LoadedProtocol, load_protocol, shipped_protocols
 from SegQCLib.readers.case_read import CaseRead
 from SegQCLib.record import ProtocolIdentity, QCRecord
+from SegQCLib.record_files import RECORD_NAME, record_files
 from SegQCLib.training_provenance import TrainingProvenance
 
 if TYPE_CHECKING:
     from SegQCLib.agreement.study_agreement import StudyAgreement
     from SegQCLib.quality.quality_study import QualityStudy
     from SegQCLib.study_consistency.study_consistency import StudyConsistency
-
-RECORD_NAME = "record.json"
 
 
 @dataclass(frozen=True)
@@ -223,7 +222,7 @@ def collect_facts(
 def _records(folder: Path, progress: Progress) -> tuple[tuple[QCRecord, ...], tuple[str, ...]]:
     if not folder.is_dir():
         raise BadDataError(folder, "is no folder.", "Give the folder with the outputs of segqc evaluate.")
-    paths = sorted(path for path in folder.rglob(RECORD_NAME) if path.is_file())
+    paths = record_files(folder)
     if not paths:
         raise BadDataError(folder, f"has no {RECORD_NAME}.", "Give the folder with the outputs of segqc evaluate.")
     records, unreadable = [], []
@@ -315,7 +314,7 @@ def _dataset(folder: Path) -> ExportedDataset:
     try:
         folds = json.loads(splits.read_text(encoding="utf-8"))
         pairs = [(set(fold["train"]), set(fold["val"])) for fold in folds]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadDataError(splits, f"cannot be read ({error}).", remedy) from error
     except (TypeError, KeyError) as error:
         raise BadDataError(splits, "is no list of folds with train and val.", remedy) from error

@@ -18,8 +18,8 @@ from SegQCLib.json_file import read_json_file
 from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.protocol import QCProtocol, load_protocol, plain_name, shipped_protocols
 from SegQCLib.record import QCRecord
+from SegQCLib.record_files import record_files
 from SegQCLib.study_consistency.dicom_study import read_dicom_study
-from SegQCLib.study_consistency.record_study import record_files
 from SegQCLib.study_consistency.worklist_study import image_without_voxels
 from SegQCLib.worklist import WorklistCase, read_worklist
 

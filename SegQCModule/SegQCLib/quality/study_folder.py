@@ -8,8 +8,9 @@ from pathlib import Path
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.quality.study_norms import QualityNorms, examinations, quality_norms
-from SegQCLib.quality.study_records import read_record_file, record_paths
+from SegQCLib.quality.study_records import read_record_file
 from SegQCLib.record import QCRecord
+from SegQCLib.record_files import record_files
 
 # What was read of a file of that size and time; None: it is no record.
 KnownRecords = dict[Path, tuple[tuple[int, int], QCRecord | None]]
@@ -50,7 +51,7 @@ def read_study_folder(folder: Path, known: KnownRecords, progress: Progress = un
         If the folder cannot be listed.
     """
     records, left_out = [], 0
-    for path in counted(progress, "Reading the study's records", record_paths(folder)):
+    for path in counted(progress, "Reading the study's records", record_files(folder)):
         record = _read(path, known)
         if record is None:
             left_out += 1

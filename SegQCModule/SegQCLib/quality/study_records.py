@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +9,7 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.json_file import read_json_file
 from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.record import QCRecord
-
-RECORD_NAME = "record.json"
+from SegQCLib.record_files import RECORD_NAME, record_files
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def read_study_records(folder: Path, progress: Progress = unwatched) -> StudyRec
     BadDataError
         If the folder cannot be listed or holds no usable record.
     """
-    paths = record_paths(folder)
+    paths = record_files(folder)
     records, left_out = [], []
     for path in counted(progress, "Reading records", paths):
         try:
@@ -63,24 +61,6 @@ def read_study_records(folder: Path, progress: Progress = unwatched) -> StudyRec
             "Give the folder that holds the --out folders of segqc evaluate.",
         )
     return StudyRecords(tuple(records), tuple(left_out))
-
-
-def record_paths(folder: Path) -> list[Path]:
-    """Return every record.json in a folder and below it, in order; hidden folders are passed over.
-
-    Raises
-    ------
-    BadDataError
-        If the folder cannot be listed.
-    """
-    try:
-        with os.scandir(folder):
-            pass
-    except OSError as error:
-        raise BadDataError(folder, f"cannot be listed ({error.strerror}).", "Give a folder of records.") from error
-    return sorted(
-        path for path in folder.rglob(RECORD_NAME) if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
 
 
 def read_record_file(path: Path) -> QCRecord:

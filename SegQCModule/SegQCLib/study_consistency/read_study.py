@@ -7,8 +7,9 @@ from pathlib import Path
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.protocol import LoadedProtocol, load_protocol
+from SegQCLib.record_files import record_files
 from SegQCLib.study_consistency.dicom_study import read_dicom_study
-from SegQCLib.study_consistency.record_study import read_record_study, record_files, shipped_protocol_of
+from SegQCLib.study_consistency.record_study import read_record_study, shipped_protocol_of
 from SegQCLib.study_consistency.study_series import ReadStudy, with_same_images_together
 from SegQCLib.study_consistency.worklist_study import read_worklist_study
 from SegQCLib.worklist import Worklist, read_worklist

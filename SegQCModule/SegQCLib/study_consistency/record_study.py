@@ -21,7 +21,6 @@ from SegQCLib.study_consistency.timepoint import NO_TIMEPOINT, Timepoint, timepo
 from SegQCLib.study_consistency.worklist_study import further_columns
 from SegQCLib.worklist import RECORDS_FOLDER_NAME, Worklist, WorklistCase
 
-RECORD = "record.json"
 _CANDIDATE = "candidate.seg.nrrd"
 _FROM_RECORD = "The record holds no diameter, and the segmentation it was made of is not there any more"
 PLACES = (
@@ -31,11 +30,6 @@ PLACES = (
 )
 
 
-def record_files(folder: Path) -> list[Path]:
-    """Return the records below a folder, in the order of their names."""
-    return sorted(path for path in folder.rglob(RECORD) if path.is_file())
-
-
 def shipped_protocol_of(files: Sequence[Path]) -> LoadedProtocol | None:
     """Return the shipped protocol that every readable record was judged by, if it is still the same; else None."""
     judged_by = set()
@@ -43,7 +37,7 @@ def shipped_protocol_of(files: Sequence[Path]) -> LoadedProtocol | None:
         try:
             protocol = json.loads(path.read_text(encoding="utf-8"))["protocol"]
             judged_by.add((protocol["id"], protocol["sha256"]))
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             # Reading it as a record says what is wrong with it.
             continue
     named = judged_by.pop() if len(judged_by) == 1 else ("", "")

@@ -65,6 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_UNREAD
     except BadDataError as error:
         message, code = str(error), EXIT_BAD_DATA
+    except OSError as error:
+        # A name that no file can have, a folder that may not be looked into, a full disk: wherever it is met.
+        where = "" if error.filename is None else f"{error.filename!s:.200}: "
+        message, code = f"{where}{error.strerror or error}. Check the path, who may use it, and the free space.", EXIT_BAD_DATA
     except KeyboardInterrupt:
         message, code = "stopped. Nothing was half written.", EXIT_STOPPED
     terminal_progress()("", 1.0)  # where it was stopped, its line is still there

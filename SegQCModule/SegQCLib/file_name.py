@@ -28,4 +28,5 @@ def file_name(text: str) -> str:
     kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)[:_LONGEST].strip(".")
     if kept == text and kept.partition(".")[0].casefold() not in _RESERVED:
         return kept
-    return f"{kept}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    # What a terminal hands over need not be Unicode.
+    return f"{kept}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"

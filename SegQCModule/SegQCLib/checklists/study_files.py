@@ -77,7 +77,7 @@ def _schema(path: Path) -> str:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadDataError(path, f"cannot be read ({error.strerror}).", _REMEDY) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadDataError(path, "is no JSON file.", _REMEDY) from error
     schema = content.get("schema") if isinstance(content, dict) else None
     return schema if isinstance(schema, str) else "it does not say which"

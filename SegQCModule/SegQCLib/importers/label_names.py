@@ -78,7 +78,7 @@ def _json_object(path: Path) -> dict:
 
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=unique)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadDataError(path, f"is not JSON text ({error}).", _FORMS) from error
     if not isinstance(content, dict):
         raise BadDataError(path, "is not a JSON object with names.", _FORMS)

@@ -84,6 +84,6 @@ def _object(path: Path) -> dict:
     """Return a JSON object, empty if the file is missing or another thing: these facts are a convenience."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

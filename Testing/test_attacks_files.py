@@ -1,0 +1,95 @@
+"""Files and names that are none, given to the commands for courses, checklists, protocols, studies and image quality."""
+
+import json
+import os
+
+import pytest
+
+from phantoms import a_geometry, a_segmentation, a_volume
+from SegQCLib.case import Case
+from SegQCLib.cli import main
+from SegQCLib.evaluate import evaluate
+from SegQCLib.file_name import file_name
+from SegQCLib.protocol import load_protocol
+from SegQCLib.segmentation_file import write_segmentation
+from training_courses import outlines, write_course
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    folder = write_course(tmp_path_factory.mktemp("course") / "boxes")
+    write_segmentation(folder.parent / "attempt.seg.nrrd", outlines())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def record_text():
+    geometry = a_geometry(size=(6, 20, 20))
+    case = Case(a_volume(geometry), a_segmentation(geometry, liver=((1, 5), (4, 16), (4, 16))))
+    return evaluate(case, load_protocol("ct-abdomen-portal-venous")).to_json()
+
+
+def commands(bad, course, out):
+    attempt = str(course.parent / "attempt.seg.nrrd")
+    fill = ["checklist", "fill", "--checklist", "claim-2024", "--out", str(out / "checklist")]
+    return [
+        ["training", "validate", bad],
+        ["training", "render", bad],
+        ["training", "mark", str(course), "--case", "p1", "--candidate", bad],
+        ["training", "mark", str(course), "--case", "p1", "--candidate", attempt, "--labels", bad],
+        ["training", "certificate", "verify", bad],
+        ["training", "certificate", "issue", str(course), "--exam", bad, "--out", str(out / "certificates")],
+        ["training", "standing", "--reader", "R", "--protocol", str(course / "protocol.json"), "--certificates", bad],
+        *([*fill, option, bad] for option in ("--records", "--agreement", "--dataset", "--study", "--quality", "--protocol")),
+        ["checklist", "export", bad, "--out", str(out / "export")],
+        ["checklist", "show", bad],
+        ["protocol", "diff", bad, "ct-lung-nodule"],
+        ["protocol", "sign", bad, "--role", "author", "--name", "R"],
+        ["protocol", "verify", bad],
+        ["protocol", "sop", "ct-lung-nodule", "--course", bad, "--out", str(out / "sop.html")],
+        ["protocol", "from-cases", bad, "--id", "x", "--title", "t", "--out", str(out / "p.json")],
+        ["study", bad],
+        ["quality", "study", bad],
+        ["quality", "measure", "--image", bad, "--segmentation", bad],
+    ]
+
+
+@pytest.mark.parametrize("kind", ["missing", "too long", "nested", "random", "null", "latin"])
+def test_what_is_no_file_of_segqc_ends_with_one_sentence(course, tmp_path, kind, capsys):
+    content = {"nested": b"[" * 100_000, "random": bytes(range(256)) * 4, "null": b"null", "latin": b'{"schema": "\xff"}'}
+    bad = tmp_path / ("x" * 400 if kind == "too long" else "bad.json")
+    if kind in content:
+        bad.write_bytes(content[kind])
+    for command in commands(str(bad), course, tmp_path):
+        assert main(command) == 1, command
+        told = capsys.readouterr()
+        assert told.err.startswith("segqc: ") or command[:2] == ["training", "validate"], command
+    assert not (tmp_path / "p.json").exists()
+
+
+def test_a_path_and_a_reader_need_not_be_unicode(course, tmp_path, capsys):
+    name = os.fsdecode(b"\xff\xfe")
+    assert main(["training", "validate", str(tmp_path / name)]) == 1
+    asked = ["--protocol", str(course / "protocol.json"), "--certificates", str(tmp_path)]
+    assert main(["training", "standing", "--reader", name, *asked]) == 0
+    assert "missing" in capsys.readouterr().out
+    assert file_name(name) != file_name(os.fsdecode(b"\xff\xfd"))
+
+
+def test_a_broken_record_among_good_ones_is_told_and_the_others_count(record_text, tmp_path, capsys):
+    broken = {"cut": record_text[:500].encode(), "nested": b"[" * 200_000, "binary": b"\xff\x00", "other": b'{"schema": "other"}'}
+    for name in ("a", "b", *broken):
+        (tmp_path / "records" / name).mkdir(parents=True)
+        (tmp_path / "records" / name / "record.json").write_bytes(broken.get(name, record_text.encode()))
+    records = str(tmp_path / "records")
+    assert main(["checklist", "fill", "--checklist", "claim-2024", "--records", records, "--out", str(tmp_path / "c")]) == 0
+    told = capsys.readouterr().err
+    assert "4 files named record.json could not be read" in told
+    filled = json.loads((tmp_path / "c" / "checklist.json").read_text(encoding="utf-8"))
+    assert "2 records of evaluated cases." in filled["read"]
+    assert main(["study", records, "--json", str(tmp_path / "study.json")]) == 0
+    study = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
+    assert len([one for one in study["series"] if one["error"]]) == 4
+    assert main(["quality", "study", records, "--json", str(tmp_path / "quality.json")]) == 0
+    assert capsys.readouterr().err.count("is not a record") == 4
+    assert json.loads((tmp_path / "quality.json").read_text(encoding="utf-8"))["cases"] == 2

@@ -186,7 +186,7 @@ def test_numbers_follow_from_the_cases(claim):
     acquisition = texts(item_of(claim, "13"))
     assert "20 images by modality (number of images): CT (20)." in acquisition
     assert "Slice thickness of CT images: 3 mm; in the header of 20 of 20." in acquisition
-    assert "Exposure or tube current of CT images: 100 to 119 mAs" in acquisition
+    assert "Exposure or tube current of CT images: 100 to 119 mAs over all slices; in the header of 20 of 20." in acquisition
     # 20 slices, 3 mm apart.
     assert "covered length 60 mm" in acquisition
     # Rows of the spleen that lack: 0, 1, 2, 3 of 16 in turn, so Dice 1, 30/31, 28/30, 26/29: median of the middle two.

@@ -143,7 +143,8 @@ def chance_sentence(correlations: Sequence[Correlation]) -> str | None:
         return None
     apart = sum(found.lower is not None and (found.lower > 0 or found.upper < 0) for found in correlations)
     return (
-        f"{intervals} correlations with an interval were computed, and {apart} of the intervals leave out 0. About"
+        f"{intervals} {'correlation' if intervals == 1 else 'correlations'} with an interval: {apart} of the intervals"
+        f" {'leaves' if apart == 1 else 'leave'} out 0. About"
         f" {intervals * 0.05:.1f} of {intervals} would do so by chance if nothing went together: the intervals are not widened for"
         " that, and a single one is a hint, not a proof."
     )

@@ -110,6 +110,9 @@ def _in_words(values: list[Any], factor: float, unit: str) -> str:
             texts.append(" / ".join(value))
         else:
             found += [one * factor for one in (value if isinstance(value, tuple) else (value,))]
+    if any(isinstance(value, Span) and value.lowest < value.highest for value in values):
+        # Of a series only its lowest and highest value are known: a median of these would be none of images or slices.
+        return f"{numbers([min(found), max(found)], unit).partition(', median')[0]} over all slices"
     return numbers(found, unit) if found else counted_texts(texts)
 
 

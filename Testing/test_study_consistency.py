@@ -121,6 +121,12 @@ def test_another_window_is_told_and_does_not_make_a_case_break_uniformity():
     assert study.kinds[0].breaking == ()
 
 
+def test_a_single_series_of_two_thicknesses_breaks_uniformity_by_itself():
+    study = of(a_series("c0", slice_thicknesses_mm=(4.0, 7.0)))
+    assert [(fact.fact, fact.breaking) for fact in study.kinds[0].facts] == [("slice_thicknesses_mm", ("c0",))]
+    assert study.series[0].breaks == ("slice_thicknesses_mm",)
+
+
 def test_a_single_series_has_nothing_to_be_compared_with():
     study = of(a_series("c0"))
     assert (study.kinds[0].series, study.kinds[0].facts, study.follow_ups, study.lesions) == (1, (), (), ())

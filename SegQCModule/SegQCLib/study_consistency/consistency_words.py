@@ -72,8 +72,7 @@ def _kind(kind: KindOfImage, study: StudyConsistency) -> Iterator[str]:
     if silent:
         yield f"  In no header: {'; '.join(silent)}."
     members = [one for one in study.series if one.kind == kind.kind]
-    if len(members) > 1:
-        yield from _table(kind, members, study)
+    yield from _table(kind, members, study)
 
 
 def _table(kind: KindOfImage, members: Sequence[SeriesFacts], study: StudyConsistency) -> Iterator[str]:

@@ -108,7 +108,9 @@ class KindOfImage:
     kind: str = field(metadata={"doc": "What they are."})
     series: int = field(metadata={"doc": "Series in it."})
     patients: int = field(metadata={"doc": "Patients in it."})
-    facts: tuple[FactUniformity, ...] = field(metadata={"doc": "Fact by fact; empty for a single series."})
+    facts: tuple[FactUniformity, ...] = field(
+        metadata={"doc": "Fact by fact; of a single series those that are not the same in all its slices."}
+    )
     breaking: tuple[str, ...] = field(metadata={"doc": "Cases that break uniformity in at least one fact that hinders comparison."})
 
 
@@ -241,7 +243,10 @@ def _by_patient_and_time(series: Sequence[StudySeries]) -> tuple[StudySeries, ..
 
 def _kind(kind: str, members: Sequence[StudySeries], rules: Sequence[FactRule], protocol: QCProtocol | None) -> KindOfImage:
     counted_once = [one for one in members if one.same_images_as is None]
-    facts = fact_uniformity(counted_once, rules, protocol) if len(counted_once) > 1 else ()
+    facts = fact_uniformity(counted_once, rules, protocol)
+    if len(counted_once) == 1:
+        # Alone it differs from no other series, but it can differ within itself.
+        facts = tuple(fact for fact in facts if fact.mixed)
     breaking = dict.fromkeys(case for fact in facts if fact.hinders_comparison for case in fact.breaking)
     return KindOfImage(kind, len(counted_once), len({one.patient for one in members}), facts, tuple(breaking))
 

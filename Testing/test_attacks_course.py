@@ -5,13 +5,19 @@ import multiprocessing
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 
 import SegQCLib.readers.training.exam as exams
+from phantoms import a_geometry, a_segmentation, a_volume
+from SegQCLib.case import Case
 from SegQCLib.cli import main
 from SegQCLib.dataclass_json import to_json
+from SegQCLib.deidentify import deidentified_case
 from SegQCLib.errors import BadDataError
+from SegQCLib.protocols.sign_off import sign_protocol
+from SegQCLib.pseudonyms import Pseudonyms
 from SegQCLib.readers.training.atlas_pictures import render_pictures
 from SegQCLib.readers.training.certificate import (
     certificate_sha256,
@@ -23,7 +29,7 @@ from SegQCLib.readers.training.certificate import (
 from SegQCLib.readers.training.course import read_course
 from SegQCLib.readers.training.course_check import course_faults
 from SegQCLib.readers.training.exam import answer_case, exam_folders, read_exam, start_exam
-from SegQCLib.readers.training.standing import training_standing
+from SegQCLib.readers.training.standing import TrainingStanding, TrainingState, training_standing
 from SegQCLib.segmentation_file import write_segmentation
 from training_courses import a_case_of, a_course_file, an_image, outlines, write_course
 
@@ -262,3 +268,48 @@ def test_voxels_that_the_hash_would_not_see_are_a_fault(folder, tmp_path):
     reference.write_bytes(header + b"\ndata file: ../../../voxels.raw\n\n")
     (fault,) = course_faults(own)
     assert "keeps its voxels in another file" in fault
+
+
+# Privacy
+
+
+def test_a_deidentified_report_has_neither_the_exam_s_day_nor_the_centre_s_course(folder, tmp_path, capsys):
+    own = shutil.copytree(folder, tmp_path / "own")
+    (own / "course.json").write_text(json.dumps(a_course_file(title="Course of St Elsewhere")))
+    course = read_course(own)
+    begun = start_exam(course, "Reader Muster", tmp_path / "records", now=NOW)
+    while (case := read_exam(begun).next_case) is not None:
+        answer_case(course, begun, case, outlines(), an_image(), now=NOW)
+    write_certificate(issue_certificate(course, read_exam(begun)), tmp_path / "certificates")
+    for role, name in (("author", "Ada Signer"), ("responsible radiologist", "Ben Signer")):
+        sign_protocol(own / "protocol.json", role, name)
+    write_segmentation(tmp_path / "Reader Muster.seg.nrrd", outlines(name="Reader Muster"))
+    asked = ["evaluate", "--image", str(own / "cases" / "p1" / "image.nii.gz"), "--protocol", str(own / "protocol.json")]
+    asked += ["--candidate", str(tmp_path / "Reader Muster.seg.nrrd"), "--reader", "Reader Muster"]
+    asked += ["--certificates", str(tmp_path / "certificates"), "--out", str(tmp_path / "out")]
+    findings = {}
+    for options in ([], ["--deidentify"]):
+        assert main([*asked, *options]) == 0
+        record = json.loads((tmp_path / "out" / "record.json").read_text(encoding="utf-8"))
+        (finding,) = [one for one in record["findings"] if one["check"] == "reader_training"]
+        findings[bool(options)] = finding
+    assert "St Elsewhere" in findings[False]["message"]
+    assert findings[True]["status"] == findings[False]["status"], findings
+    assert findings[True]["measured"] == findings[False]["measured"]
+    hidden = ("Muster", "Signer", "Elsewhere", NOW.date().isoformat(), months_later(NOW.date(), 12).isoformat(), str(tmp_path))
+    for file in (tmp_path / "out").iterdir():
+        text = file.read_text(encoding="utf-8", errors="replace")
+        assert [word for word in hidden if word in text] == [], file.name
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("state", get_args(TrainingState))
+def test_every_standing_has_words_without_dates(state):
+    geometry = a_geometry()
+    standing = TrainingStanding(
+        "R", "boxes", state, "Passed on 2026-11-22.", refresh_due=True, refresh_words="Due since 2026-11-21."
+    )
+    case = Case(a_volume(geometry), a_segmentation(geometry, liver=None), reader_training=standing)
+    after = deidentified_case(case, None, Pseudonyms(b"a secret of this test, 32 bytes.")).reader_training
+    assert (after.state, after.holds, after.refresh_due) == (state, standing.holds, True)
+    assert "2026" not in f"{after.words}{after.refresh_words}"

@@ -21,6 +21,7 @@ from SegQCLib.protocol import AllowedTexts, QCProtocol, plain_name
 from SegQCLib.pseudonyms import Pseudonyms
 from SegQCLib.readers.kept_findings import KeptFinding
 from SegQCLib.readers.ratings import RatingGiven, answers
+from SegQCLib.readers.training.standing import EXPIRING_D, TrainingStanding
 from SegQCLib.record import Deidentification, QCRecord
 from SegQCLib.words import LEFT_OUT, UNFINISHED
 
@@ -132,6 +133,7 @@ def deidentified_case(case: Case, protocol: QCProtocol | None, pseudonyms: Pseud
             acquisition=_deidentified_acquisition(case.second_image.acquisition, protocol, pseudonyms),
             findings=(),
         ),
+        reader_training=None if case.reader_training is None else _deidentified_standing(case.reader_training),
     )
 
 
@@ -338,6 +340,34 @@ def _deidentified_rating(given: RatingGiven, protocol: QCProtocol | None, pseudo
     if asked is not None and answers(asked, given):
         return given
     return replace(given, wording=_left_out(given.wording))
+
+
+def _deidentified_standing(standing: TrainingStanding) -> TrainingStanding:
+    """Return where a reader stands without dates, and without titles that a centre gave its course."""
+    held = "The training that the protocol asks for"
+    words = {
+        "valid": f"{held} was passed and holds.",
+        "expiring": f"{held} was passed and holds for {EXPIRING_D} days at most.",
+        "not_yet_valid": f"{held} was passed later than it is now: the clock of one computer is wrong.",
+        "other_version": f"{held} was passed under another version of the protocol.",
+        "expired": f"{held} was passed; this holds no more.",
+        "altered": "A certificate was changed after it was issued, so it does not count.",
+        "missing": f"No certificate of {held[0].lower()}{held[1:]} was found.",
+    }
+    certificate = standing.certificate
+    if certificate is not None:
+        # The check asks it whether its images were simulated.
+        certificate = replace(certificate, reader=LEFT_OUT, course_title=LEFT_OUT, issued=LEFT_OUT, valid_until=LEFT_OUT)
+    simulated = certificate is not None and certificate.simulated
+    return TrainingStanding(
+        LEFT_OUT,
+        standing.course,
+        standing.state,
+        words[standing.state] + (" Images or outlines of the exam were simulated." if simulated else ""),
+        certificate,
+        refresh_due=standing.refresh_due,
+        refresh_words="A refresh of the course is due." if standing.refresh_due else "",
+    )
 
 
 def _deidentified_statement(kept: KeptFinding, protocol: QCProtocol | None, pseudonyms: Pseudonyms) -> KeptFinding:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from SegQCLib.protocol import QCProtocol
+from SegQCLib.quality.background import around_name
+from SegQCLib.quality.quality_measurement import QualityMeasurement
 from SegQCLib.quality.quality_texts import (
     background_text,
     number_name,
@@ -26,7 +28,7 @@ class QualityLine:
     Attributes
     ----------
     segment, name, value, limit, z, where : str
-        Cells; limit and z are a dash where there is none.
+        Cells; limit and z are a dash where there is none. The name has a second line, which says where.
     kept : bool or None
         Whether all limits are kept; None: none is judged.
     tip : str
@@ -75,7 +77,7 @@ def quality_lines(record: QCRecord, protocol: QCProtocol | None) -> tuple[Qualit
         lines.append(
             QualityLine(
                 m.segment,
-                number_name(m.measure, m.method),
+                f"{number_name(m.measure, m.method)}\n{_short_place(m)}",
                 value_text(m.value, m.unit),
                 "; ".join(limit.text for limit in limits) or "–",
                 all(judged) if judged else None,
@@ -85,6 +87,14 @@ def quality_lines(record: QCRecord, protocol: QCProtocol | None) -> tuple[Qualit
             )
         )
     return tuple(sorted(lines, key=lambda line: line.kept is not False))
+
+
+def _short_place(m: QualityMeasurement) -> str:
+    """Return where a number was measured in a few words: numbers of one name differ by it."""
+    if m.background is None:
+        return m.region
+    background = "tissue around it" if m.background == around_name(m.segment) else m.background
+    return f"in {background}" if m.region == "background" else f"{m.region}, against {background}"
 
 
 def refused_text(record: QCRecord) -> str:

@@ -33,6 +33,8 @@ from SegQCLib.record import QCRecord
 # Reference role of the candidate, and what the regions' node is marked as.
 BACKGROUND_ROLE = "SegQC.BackgroundRegions"
 BACKGROUND_REGIONS = "background regions"
+# Sky blue of Okabe and Ito's colours, which colour-blind readers tell apart from the green and brown of Slicer's organs.
+_COLOR = (0.34, 0.71, 0.91)
 # Of a segment: name and voxels as it was placed; the segments that it is the background of.
 PLACED_TAG = "SegQC.PlacedAs"
 BACKGROUND_OF_TAG = "SegQC.BackgroundOf"
@@ -191,7 +193,7 @@ def _replace_placed(
         return []
     taken = {segmentation.GetSegment(segment_id).GetName() for segment_id in drawn}
     wanted = [segment for segment in background.segments if segment.name not in taken]
-    wanted = [replace(segment, id=segmentation.GenerateUniqueSegmentID(segment.id)) for segment in wanted]
+    wanted = [replace(segment, id=segmentation.GenerateUniqueSegmentID(segment.id), color=_COLOR) for segment in wanted]
     add_segments(node, background.with_segments(tuple(wanted)), volume_node, layers)
     return [segment.id for segment in wanted]
 

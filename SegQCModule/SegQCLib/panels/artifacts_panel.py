@@ -39,9 +39,11 @@ class ArtifactsPanel(Panel):
         self._radios = {}  # (row, column) of each button
         self._buttons = None
         self._shown = None  # volume and rating that the comment line belongs to
-        self._record_text = ""  # of the record whose image-quality numbers are shown
+        self._record_shown = None  # which state of which record's numbers is shown
         self._quality = QualityTable(session, self.ui.qualityTable)
         self.ui.qualityButton.connect("toggled(bool)", self.onQuality)
+        # An evaluation changes the standing of its own step.
+        session.observeStandings(self._show_quality)
         table = self.ui.ratingsTable
         table.setWordWrap(True)
         table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -238,23 +240,23 @@ class ArtifactsPanel(Panel):
         """Offer the numbers that were measured on the image, once all ratings are given: they must lead no grade."""
         candidate = None if self.session.case is None else self.session.case.candidate
         node = candidate and candidate.GetNodeReference(RECORD_ROLE)
-        text = node.GetText() or "" if node else ""
         rated = not self._obstacle and bool(self._ratings) and len(self._given) == len(self._ratings)
         shown = rated and self.ui.qualityButton.checked
-        if shown and text != self._record_text:
-            self._record_text = text
-            self._quality.show(_record_of(candidate))
+        state = (node.GetID(), node.GetMTime()) if node else None
+        if shown and state != self._record_shown:
+            self._record_shown = state
+            self._quality.show(_record_of(candidate) if node else None)
         self.ui.qualityButton.enabled = rated
         self.ui.qualityButton.setText(
             _("Numbers measured on this image") if rated else _("Numbers measured on this image: shown once all ratings are given")
         )
         words = "" if self._quality.lines else _("Nothing of the image's quality was measured in the last evaluation.")
-        if text and is_outdated(candidate):
-            words = _("Measured before the last change: evaluate again in the step QC report.")
+        if node and is_outdated(candidate):
+            words = _("Something was changed since this was measured: evaluate again in the step QC report.")
         self.ui.qualityLabel.setText(words)
-        self.ui.qualityButton.setVisible(bool(text) and bool(self._ratings))
-        self.ui.qualityTable.setVisible(bool(text) and shown and bool(self._quality.lines))
-        self.ui.qualityLabel.setVisible(bool(text) and shown and bool(words))
+        self.ui.qualityButton.setVisible(node is not None and bool(self._ratings))
+        self.ui.qualityTable.setVisible(node is not None and shown and bool(self._quality.lines))
+        self.ui.qualityLabel.setVisible(node is not None and shown and bool(words))
 
     def onQuality(self, _checked):
         self._show_quality()

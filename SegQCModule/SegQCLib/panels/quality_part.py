@@ -100,9 +100,9 @@ class QualityPart:
         self.showState()
 
     def setBusy(self, is_busy):
-        """Switch off what would start work while there is some."""
-        if is_busy != self._busy:
-            self._busy = is_busy
+        """Switch off what would start work while there is some, and look at the regions again."""
+        self._busy = is_busy
+        if self.widget.visible:
             self.showState()
 
     def _showRefused(self):

@@ -7,10 +7,11 @@ import slicer
 from slicer.i18n import tr as _
 
 from SegQCLib.mrml.slice_views import jump_slices
+from SegQCLib.panels.table_columns import set_columns
 from SegQCLib.quality_lines import quality_lines
 
-_FEWEST_ROWS, _MOST_ROWS = 4, 10
-_VALUE, _LIMIT, _Z = 2, 3, 4
+_FEWEST_ROWS, _MOST_ROWS, _LINES = 4, 8, 2.4
+_VALUE, _Z, _LIMIT = 2, 3, 4
 
 
 class QualityTable:
@@ -36,7 +37,6 @@ class QualityTable:
             (_("Structure"), _("The segment in or around which it was measured.")),
             (_("Number"), _("Which number, by which method.")),
             (_("Value"), _("The value with its unit.")),
-            (_("Limit"), _("The study's limit. No published limit holds for all studies.")),
             (
                 _("z"),
                 _(
@@ -44,16 +44,16 @@ class QualityTable:
                     " says that an image differs, not that it is bad."
                 ),
             ),
+            (_("Limit"), _("The study's limit. No published limit holds for all studies.")),
             (_("Where"), _("The region with its voxels, and the normal tissue that it was measured against.")),
         ]
-        table.setColumnCount(len(titles))
-        for column, (title, tip) in enumerate(titles):
-            item = qt.QTableWidgetItem(title)
-            item.setToolTip(tip)
-            table.setHorizontalHeaderItem(column, item)
+        set_columns(table, titles)
         line = qt.QFontMetrics(table.font).height()
-        table.setMinimumHeight(round((_FEWEST_ROWS + 1) * 1.25 * line))
-        table.setMaximumHeight(round((_MOST_ROWS + 2) * 1.25 * line))
+        # Every name has two lines: heights that are known need not be asked of each cell.
+        height = round(_LINES * line)
+        table.verticalHeader().setDefaultSectionSize(height)
+        table.setMinimumHeight(_FEWEST_ROWS * height)
+        table.setMaximumHeight(_MOST_ROWS * height)
         table.connect("cellActivated(int,int)", self.onRowActivated)
 
     def show(self, record):
@@ -66,7 +66,7 @@ class QualityTable:
         table.setRowCount(len(self.lines))
         for row, line in enumerate(self.lines):
             limit = line.limit if line.kept is not False else _("{limit}: not kept").format(limit=line.limit)
-            for column, text in enumerate([line.segment, line.name, line.value, limit, line.z, line.where]):
+            for column, text in enumerate([line.segment, line.name, line.value, line.z, limit, line.where]):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(line.tip)
                 if column in (_VALUE, _Z):
@@ -78,7 +78,6 @@ class QualityTable:
         for column in (_LIMIT, _Z):
             table.setColumnHidden(column, all(table.item(row, column).text() == "–" for row in range(len(self.lines))))
         table.resizeColumnsToContents()
-        table.resizeRowsToContents()
         table.setUpdatesEnabled(True)
 
     def onRowActivated(self, row, _column):

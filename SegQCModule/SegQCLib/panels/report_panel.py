@@ -410,7 +410,7 @@ class ReportPanel(Panel):
         ui.evaluateButton.setVisible(not running)
         for widget in (ui.progressBar, ui.cancelButton):
             widget.setVisible(running)
-        self._quality.setBusy(running or bool(obstacle))
+        self._quality.setBusy(running)
         self._showVerdict(stale)
         hint = obstacle and _("To evaluate: {obstacle}.").format(obstacle=obstacle)
         ui.messageLabel.setText(self._message or hint)
@@ -726,6 +726,9 @@ def _shown(background, case):
     """Return background regions with their layers for the scene; they cannot be shown on slices that were resampled."""
     if background is None or background.geometry != case.image.geometry:
         return None, None
+    # Found here, not in the window's thread.
+    for segment in background.segments:
+        background.box(segment)
     return background, crop_layers(background)
 
 

@@ -179,3 +179,29 @@ def test_a_damaged_sign_off_file_is_said_and_does_not_hide_the_protocol(own):
     opened = open_protocol_file(own)
     assert opened.protocol is not None
     assert "signoff" in opened.sign_off_fault
+
+
+def test_a_draft_does_not_overwrite_what_its_file_became_meanwhile(own):
+    opened = open_protocol_file(own)
+    opened.change({**opened.document, "title": "Mine", "id": ""})
+    draft = opened.save_draft()
+    again = open_protocol_file(draft)
+    assert again.basis == load_protocol(own).protocol
+    save_document(open_document(own) | {"title": "Theirs"}, own)
+    again.change({**again.document, "id": "abdomen"})
+    with pytest.raises(BadDataError, match="changed by someone else"):
+        again.save()
+    assert draft.exists()
+    assert open_document(own)["title"] == "Theirs"
+
+
+def test_the_version_of_a_draft_is_none_that_was_signed(own):
+    save_document(open_document(own) | {"version": "1.1.0"}, own)
+    for role, name in (("author", "Ada"), ("responsible radiologist", "Berta")):
+        sign_protocol(own, role, name)
+    opened = open_protocol_file(own)
+    opened.make_new_version()
+    opened.change({**opened.document, "version": "1.0.0", "id": ""})
+    again = open_protocol_file(opened.save_draft())
+    again.make_new_version()
+    assert again.version == "1.2.0"

@@ -36,6 +36,7 @@ class CodesField:
         row = qt.QHBoxLayout()
         self.label = qt.QLabel()
         self.label.setWordWrap(True)
+        self.label.setTextFormat(qt.Qt.PlainText)
         self.label.setToolTip(field.doc)
         row.addWidget(self.label, 1)
         self.widget = self.chooseButton = qt.QPushButton(_("Choose ..."))

@@ -229,8 +229,9 @@ class ProtocolEdit:
 
     def onPartChosen(self, row):
         if 0 <= row < len(self._parts):
-            self.commit()
             part = self._parts[row]
+            # What was typed may add or remove lines of the list.
+            self.commit()
             self._chosen = part.key
             self.ui.pageArea.verticalScrollBar().setValue(0)
             self.show()

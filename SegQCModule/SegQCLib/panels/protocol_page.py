@@ -259,6 +259,8 @@ class FieldPage:
         label = qt.QLabel()
         label.setWordWrap(True)
         label.setStyleSheet(_FAULT_STYLE)
+        # It quotes what was typed, such as <5.
+        label.setTextFormat(qt.Qt.PlainText)
         label.setVisible(False)
         self._fault_labels[field.path] = label
         return label

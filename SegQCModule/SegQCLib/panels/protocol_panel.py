@@ -48,6 +48,9 @@ class ProtocolPanel(Panel):
         self.signing = ProtocolSigning(session, ui, self._startIfFree, self.edit.commit, self.onChanged, self._say)
         # Else the labels share what is left of the tab's height, while no changes are shown.
         ui.signPage.layout().addStretch(1)
+        # They quote what was typed, such as <5.
+        for label in (ui.stateLabel, ui.openLabel, ui.pageLabel, ui.messageLabel, ui.windowMessageLabel, ui.signLabel):
+            label.setTextFormat(qt.Qt.PlainText)
         self._window = self._makeWindow()
         self._keys = []
         ui.openSelector.connect("activated(int)", self.onOpenChosen)

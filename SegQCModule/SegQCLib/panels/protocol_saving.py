@@ -15,6 +15,7 @@ from SegQCLib.protocols.difference import LOOK_AGAIN
 from SegQCLib.protocols.differences import protocol_differences, version_remark
 from SegQCLib.protocols.open_protocol import kept_versions
 from SegQCLib.protocols.protocol_file import DRAFT_SUFFIX, draft_path
+from SegQCLib.protocols.sign_off import KEPT_FOLDER
 
 FOLDER_SETTING = "SegQC/ProtocolFolder"
 
@@ -54,7 +55,7 @@ class ProtocolSaving:
         ui, opened = self.ui, self._open
         if opened is None:
             return
-        names = [self._basisWords(), *(_("signed: {file}").format(file=path.stem) for path in self._others), _("A file ...")]
+        names = [self._basisWords(), *map(_fileWords, self._others), _("A file ...")]
         if names != self._listed:
             self._listed = names
             ui.compareSelector.clear()
@@ -85,6 +86,8 @@ class ProtocolSaving:
         basis = self._open.basis
         if basis is None:
             return _("nothing: it is new")
+        if self._open.is_draft:
+            return _("{id} {version}, which it is to replace").format(id=basis.id, version=basis.version)
         words = _("its file, {id} {version}") if self._open.path is not None else _("{id} {version}, of which it is a copy")
         return words.format(id=basis.id, version=basis.version)
 
@@ -174,6 +177,11 @@ def changes_html(differences) -> str:
             listed = "".join(f"<li><i>{escape(one.kind)}:</i> {escape(one.words)}</li>" for one in own)
             html.append(f"<p><b>{escape(title)}.</b> {escape(advice)}</p><ul>{listed}</ul>")
     return "".join(html)
+
+
+def _fileWords(path):
+    words = _("signed: {file}") if path.parent.name == KEPT_FOLDER else _("file: {file}")
+    return words.format(file=path.stem)
 
 
 def _folder(opened) -> str:

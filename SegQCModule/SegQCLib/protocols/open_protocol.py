@@ -35,7 +35,7 @@ class OpenProtocol:
     path : Path or None
         Its file; None: it has none yet.
     basis : QCProtocol or None
-        What it is a copy of, for the differences; with a `path`, what the file says.
+        What it is a copy of, for the differences; with a `path`, what the file says, of a draft the file that it is to become.
     remarks : sequence of str
         What a person should know of it, for example of a proposal made from cases.
 
@@ -72,6 +72,7 @@ class OpenProtocol:
         self.document = document
         self._form: FormField | None = None
         self._protocol: QCProtocol | None = None
+        self._faulty: tuple[FormField, ...] | None = None
 
     @property
     def form(self) -> FormField:
@@ -83,7 +84,9 @@ class OpenProtocol:
     @property
     def faulty_fields(self) -> tuple[FormField, ...]:
         """All fields with faults, in the order of the form."""
-        return tuple(field for field in self.form.walk() if field.faults)
+        if self._faulty is None:
+            self._faulty = tuple(field for field in self.form.walk() if field.faults)
+        return self._faulty
 
     @property
     def protocol(self) -> QCProtocol | None:
@@ -166,7 +169,7 @@ class OpenProtocol:
         BadDataError
             If there is a sign-off file that cannot be read.
         """
-        taken = {version for _id, version in locked_contents(self.path)} if self.path else set()
+        taken = {version for _id, version in locked_contents(self.target)} if self.target else set()
         self._is_new_version = True
         self.change({**self.document, "version": next_version(self.version, taken)})
 
@@ -181,7 +184,7 @@ class OpenProtocol:
             If it has no file and none is given.
         """
         target = self._target_or(path)
-        if target == self.path and _sha256(target) not in (self._sha256, None):
+        if target == self.target and _sha256(target) not in (self._sha256, None):
             raise BadDataError(
                 target,
                 "was changed by someone else since you opened it.",
@@ -205,9 +208,7 @@ class OpenProtocol:
             If it has no file and none is given.
         """
         file = save_draft(self.document, self._target_or(path))
-        basis = self.basis
         self._is_at(file)
-        self.basis = basis
         return file
 
     def look_again(self) -> None:
@@ -224,11 +225,11 @@ class OpenProtocol:
     def _is_at(self, path: Path) -> None:
         self.path, self.saved = path, self.document
         self._is_new_version = False
-        self.basis = self.protocol
+        self.basis = _protocol_in(self.target) or self.basis if self.is_draft else self.protocol
         self._read_file()
 
     def _read_file(self) -> None:
-        self._sha256 = _sha256(self.path)
+        self._sha256 = _sha256(self.target)
         self.sign_off, self.sign_off_fault, self._loaded = None, "", None
         if self.is_draft:
             return
@@ -293,6 +294,13 @@ def _upwards(number: int):
     while True:
         number += 1
         yield number
+
+
+def _protocol_in(path: Path) -> QCProtocol | None:
+    try:
+        return load_protocol(path).protocol if path.is_file() else None
+    except BadDataError:
+        return None
 
 
 def _sha256(path: Path) -> str | None:

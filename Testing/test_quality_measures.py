@@ -140,6 +140,13 @@ def test_tumour_to_background_is_the_ratio_of_uptakes():
     assert "g/ml" in {row.unit for row in rows(case, a_protocol(modality="PT"), measure="noise")}
 
 
+def test_on_pet_a_segment_of_which_nothing_is_known_says_why_it_has_no_ratio():
+    case = a_case(np.full((20, 20, 20), 2.0), (4.0, 4.0, 4.0), PET, GTV=box((20, 20, 20), (5, 15), (5, 15), (5, 15)))
+    found = [m for m in measure_image_quality(case, None).measurements if m.measure == "tumour_to_background"]
+    assert [m.method for m in found] == ["mean", "max", "peak"]
+    assert all("Nothing says whether this segment is a lesion" in m.reason for m in found)
+
+
 def test_a_ratio_to_the_tissue_beside_a_lesion_says_that_uptake_spills_over():
     size, spacing_mm = (40, 40, 40), (4.0, 4.0, 4.0)
     liver, lesion = (sphere(size, spacing_mm, (20, 20, i), radius_mm) for i, radius_mm in ((12, 40), (32, 10)))

@@ -31,6 +31,10 @@ NO_PET = (
     " and MR; a PET series needs the header facts that SUV is computed from."
 )
 NO_UPTAKE = "The mean of the background is not above 0, so no ratio to it exists."
+NOT_KNOWN = (
+    "Nothing says whether this segment is a lesion; this ratio and CNR are measured for lesions. Give a protocol that calls it one,"
+    " or code the segment as Morphologically Abnormal Structure."
+)
 SPILL_OVER = (
     "PET's resolution spreads the lesion's uptake into tissue this near, so that the ratio may be too low; normal tissue farther"
     " away has none of it."
@@ -47,6 +51,10 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
                 yield from site.refused(MEASURE, method, definition, "whole", "1", NO_PET)
         return
     if not site.is_lesion and not asked:
+        if site.structure is None and site.segment.terminology is None:
+            # An outline from radiotherapy (GTV) or a label map has no codes: silence would look like a number forgotten.
+            for method, definition in DEFINITIONS.items():
+                yield from site.refused(MEASURE, method, definition, "whole", "1", NOT_KNOWN)
         return
     sample = site.sample("whole")
     remarks = {"peak": CUT_OFF if _is_at_edge(site) else None}

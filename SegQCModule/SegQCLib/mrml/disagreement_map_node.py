@@ -14,6 +14,7 @@ from slicer import (
 from SegQCLib.case import Volume
 from SegQCLib.mrml.draft import MEANING_ATTRIBUTE, ROLE_ATTRIBUTE
 from SegQCLib.mrml.node_removal import remove_with_attendants
+from SegQCLib.mrml.segment_areas import show_areas
 from SegQCLib.mrml.volume import add_volume
 
 # Reference roles: the image's map, the map's colours.
@@ -103,7 +104,7 @@ def show_map_over(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode, vis
             composite.RemoveAttribute(_BEFORE_ATTRIBUTE)
             composite.SetForegroundVolumeID(volume_id if volume_id and scene.GetNodeByID(volume_id) is not None else None)
             composite.SetForegroundOpacity(float(opacity))
-    _show_areas(scene, not visible)
+    show_areas(scene, not visible, _FILLED_ATTRIBUTE)
     legend_node = vtkSlicerColorLogic.GetColorLegendDisplayNode(map_node)
     if legend_node is not None:
         legend_node.SetVisibility(visible)
@@ -128,17 +129,6 @@ def remove_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) -> Non
         return
     show_map_over(scene, volume_node, False)
     remove_with_attendants(scene, node, node.GetNodeReference(COLORS_ROLE))
-
-
-def _show_areas(scene: vtkMRMLScene, visible: bool) -> None:
-    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationDisplayNode")):
-        display_node = scene.GetNthNodeByClass(number, "vtkMRMLSegmentationDisplayNode")
-        if not visible and display_node.GetVisibility2DFill():
-            display_node.SetAttribute(_FILLED_ATTRIBUTE, "1")
-            display_node.SetVisibility2DFill(False)
-        elif visible and display_node.GetAttribute(_FILLED_ATTRIBUTE):
-            display_node.RemoveAttribute(_FILLED_ATTRIBUTE)
-            display_node.SetVisibility2DFill(True)
 
 
 def _add_legend(scene: vtkMRMLScene, display_node: vtkMRMLScalarVolumeDisplayNode, words: str) -> None:

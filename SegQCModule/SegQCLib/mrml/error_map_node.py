@@ -20,6 +20,7 @@ from SegQCLib.case import Volume
 from SegQCLib.mrml.draft import ROLE_ATTRIBUTE
 from SegQCLib.mrml.geometry import ijk_to_ras
 from SegQCLib.mrml.node_removal import remove_with_attendants
+from SegQCLib.mrml.segment_areas import show_areas
 from SegQCLib.readers.training.error_map import COLORS, EXTRA, MISSED
 
 # Reference roles: the image's map, the map's colours.
@@ -103,7 +104,7 @@ def show_error_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode, vi
             composite.SetLabelVolumeID(volume_id if volume_id and scene.GetNodeByID(volume_id) is not None else None)
             composite.SetLabelOpacity(float(opacity))
         composite.EndModify(was_modifying)
-    _show_areas(scene, not visible)
+    show_areas(scene, not visible, _FILLED_ATTRIBUTE)
     legend_node = vtkSlicerColorLogic.GetColorLegendDisplayNode(map_node)
     if legend_node is not None:
         legend_node.SetVisibility(visible)
@@ -128,17 +129,6 @@ def remove_error_map(scene: vtkMRMLScene, volume_node: vtkMRMLScalarVolumeNode) 
 def _composites(scene: vtkMRMLScene) -> Iterator[vtkMRMLSliceCompositeNode]:
     for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
         yield scene.GetNthNodeByClass(number, "vtkMRMLSliceCompositeNode")
-
-
-def _show_areas(scene: vtkMRMLScene, visible: bool) -> None:
-    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationDisplayNode")):
-        display_node = scene.GetNthNodeByClass(number, "vtkMRMLSegmentationDisplayNode")
-        if not visible and display_node.GetVisibility2DFill():
-            display_node.SetAttribute(_FILLED_ATTRIBUTE, "1")
-            display_node.SetVisibility2DFill(False)
-        elif visible and display_node.GetAttribute(_FILLED_ATTRIBUTE):
-            display_node.RemoveAttribute(_FILLED_ATTRIBUTE)
-            display_node.SetVisibility2DFill(True)
 
 
 def _add_legend(scene: vtkMRMLScene, display_node: vtkMRMLLabelMapVolumeDisplayNode) -> None:

@@ -32,6 +32,7 @@ from SegQCLib.panels.agreement_matrix import AgreementMatrix
 from SegQCLib.panels.panel import Light, Panel, Standing
 from SegQCLib.panels.panel_work import PanelWork
 from SegQCLib.panels.reader_choice import ReaderChoice
+from SegQCLib.panels.table_columns import set_columns
 from SegQCLib.progress import part
 
 _WORST_SLICES = 20
@@ -103,13 +104,8 @@ class AgreementPanel(Panel):
                 _("Mean over the pairs of readers, on this slice alone. On the last slices of a structure a few voxels make it 0."),
             ),
         )
-        table.setColumnCount(len(titles))
-        for column, (title, tip) in enumerate(titles):
-            item = qt.QTableWidgetItem(title)
-            item.setToolTip(tip)
-            table.setHorizontalHeaderItem(column, item)
+        set_columns(table, titles)
         header = table.horizontalHeader()
-        header.setHighlightSections(False)
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_STRUCTURE, qt.QHeaderView.Stretch)
         line = qt.QFontMetrics(table.font).height()

@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from SegQCLib.checklists.filled_checklist import FilledItem, ItemState
 from SegQCLib.checklists.filled_page import STATE_MEANINGS, STATE_SIGNS
+from SegQCLib.panels.table_columns import set_columns
 
 _NUMBER, _TOPIC, _STATE = range(3)
 _LINES = 4
@@ -26,18 +27,13 @@ class ChecklistTable:
         self._table, self._on_chosen = table, on_chosen
         self._items: tuple[FilledItem, ...] = ()
         self._shown = None
-        table.setColumnCount(3)
         titles = (
             (_("Item"), _("Number in the source. Bold: about annotation. Open items about annotation come first.")),
             (_("Topic"), _("In SegQC's words; the source's wording is the authority.")),
             (_("State"), "\n".join(f"{STATE_SIGNS[state]} {state}: {STATE_MEANINGS[state]}" for state in ItemState)),
         )
-        for column, (title, tip) in enumerate(titles):
-            item = qt.QTableWidgetItem(title)
-            item.setToolTip(tip)
-            table.setHorizontalHeaderItem(column, item)
+        set_columns(table, titles)
         header = table.horizontalHeader()
-        header.setHighlightSections(False)
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_TOPIC, qt.QHeaderView.Stretch)
         line = qt.QFontMetrics(table.font).height()

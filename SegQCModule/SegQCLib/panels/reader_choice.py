@@ -9,6 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from SegQCLib.mrml.agreement_readers import is_a_readers, saw_draft
+from SegQCLib.panels.table_columns import set_columns
 
 _NAME, _READER, _DRAFT = range(3)
 _UNKNOWN, _NO, _YES = range(3)
@@ -40,18 +41,13 @@ class ReaderChoice:
         self._ticked, self._names, self._saw = {}, {}, {}  # by node id
         self._boxes = []
         self._shown = None
-        table.setColumnCount(3)
         titles = (
             (_("Segmentation"), _("Tick those to compare.")),
             (_("Reader"), _("Who drew it. Adjudication hides these names.")),
             (_("Saw AI"), _("Whether the reader saw an AI draft of this case: two who both saw it agree because of it.")),
         )
-        for column, (title, tip) in enumerate(titles):
-            item = qt.QTableWidgetItem(title)
-            item.setToolTip(tip)
-            table.setHorizontalHeaderItem(column, item)
+        set_columns(table, titles)
         header = table.horizontalHeader()
-        header.setHighlightSections(False)
         # A consensus has a name that is wider than the panel.
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
         header.setSectionResizeMode(_DRAFT, qt.QHeaderView.ResizeToContents)

@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SegQCLib.number_texts import millilitres, ratio
+from SegQCLib.panels.table_columns import set_columns
 from SegQCLib.readers.training.attempt_score import BesideExperts, StructureScore
 
 # A row has two lines: the reader's value, and the experts' range.
@@ -90,14 +91,8 @@ def structure_details(score: StructureScore) -> str:
 
 def set_up_score_table(table, rows: int):
     """Give a table the columns of `score_titles`, and a height of some rows."""
-    titles = score_titles()
-    table.setColumnCount(len(titles))
-    for column, (title, tip) in enumerate(titles):
-        item = qt.QTableWidgetItem(title)
-        item.setToolTip(tip)
-        table.setHorizontalHeaderItem(column, item)
+    set_columns(table, score_titles())
     header = table.horizontalHeader()
-    header.setHighlightSections(False)
     header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
     header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
     table.verticalHeader().setDefaultSectionSize(round(_ROW_LINES * qt.QFontMetrics(table.font).height()))

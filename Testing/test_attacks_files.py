@@ -1,12 +1,18 @@
 """Files and names that are none, given to the commands for courses, checklists, protocols, studies and image quality."""
 
+import csv
+import io
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from phantoms import a_geometry, a_segmentation, a_volume
 from SegQCLib.case import Case
+from SegQCLib.checklists.checklist import load_checklist
+from SegQCLib.checklists.kept_answers import keep_answer, kept_answers
 from SegQCLib.cli import main
 from SegQCLib.evaluate import evaluate
 from SegQCLib.file_name import file_name
@@ -93,3 +99,60 @@ def test_a_broken_record_among_good_ones_is_told_and_the_others_count(record_tex
     assert main(["quality", "study", records, "--json", str(tmp_path / "quality.json")]) == 0
     assert capsys.readouterr().err.count("is not a record") == 4
     assert json.loads((tmp_path / "quality.json").read_text(encoding="utf-8"))["cases"] == 2
+
+
+def _answer(path, number):
+    checklist = load_checklist("claim-2024")
+    question = list(checklist.questions().values())[number]
+    value = question.choices[0] if question.choices else "1"
+    keep_answer(path, checklist.questions(), question, value, f"Author {number}")
+
+
+def test_answers_that_several_people_give_at_once_are_all_kept(tmp_path):
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(partial(_answer, tmp_path / "answers.json"), range(12)))
+    assert len(kept_answers(tmp_path / "answers.json", load_checklist("claim-2024").questions()).answers) == 12
+
+
+def test_another_author_s_answers_outlive_a_session_at_the_terminal(record_text, tmp_path, monkeypatch, capsys):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "record.json").write_text(record_text)
+    out = tmp_path / "out"
+    assert main(["checklist", "fill", "--checklist", "claim-2024", "--records", str(tmp_path / "records"), "--out", str(out)]) == 0
+    last = len(load_checklist("claim-2024").questions()) - 1
+
+    class AnotherAuthorIsFaster(io.StringIO):
+        def readline(self, *arguments):
+            _answer(out / "answers.json", last)
+            return super().readline(*arguments)
+
+    monkeypatch.setattr("sys.stdin", AnotherAuthorIsFaster("na: not a trial\nq\n"))
+    assert main(["checklist", "answer", str(out / "checklist.json"), "--who", "First Author"]) == 0
+    kept = json.loads((out / "answers.json").read_text(encoding="utf-8"))["answers"]
+    assert {one["who"] for one in kept if one["value"]} == {"First Author", f"Author {last}"}
+    capsys.readouterr()
+
+
+def test_formulas_and_markup_in_answers_stay_text(record_text, tmp_path, capsys):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "record.json").write_text(record_text)
+    out, checklist = tmp_path / "out", load_checklist("claim-2024")
+    question = next(one for one in checklist.questions().values() if one.kind == "text")
+    out.mkdir()
+    keep_answer(out / "answers.json", checklist.questions(), question, "=cmd|' /C calc'!A0 <script>alert(1)</script>", "A")
+    asked = ["checklist", "fill", "--checklist", "claim-2024", "--records", str(tmp_path / "records"), "--out", str(out)]
+    assert main([*asked, "--answers", str(out / "answers.json")]) == 0
+    assert "<script>alert" not in (out / "checklist.html").read_text(encoding="utf-8")
+    with (out / "checklist.csv").open(encoding="utf-8-sig", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert any("calc" in cell for cell in cells)
+    assert not any(cell.startswith(("=", "+", "@", "\t", "\r")) for cell in cells)
+    capsys.readouterr()
+
+
+def test_an_input_without_a_role_is_no_reference_and_no_crash(record_text, tmp_path, capsys):
+    record = json.loads(record_text)
+    record["inputs"][0]["role"] = ""
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    assert main(["checklist", "fill", "--checklist", "claim-2024", "--records", str(tmp_path), "--out", str(tmp_path / "c")]) == 0
+    capsys.readouterr()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from SegQCLib.checklists.answers import ChecklistAnswers, read_answers, set_answer
 from SegQCLib.checklists.checklist import Question
+from SegQCLib.one_writer import one_writer
 from SegQCLib.output import require_writable, write_files
 
 ANSWERS_NAME = "answers.json"
@@ -36,8 +37,10 @@ def keep_answer(
     BadDataError
         If the file cannot be used or written; it is as it was.
     """
+    require_writable(path.parent)
     # Read anew each time: others answer too, and the file may have been edited.
-    return _written(path, set_answer(kept_answers(path, questions), question, value, who, not_applicable=not_applicable))
+    with one_writer(path.parent):
+        return _written(path, set_answer(kept_answers(path, questions), question, value, who, not_applicable=not_applicable))
 
 
 def take_back_answer(path: Path, questions: Mapping[str, Question], question: Question) -> ChecklistAnswers:
@@ -48,11 +51,12 @@ def take_back_answer(path: Path, questions: Mapping[str, Question], question: Qu
     BadDataError
         If the file cannot be used or written; it is as it was.
     """
-    answers = kept_answers(path, questions)
-    return _written(path, replace(answers, answers=tuple(one for one in answers.answers if one.question != question.id)))
+    require_writable(path.parent)
+    with one_writer(path.parent):
+        answers = kept_answers(path, questions)
+        return _written(path, replace(answers, answers=tuple(one for one in answers.answers if one.question != question.id)))
 
 
 def _written(path: Path, answers: ChecklistAnswers) -> ChecklistAnswers:
-    require_writable(path.parent)
     write_files(path.parent, {path.name: answers.to_json()})
     return answers

@@ -16,7 +16,7 @@ def run(facts: StudyFacts) -> Filling:
     """Count cases by their number of references."""
     if not facts.records:
         return nothing(NO_RECORDS)
-    counts = Counter(sum(one.role.split()[0] == "reference" for one in record.inputs) for record in facts.records)
+    counts = Counter(sum(one.role.partition(" ")[0] == "reference" for one in record.inputs) for record in facts.records)
     if set(counts) == {0}:
         return nothing("No evaluated case has a reference segmentation.")
     said = "; ".join(f"{plural(count, 'case')} with {plural(number, 'reference')}" for number, count in sorted(counts.items()))

@@ -15,6 +15,7 @@ from SegQCLib.case_files import reader_folder
 from SegQCLib.dataclass_json import to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.json_file import read_json_file
+from SegQCLib.one_writer import one_writer
 from SegQCLib.output import require_writable, write_files
 from SegQCLib.readers.training.attempt_score import AttemptScore
 from SegQCLib.readers.training.course import Course
@@ -83,17 +84,19 @@ def keep_attempt(
         If the records folder cannot be written to. A file that cannot be read is put aside under another name.
     """
     folder = attempts_folder(course, case, reader, records)
-    path = folder / ATTEMPTS
-    before = PracticeAttempts("segqc-practice", "1.0", reader, course.file.id, case.id, ())
-    if path.is_file():
-        try:
-            before = _read(path)
-        except BadDataError:
-            path.replace(path.with_name(f"unreadable.{path.name}"))
-    moment = (datetime.now().astimezone() if now is None else now).isoformat(timespec="seconds")
-    attempts = replace(before, attempts=(*before.attempts, PracticeAttempt(moment, course.sha256, score)))
     require_writable(folder)
-    write_files(folder, {path.name: to_json(attempts)})
+    path = folder / ATTEMPTS
+    moment = (datetime.now().astimezone() if now is None else now).isoformat(timespec="seconds")
+    attempt = PracticeAttempt(moment, course.sha256, score)
+    with one_writer(folder):
+        before = PracticeAttempts("segqc-practice", "1.0", reader, course.file.id, case.id, ())
+        if path.is_file():
+            try:
+                before = _read(path)
+            except BadDataError:
+                path.replace(path.with_name(f"unreadable.{path.name}"))
+        attempts = replace(before, attempts=(*before.attempts, attempt))
+        write_files(folder, {path.name: to_json(attempts)})
     return attempts
 
 

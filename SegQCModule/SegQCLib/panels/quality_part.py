@@ -115,7 +115,8 @@ class QualityPart:
     def showState(self):
         """Show the study, the reader's own ratings, and what may be done with the background regions."""
         ratings = [] if self._record is None else [r for r in self._record.ratings if r.reader == self.session.reader]
-        self.ui.ratingsLabel.setText(_("Your ratings: {ratings}.").format(ratings="; ".join(rating_sentences(ratings))))
+        self.ui.ratingsLabel.setText(_("Your ratings: {ratings}.").format(ratings="; ".join(_in_brief(ratings))))
+        self.ui.ratingsLabel.setToolTip("\n".join(rating_sentences(ratings)))
         self.ui.ratingsLabel.setVisible(bool(ratings))
         self._showStudy()
         self._showBackgroundState()
@@ -241,3 +242,12 @@ class QualityPart:
     def _confirmed(self, question):
         buttons = qt.QMessageBox.Ok | qt.QMessageBox.Cancel
         return qt.QMessageBox.question(self.widget, _("Background regions"), question, buttons) == qt.QMessageBox.Ok
+
+
+def _in_brief(ratings):
+    """Return the grades of each scale in a few words."""
+    by_scale = {}
+    for given in ratings:
+        grade = _("not assessable") if given.grade is None else given.grade
+        by_scale.setdefault(given.scale, []).append(f"{given.title} {grade}")
+    return [f"{', '.join(grades)} ({scale})" for scale, grades in by_scale.items()]

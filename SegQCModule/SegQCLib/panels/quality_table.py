@@ -10,7 +10,7 @@ from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.panels.table_columns import set_columns
 from SegQCLib.quality_lines import quality_lines
 
-_FEWEST_ROWS, _MOST_ROWS, _LINES = 4, 8, 2.4
+_FEWEST_ROWS, _MOST_ROWS, _LINES = 4, 8, 2.15
 _VALUE, _Z, _LIMIT = 2, 3, 4
 
 

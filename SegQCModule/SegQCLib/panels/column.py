@@ -7,7 +7,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from SegQCLib.panels.column_scroll import scroll_column_to
 from SegQCLib.panels.panel import Light, Panel, Standing
+
+# So long a newly opened step takes to be laid out, level by level.
+_LAID_OUT_MS = 60
 
 _ICONS = {
     Light.OPEN: qt.QStyle.SP_ArrowRight,
@@ -35,7 +39,7 @@ class Column:
         self.widget = qt.QWidget()
         column = qt.QVBoxLayout(self.widget)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
+        column.setSpacing(0)
         self._next = qt.QPushButton()
         self._next.setObjectName("nextStepButton")
         self._next.connect("clicked(bool)", self.onNext)
@@ -47,6 +51,11 @@ class Column:
             column.addLayout(self._row(number, panel))
         column.addStretch(1)
         layout.addWidget(self.widget)
+        # A child: it goes with the widget.
+        self._laid_out = qt.QTimer(self.widget)
+        self._laid_out.setSingleShot(True)
+        self._laid_out.setInterval(_LAID_OUT_MS)
+        self._laid_out.connect("timeout()", self.onLaidOut)
         self._opened_once = False
         session.observe(self.onCaseChanged)
         session.observeStandings(self.onStandingsChanged)
@@ -62,10 +71,11 @@ class Column:
         policy = heading.sizePolicy
         policy.setHorizontalPolicy(qt.QSizePolicy.Preferred)
         heading.setSizePolicy(policy)
-        # Ten closed steps with Qt's margins would push an open one off the screen.
+        # Closed steps with Qt's margins would push an open one off the screen.
         heading.collapsedHeight = 0
         heading.collapsed = True
         content = qt.QVBoxLayout(heading)
+        content.setContentsMargins(6, 2, 6, 4)
         content.addWidget(panel.widget)
         heading.connect("contentsCollapsed(bool)", self.onCollapsed)
         row.addWidget(light, 0, qt.Qt.AlignTop)
@@ -87,6 +97,8 @@ class Column:
             panel.exit()
 
     def cleanup(self):
+        self._laid_out.stop()
+        self._laid_out.disconnect("timeout()", self.onLaidOut)
         self._next.disconnect("clicked(bool)", self.onNext)
         for heading in self.headings:
             heading.disconnect("contentsCollapsed(bool)", self.onCollapsed)
@@ -123,6 +135,13 @@ class Column:
                 self.headings[number].collapsed = True
         else:
             self._open = opened
+            if opened:
+                self._laid_out.start()
+
+    def onLaidOut(self):
+        """Scroll Slicer's column to the open step where it reaches below the edge."""
+        if self._open:
+            scroll_column_to(self.headings[min(self._open)], only_if_cut_off=True)
 
     def onCaseChanged(self):
         for panel in self.panels:

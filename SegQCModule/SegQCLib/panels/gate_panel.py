@@ -29,7 +29,7 @@ from SegQCLib.words import worst_first
 # Changes of the volume and of its window come in bursts.
 _SETTLE_MS = 300
 # Rows and lines that fit on a screen of 1080 lines beside the headings of the other steps.
-_CHECK_ROWS, _DETAIL_LINES, _DEVIATION_ROWS = 4, 5, 2
+_CHECK_ROWS, _DETAIL_LINES, _DEVIATION_ROWS = 4, 4, 2
 
 _ICONS = {
     Status.PASS: qt.QStyle.SP_DialogApplyButton,
@@ -94,16 +94,16 @@ class GatePanel(Panel):
             table.verticalHeader().setVisible(False)
             # A default row leaves half of its height empty.
             table.verticalHeader().setDefaultSectionSize(round(1.4 * line))
-            table.setMinimumHeight(round((rows + 1) * 1.5 * line))
-            table.setMaximumHeight(round((rows + 1) * 1.5 * line))
+            table.setMinimumHeight(round((rows + 1) * 1.42 * line))
+            table.setMaximumHeight(round((rows + 1) * 1.42 * line))
             header = table.horizontalHeader()
             # Bold headings need more room than there is.
             header.setHighlightSections(False)
             header.setSectionResizeMode(qt.QHeaderView.Stretch)
             header.setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
         self.ui.deviationsTable.horizontalHeader().setSectionResizeMode(2, qt.QHeaderView.ResizeToContents)
-        self.ui.detailText.setMinimumHeight((_DETAIL_LINES + 1) * line)
-        self.ui.detailText.setMaximumHeight((_DETAIL_LINES + 1) * line)
+        self.ui.detailText.setMinimumHeight(round((_DETAIL_LINES + 0.8) * line))
+        self.ui.detailText.setMaximumHeight(round((_DETAIL_LINES + 0.8) * line))
 
     def title(self):
         return _("Protocol gate")

@@ -14,6 +14,7 @@ from SegQCLib.mrml.expert_nodes import COLORS as EXPERT_COLORS
 from SegQCLib.mrml.expert_nodes import add_experts, experts_in, remove_experts
 from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.number_texts import millilitres
+from SegQCLib.panels.column_scroll import scroll_column_to
 from SegQCLib.panels.score_texts import (
     duration,
     fill_score_row,
@@ -126,16 +127,10 @@ class ScoreView:
         """Scroll Slicer's column to the result."""
         if self._scored is None:
             return
-        column = self.widget.parentWidget()
-        while column is not None and not column.inherits("QScrollArea"):
-            column = column.parentWidget()
-        if column is not None:
-            top = self.ui.summaryLabel.mapTo(column.widget(), qt.QPoint(0, 0)).y()
-            column.verticalScrollBar().setValue(top)
-            self._scrolls -= 1
-            if column.verticalScrollBar().maximum < top and self._scrolls > 0:
-                # The column has not its new height yet.
-                self._shown_later.start()
+        self._scrolls -= 1
+        if not scroll_column_to(self.ui.summaryLabel) and self._scrolls > 0:
+            # The column has not its new height yet.
+            self._shown_later.start()
 
     def outdate(self):
         """Note that the segmentation was edited since."""

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from SegQCLib.mrml.segmentation import segment_of
 from SegQCLib.mrml.slice_views import jump_slices
 from SegQCLib.panels.atlas_view import AtlasView, pages_of_course, pages_of_folder
+from SegQCLib.panels.column_scroll import scroll_column_to
 from SegQCLib.panels.course_choice import make_course, open_course, shipped_courses
 from SegQCLib.panels.exam_view import ExamView
 from SegQCLib.panels.panel import Light, Panel, Standing
@@ -24,6 +25,7 @@ from SegQCLib.readers.training.course import Course
 
 COURSE_FOLDER_SETTING = "SegQC/CourseFolder"
 _ATLAS, _PRACTICE, _EXAM = range(3)
+_LAID_OUT_MS = 60
 
 
 class TrainingPanel(Panel):
@@ -53,6 +55,13 @@ class TrainingPanel(Panel):
         self.practice.ui.caseFrame.layout().addWidget(self.case.widget)
         self._shipped = shipped_courses()
         self._keys = []  # of the entries of the selector: None, a ShippedCourse, or a folder
+        # A child: it goes with the widget.
+        self._laid_out = qt.QTimer(self.widget)
+        self._laid_out.setSingleShot(True)
+        self._laid_out.setInterval(_LAID_OUT_MS)
+        self._laid_out.connect("timeout()", self.onLaidOut)
+        ui.tabs.connect("currentChanged(int)", self.onTab)
+        self._fitTabs()
         ui.courseSelector.connect("activated(int)", self.onCourseChosen)
         ui.courseButton.connect("clicked(bool)", self.onChooseCourse)
         ui.casesButton.connect("clicked(bool)", self.onOpenCases)
@@ -100,6 +109,8 @@ class TrainingPanel(Panel):
         self._entered = False
 
     def cleanup(self):
+        self._laid_out.stop()
+        self._laid_out.disconnect("timeout()", self.onLaidOut)
         self._work.cleanup()
         self._watch.cleanup()
         self.practice.cleanup()
@@ -123,6 +134,20 @@ class TrainingPanel(Panel):
 
     def _trainingAskedFor(self):
         return None if self.session.protocol is None else self.session.protocol.protocol.reader_training
+
+    def onTab(self, _number):
+        """Show another tab from its top: the one before may have been scrolled far down."""
+        self._fitTabs()
+        self._laid_out.start()
+
+    def onLaidOut(self):
+        scroll_column_to(self.widget, only_if_cut_off=True)
+
+    def _fitTabs(self):
+        # Else a short tab would be as long as the longest, and empty below.
+        for number in range(self.ui.tabs.count):
+            policy = qt.QSizePolicy.Preferred if number == self.ui.tabs.currentIndex else qt.QSizePolicy.Ignored
+            self.ui.tabs.widget(number).setSizePolicy(qt.QSizePolicy.Preferred, policy)
 
     # The course
 

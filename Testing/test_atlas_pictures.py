@@ -12,14 +12,8 @@ from SegQCLib.dataclass_json import FaultyJSONError, from_json, to_json
 from SegQCLib.errors import BadDataError
 from SegQCLib.geometry import Geometry
 from SegQCLib.protocol import load_protocol
-from SegQCLib.readers.training.atlas_pictures import (
-    CORRECT,
-    SIDE_PIXELS,
-    WRONG,
-    draw_slice,
-    picture_png,
-    render_pictures,
-)
+from SegQCLib.readers.training.atlas_pictures import picture_png, render_pictures
+from SegQCLib.readers.training.drawn_slice import CORRECT, SIDE_PIXELS, WRONG, draw_slice
 from SegQCLib.readers.training.edge_outline import edge_outline
 from SegQCLib.readers.training.picture_recipe import PICTURES_FILE, DrawnError, PictureRecipe, PictureRecipes
 from SegQCLib.readers.training.typical_errors import wrong_mask

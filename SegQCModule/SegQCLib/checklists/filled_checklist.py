@@ -105,10 +105,6 @@ class FilledChecklist:
     left_out: tuple[LeftOutItem, ...] = field(metadata={"doc": "Items of the source that are not offered, and why."})
     methods: tuple[MethodsPart, ...] = field(metadata={"doc": "The methods paragraph, piece by piece."})
 
-    def of_state(self, *states: ItemState) -> tuple[FilledItem, ...]:
-        """Return the items in any of some states."""
-        return tuple(item for item in self.items if item.state in states)
-
     @property
     def missing_annotation(self) -> tuple[FilledItem, ...]:
         """Items about annotation that are still open: what reviewers of a segmentation study look for first."""

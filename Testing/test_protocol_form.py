@@ -108,7 +108,7 @@ def test_an_optional_limit_is_begun_with_the_unit_of_its_key_and_told_as_unfinis
 def test_entries_are_added_and_removed():
     more = add_item(LIVER, "structures")
     assert len(more["structures"]) == 2
-    assert {"structures[1].name"} - set(faults_at(more)) == {"structures[1].name"}
+    assert {"structures[1].name", "structures[1].terminology.type.value"} <= set(faults_at(more))
     assert remove_item(more, "structures[1]") == LIVER
     windows = add_item(LIVER, "windows")
     assert {"windows[0].apply_window", "windows[0].apply_level"} <= set(faults_at(windows))
@@ -148,11 +148,13 @@ def test_a_key_that_no_protocol_has_is_shown_and_can_be_removed():
 def test_a_new_protocol_lacks_only_what_a_person_must_say(tmp_path):
     new = blank_protocol()
     missing = set(faults_at(new))
-    assert missing == {"id", "structures", "modality.values", "modality.source"}
+    assert missing == {"id", "version", "title", "purpose", "structures", "modality.values", "modality.source"}
     for path, value in (("id", "new-one"), ("version", "1"), ("title", "New"), ("purpose", "Test"), ("modality.source", "study")):
         new = set_value(new, path, value)
     new = set_value(add_item(new, "modality.values"), "modality.values[0]", "MR")
     new = set_value(add_item(new, "structures"), "structures[0].name", "brain")
+    assert all(path.startswith("structures[0].terminology") for path in faults_at(new))
+    new["structures"][0]["terminology"] = LIVER["structures"][0]["terminology"]
     assert faults_at(new) == {}
     assert save_document(new, tmp_path / "new.json").protocol.id == "new-one"
 

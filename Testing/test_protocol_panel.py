@@ -260,6 +260,16 @@ def test_an_entry_that_was_not_filled_in_is_a_fault(host, panel, own):
     assert any("is empty; fill it in" in words for words in fault_words(panel))
 
 
+def test_a_structure_without_name_and_codes_is_a_fault(host, panel):
+    panel.openCopy(NODULE)
+    panel.edit.add("structures")
+    words = fault_words(panel)
+    assert any(one.endswith("Name: is empty; fill it in") for one in words)
+    assert any("Type › Code: is empty" in one for one in words)
+    tab(host, panel, _SAVE)
+    assert not panel.ui.saveAsButton.enabled
+
+
 def test_what_has_faults_is_kept_as_a_draft_only(host, panel, own):
     panel.openFile(own)
     content = own.read_bytes()
@@ -332,7 +342,7 @@ def test_two_roles_sign_and_then_it_is_locked(host, panel, own):
     host.click(panel.ui.signButton)
     assert "signed off by all roles" in panel.ui.stateLabel.text
     assert panel.opened.is_locked
-    assert not editor(host, panel, "title").widget.enabled
+    assert editor(host, panel, "title").widget.readOnly
 
 
 def test_what_is_not_saved_is_not_signed(host, panel, own):
@@ -351,7 +361,10 @@ def test_a_locked_protocol_is_changed_as_a_new_version(host, panel, own):
     panel.openFile(own)
     with pytest.raises(ValueError, match="new version"):
         panel.opened.change({})
-    assert not editor(host, panel, "title").widget.enabled
+    assert editor(host, panel, "title").widget.readOnly
+    assert not editor(host, panel, "structures[0].required").widget.enabled
+    assert not editor(host, panel, "structures[0].terminology").chooseButton.enabled
+    assert not panel.ui.removeButton.enabled
     host.click(panel.ui.newVersionButton)
     type_in(host, panel, "title", "The next")
     tab(host, panel, _SAVE)

@@ -121,6 +121,10 @@ class CodesField:
     def commit(self):
         """Nothing waits: a choice is told at once."""
 
+    def allow(self, may_change):
+        self.chooseButton.setEnabled(may_change)
+        self.handCheck.setEnabled(may_change)
+
     def mute(self):
         for widget in (self.chooseButton, self.handCheck, self.searchEdit, self.list):
             widget.blockSignals(True)

@@ -58,6 +58,10 @@ class ProtocolEdit:
         line = qt.QFontMetrics(ui.faultList.font).lineSpacing() + 2
         ui.faultList.setFixedHeight(line * _FAULT_ROWS + 6)
         ui.outlineList.setIconSize(qt.QSize(line - 4, line - 4))
+        # As wide as the sign of a fault: the lines stay where they are.
+        room = qt.QPixmap(line - 4, line - 4)
+        room.fill(qt.QColor(0, 0, 0, 0))
+        self._no_sign = qt.QIcon(room)
         for side, share in enumerate(_PARTS_TO_FIELDS):
             ui.editSplitter.setStretchFactor(side, share)
         ui.outlineList.connect("currentRowChanged(int)", self.onPartChosen)
@@ -206,7 +210,7 @@ class ProtocolEdit:
         for row, (text, faults) in enumerate(lines):
             item = outline.item(row)
             item.setText(text)
-            item.setIcon(icon if faults else qt.QIcon())
+            item.setIcon(icon if faults else self._no_sign)
             item.setToolTip(_("{title}: {count} to correct").format(title=text.strip(), count=faults) if faults else text.strip())
         outline.blockSignals(blocked)
         self._listed = lines

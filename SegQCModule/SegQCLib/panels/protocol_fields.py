@@ -81,6 +81,12 @@ class TextField:
 
     commit = onEdited
 
+    def allow(self, may_change):
+        # A line that is read only can still be read to its end, and copied.
+        self._line.setReadOnly(not may_change)
+        if self.widget is not self._line:
+            self.widget.setEnabled(may_change)
+
     def mute(self):
         self._line.blockSignals(True)
         self.widget.blockSignals(True)
@@ -105,6 +111,9 @@ class SwitchField:
 
     def commit(self):
         """Nothing waits: a click is told at once."""
+
+    def allow(self, may_change):
+        self.widget.setEnabled(may_change)
 
     def mute(self):
         self.widget.blockSignals(True)
@@ -144,6 +153,9 @@ class ChoiceField:
     def commit(self):
         """Nothing waits: a choice is told at once."""
 
+    def allow(self, may_change):
+        self.widget.setEnabled(may_change)
+
     def mute(self):
         self.widget.blockSignals(True)
 
@@ -166,6 +178,9 @@ class OptionalGroup:
 
     def commit(self):
         """Nothing waits: a click is told at once."""
+
+    def allow(self, may_change):
+        self.widget.setEnabled(may_change)
 
     def mute(self):
         self.widget.blockSignals(True)
@@ -190,6 +205,9 @@ class PressedAt:
 
     def commit(self):
         """Nothing waits."""
+
+    def allow(self, may_change):
+        self.widget.setEnabled(may_change)
 
     def mute(self):
         self.widget.blockSignals(True)

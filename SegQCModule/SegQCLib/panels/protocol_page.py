@@ -55,7 +55,8 @@ class FieldPage:
                 if label is not None:
                     label.setText("\n".join(one.faults))
                     label.setVisible(bool(one.faults))
-        self._content.setEnabled(enabled)
+        for editor in self.editors.values():
+            editor.allow(enabled)
 
     def commit(self):
         """Take what was typed and not yet told: a button pressed by its key does not take the focus from a line."""

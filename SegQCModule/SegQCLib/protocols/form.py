@@ -109,7 +109,8 @@ def protocol_form(document: Document) -> FormField:
 def form_faults(document: Document) -> tuple[Fault, ...]:
     """Return everything that is wrong with a document, in the words of `load_protocol`; () for a usable protocol.
 
-    An entry that was added to a list and not filled in is a fault here too: it would be an empty name.
+    A text that is required and empty, and an entry of a list that was added and not filled in, are faults here too: a structure
+    without name and codes would be one.
     """
     faults: list[Fault] = []
     try:
@@ -117,7 +118,9 @@ def form_faults(document: Document) -> tuple[Fault, ...]:
     except FaultyJSONError as error:
         faults = error.faults
     told = {fault.path for fault in faults}
-    return (*faults, *(Fault(path, "is empty; fill it in, or remove it") for path in _empty(document, "") if path not in told))
+    empty = (path for path in _empty(QCProtocol, document, "") if path not in told)
+    words = {True: "is empty; fill it in, or remove it", False: "is empty; fill it in"}
+    return (*faults, *(Fault(path, words[path.endswith("]")]) for path in empty))
 
 
 def set_value(document: Document, path: str, value: str | float | bool | None) -> Document:
@@ -229,16 +232,20 @@ def clear_optional(document: Document, path: str) -> Document:
     return changed
 
 
-def _empty(value: Any, path: str) -> Iterator[str]:
-    """Yield the paths of list entries that are empty texts."""
-    if isinstance(value, dict):
-        for key, one in value.items():
-            yield from _empty(one, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
+def _empty(hint: Any, value: Any, path: str) -> Iterator[str]:
+    """Yield the paths of empty texts that are required or entries of a list."""
+    if is_dataclass(hint) and isinstance(value, dict):
+        for item in fields(hint):
+            at = f"{path}.{item.name}" if path else item.name
+            inner, one = _without_none(_hints(hint)[item.name]), value.get(item.name)
+            if inner is str and isinstance(one, str) and not one.strip() and item.default is MISSING:
+                yield at
+            yield from _empty(inner, one, at)
+    elif _entry_hint(hint) is not None and isinstance(value, list):
         for number, one in enumerate(value):
             if isinstance(one, str) and not one.strip():
                 yield f"{path}[{number}]"
-            yield from _empty(one, f"{path}[{number}]")
+            yield from _empty(_entry_hint(hint), one, f"{path}[{number}]")
 
 
 @cache

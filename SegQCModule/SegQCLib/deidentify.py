@@ -133,6 +133,9 @@ def deidentified_case(case: Case, protocol: QCProtocol | None, pseudonyms: Pseud
             acquisition=_deidentified_acquisition(case.second_image.acquisition, protocol, pseudonyms),
             findings=(),
         ),
+        drawn_background=None
+        if case.drawn_background is None
+        else deidentified_segmentation(case.drawn_background, protocol, pseudonyms, "background"),
         reader_training=None if case.reader_training is None else _deidentified_standing(case.reader_training),
     )
 

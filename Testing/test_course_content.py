@@ -29,7 +29,6 @@ from SegQCLib.readers.training.simulated_nodule import (
     GROUND_GLASS_HU,
     LUNG_HU,
     SOLID_HU,
-    mean_pairwise_dice,
     simulated_nodule,
 )
 from SegQCLib.resources import resource
@@ -64,6 +63,11 @@ def masks_of(course, case):
         name: [one.mask(next(segment for segment in one.segments if segment.name == name)) for one in references]
         for name in case.structures
     }
+
+
+def mean_pairwise_dice(masks):
+    pairs = [2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b)) for a, b in combinations(masks, 2)]
+    return np.mean(pairs)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -290,6 +294,24 @@ def test_a_shipped_exam_has_the_ten_structures_that_the_page_on_training_asks_of
     assert len(structures) >= 10
     # By binom.cdf of scipy: with four experts a reader who is within half as often passes one exam in six.
     assert required_within([4 / 5] * len(structures), file.pass_rule.expert_passes) == 6
+
+
+@pytest.mark.parametrize("name", [ABDOMEN, NODULES])
+def test_an_attempt_that_leaves_slices_out_fails_a_shipped_exam_and_no_expert_does(courses, name):
+    course = courses[name]
+    case = course.file.cases_of("exam")[0]
+    image = read_image(course.path(case.image))
+    references = read_references(course, case, image)
+    layers = [layer.copy() for layer in references[0].layers]
+    filled = np.flatnonzero(layers[0].any(axis=(1, 2)))
+    layers[0][filled[len(filled) // 2]] = 0
+    gap = replace(references[0], layers=tuple(layers), source=None, stored=None)
+    found = [
+        {finding.check for finding in score_attempt(course, case, attempt, image, references).technical}
+        & set(course.file.pass_rule.failing_checks)
+        for attempt in (gap, *references)
+    ]
+    assert found == [{"skipped_slices"}, *[set()] * len(references)]
 
 
 def test_pairs_of_simulated_experts_differ(courses):

@@ -165,21 +165,22 @@ def test_a_reader_who_draws_far_beside_does_not(course, tmp_path):
     assert "not passed yet" in result.words
 
 
-def test_a_technical_error_that_the_course_names_fails_the_exam_while_it_is_a_failure(course, tmp_path):
+def test_a_technical_error_that_the_course_names_fails_the_exam_also_as_a_warning(course, tmp_path):
     begun = start_exam(course, "R", tmp_path, now=NOW)
     for _ in range(2):
         exam = answer(course, begun)
 
     # The course names islands; whether one warns or fails is the check's matter, so both are put here.
-    def with_finding(status):
+    def with_finding(status, check="islands"):
         first = exam.answers[0]
-        found = (Finding("islands", status, "An island."),)
+        found = (Finding(check, status, "An island."),)
         return replace(exam, answers=(replace(first, score=replace(first.score, technical=found)), *exam.answers[1:]))
 
-    assert exam_result(course, with_finding(Status.WARN)).passed
-    result = exam_result(course, with_finding(Status.FAIL))
-    assert not result.passed
-    assert "An island." in result.words
+    assert exam_result(course, with_finding(Status.FAIL, "holes")).passed
+    for status in (Status.WARN, Status.FAIL):
+        result = exam_result(course, with_finding(status))
+        assert not result.passed
+        assert "An island." in result.words
 
 
 def test_an_explicit_limit_has_to_be_reached(folder, tmp_path):

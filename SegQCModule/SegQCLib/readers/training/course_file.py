@@ -165,7 +165,9 @@ class PassRule:
     )
     failing_checks: tuple[str, ...] = field(
         default=(),
-        metadata={"doc": "Ids of checks for technical errors: the exam is not passed while one of its cases fails one of them."},
+        metadata={
+            "doc": "Ids of checks for technical errors: the exam is not passed while one of its cases has a finding of one of them."
+        },
     )
 
     def faults(self) -> Iterator[tuple[str, str]]:

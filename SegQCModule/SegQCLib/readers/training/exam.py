@@ -281,7 +281,8 @@ def exam_result(course: Course, exam: Exam) -> ExamResult:
         f"{course.case(answer.case).title}: {finding.message}"
         for answer in exam.answers
         for finding in answer.score.technical
-        if finding.status is Status.FAIL and finding.check in rule.failing_checks
+        # Checks of an outline's shape only ever warn: whoever names one means the error, not the word for it.
+        if finding.status in (Status.WARN, Status.FAIL) and finding.check in rule.failing_checks
     )
     passed = min(within, within_surface) >= required and met == len(limited) and not failed
     result = ExamResult(passed, within, within_surface, len(judged), required, met, len(limited), failed, "")
@@ -315,7 +316,7 @@ def rule_words(course: Course, result: ExamResult) -> str:
     if result.limits:
         words.append("Every Dice limit that the course states had to be reached.")
     if rule.failing_checks:
-        words.append(f"No attempt was allowed to fail these technical checks: {', '.join(rule.failing_checks)}.")
+        words.append(f"No attempt was allowed to have a finding of these technical checks: {', '.join(rule.failing_checks)}.")
     return " ".join([*words, f"Source of the rule: {rule.source.rstrip('.')}."])
 
 

@@ -6,7 +6,6 @@ the outlines, not the outlines from the image, and agreement on it says nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -109,12 +108,6 @@ def simulated_nodule(database: Path, design: NoduleDesign) -> SimulatedNodule:
         for number, (reader, layer) in enumerate(zip(nodule.readers, layers, strict=True), 1)
     )
     return SimulatedNodule(image, readers)
-
-
-def mean_pairwise_dice(masks: Sequence[NDArray[np.bool_]]) -> float:
-    """Return the mean Dice over all pairs of masks of one nodule; each has voxels."""
-    pairs = [(a, b) for number, a in enumerate(masks) for b in masks[number + 1 :]]
-    return float(np.mean([2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b)) for a, b in pairs]))
 
 
 def _around(small: Geometry) -> tuple[Geometry, tuple[int, int, int]]:

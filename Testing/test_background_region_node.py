@@ -161,3 +161,24 @@ def test_what_the_record_was_measured_against_is_known(scene, nodes):
     assert is_measured(candidate_node)
     show(scene, nodes, placed(geometry, tissue_around_Lesion_1=SPHERE))
     assert is_measured(candidate_node)
+
+
+def test_regions_of_a_scene_that_was_saved_and_opened_again_are_placed_or_drawn_as_before(tmp_path):
+    from phantoms import a_geometry, a_segmentation, a_volume
+    from SegQCLib.mrml.background_nodes import BACKGROUND_ROLE, drawn_regions
+    from SegQCLib.mrml.scene import load_scene, new_scene, save_scene
+    from SegQCLib.mrml.segmentation import add_segmentation
+    from SegQCLib.mrml.volume import add_volume
+
+    scene = new_scene()
+    # Neither origin nor spacing are round numbers.
+    geometry = a_geometry(SIZE, (2.0, 0.9765625, 0.9765625), (-250.01171875, -131.51171875, 1 / 3))
+    volume_node = add_volume(scene, a_volume(geometry), "CT")
+    candidate_node = add_segmentation(scene, a_segmentation(geometry, liver=SPHERE), volume_node, "Reader 1")
+    node = show(scene, (volume_node, candidate_node, geometry), placed(geometry, liver_sphere=SPHERE, spleen_sphere=ELSEWHERE))
+    node.GetSegmentation().GetNthSegment(1).SetName("Lesion 1 background")
+    save_scene(scene, tmp_path / "scene.mrb")
+    again = load_scene(tmp_path / "scene.mrb")
+    opened = again.GetFirstNodeByName("Reader 1").GetNodeReference(BACKGROUND_ROLE)
+    assert sorted(names(opened)) == ["Lesion 1 background", "liver sphere"]
+    assert names(opened, drawn_regions(opened)) == ["Lesion 1 background"]

@@ -156,3 +156,20 @@ def test_an_input_without_a_role_is_no_reference_and_no_crash(record_text, tmp_p
     (tmp_path / "record.json").write_text(json.dumps(record))
     assert main(["checklist", "fill", "--checklist", "claim-2024", "--records", str(tmp_path), "--out", str(tmp_path / "c")]) == 0
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("size", [-1, 20, 20]), ("size", [1e300, 20, 20]), ("spacing_mm", [0, 1, 1]), ("axes_lps", [[0, 0, 1], [0, 0, 1], [1, 0, 0]])],
+)
+def test_a_record_with_an_impossible_grid_is_told_and_the_others_count(record_text, tmp_path, key, value, capsys):
+    record = json.loads(record_text)
+    record["case"]["geometry"][key] = value
+    for name, text in (("good", record_text), ("bad", json.dumps(record))):
+        (tmp_path / "records" / name).mkdir(parents=True)
+        (tmp_path / "records" / name / "record.json").write_text(text)
+    assert main(["study", str(tmp_path / "records"), "--json", str(tmp_path / "study.json")]) == 0
+    errors = {one["case"]: one["error"] for one in json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))["series"]}
+    assert errors["good"] is None
+    assert f"case.geometry.{key}" in errors["bad"]
+    capsys.readouterr()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ Vector = tuple[float, float, float]
 # Headers store positions and direction cosines in decimal text (DICOM DS: 16 characters, NIfTI: float32),
 # so two descriptions of one grid differ by rounding. A twentieth of a millimetre is far below a voxel.
 SAME_GRID_TOLERANCE_MM = 0.05
+_MOST_ALONG_AN_AXIS, _MOST_VOXELS, _FURTHEST_MM = 100_000, 2**36, 1e6
+# As far as a tilted gantry's grid is from one at right angles, and more.
+_UNIT_TOLERANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,17 @@ class Geometry:
     spacing_mm: Vector
     origin_lps_mm: Vector
     axes_lps: tuple[Vector, Vector, Vector]
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with a grid that a file describes."""
+        if not all(1 <= n <= _MOST_ALONG_AN_AXIS for n in self.size) or math.prod(self.size) > _MOST_VOXELS:
+            yield "size", f"{self.size} is no size of an image: at least one voxel along each axis, and not more than there can be"
+        if not all(0 < mm < _FURTHEST_MM for mm in self.spacing_mm):
+            yield "spacing_mm", f"{self.spacing_mm} is no distance between voxels: above 0 mm"
+        if not all(abs(mm) < _FURTHEST_MM for mm in self.origin_lps_mm):
+            yield "origin_lps_mm", f"{self.origin_lps_mm} is no place in a scanner"
+        if not abs(abs(np.linalg.det(np.clip(self.axes_lps, -2, 2))) - 1) < _UNIT_TOLERANCE:
+            yield "axes_lps", f"{self.axes_lps} are not three unit vectors at right angles"
 
     @property
     def voxel_volume_mm3(self) -> float:

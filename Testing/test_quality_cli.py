@@ -131,6 +131,18 @@ def test_evaluate_puts_numbers_findings_and_the_background_beside_each_other(fil
     assert names == {m.background for m in record.image_quality if m.background}
 
 
+def test_background_regions_of_a_file_are_used_as_they_are(files, capsys):
+    arguments = ("--image", files / "ct.nrrd", "--candidate", files / "reader.seg.nrrd", "--protocol", files / "protocol.json")
+    assert main(["evaluate", *map(str, (*arguments, "--out", files / "first"))]) == 0
+    placed = files / "first" / "background.seg.nrrd"
+    assert main(["evaluate", *map(str, (*arguments, "--drawn-background", placed, "--out", files / "out"))]) == 0
+    capsys.readouterr()
+    first, again = (QCRecord.from_json((files / out / "record.json").read_text(encoding="utf-8")) for out in ("first", "out"))
+    assert [m.value for m in again.image_quality] == [m.value for m in first.image_quality]
+    assert all(m.definition.endswith("drawn by hand") for m in again.image_quality if m.background and m.measure == "noise")
+    assert not (files / "out" / "background.seg.nrrd").exists()
+
+
 def test_a_background_of_an_earlier_evaluation_does_not_stay_beside_a_record_without_one(tmp_path):
     case, protocol = a_whole_case(), loaded()
     prepared = prepare(case, protocol.protocol)

@@ -127,6 +127,13 @@ def command_line_parser() -> argparse.ArgumentParser:
         help="an image registered to the first, on its grid, for what compares two: a second acquisition (SNR), another"
         " reconstruction or a denoised image (SSIM)",
     )
+    evaluate.add_argument(
+        "--drawn-background",
+        type=Path,
+        metavar="S",
+        help="background regions that a person drew or changed, for image quality: background.seg.nrrd of an earlier evaluation,"
+        " for example",
+    )
     evaluate.add_argument("--protocol", required=True, metavar="P", help="id of a shipped protocol, or a protocol's JSON file")
     evaluate.add_argument(
         "--labels",
@@ -259,6 +266,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         # nnU-Net's .npz has no grid of its own: it is that of the label map written with it.
         uncertainty=read_map(options.uncertainty, draft and draft.geometry).volume if options.uncertainty else None,
         second_image=read_image(options.second_image) if options.second_image else None,
+        drawn_background=read_segmentation(options.drawn_background, image=image) if options.drawn_background else None,
         reader_training=training,
         quality_norms=cli_quality_study.norms(options),
     )

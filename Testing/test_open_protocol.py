@@ -11,7 +11,7 @@ from SegQCLib.protocols.form import form_faults, protocol_form
 from SegQCLib.protocols.form_sections import form_sections, place_words
 from SegQCLib.protocols.known_codes import known_codes, matching_codes, set_codes
 from SegQCLib.protocols.known_values import known_values
-from SegQCLib.protocols.open_protocol import new_protocol, next_version, open_copy, open_protocol_file
+from SegQCLib.protocols.open_protocol import kept_versions, new_protocol, next_version, open_copy, open_protocol_file
 from SegQCLib.protocols.protocol_file import draft_path, finished_path, open_document, protocol_of, save_document
 from SegQCLib.protocols.sign_off import sign_protocol
 from SegQCLib.protocols.structure_names import rename_structure
@@ -128,7 +128,7 @@ def test_drafts_and_finished_files_have_names_for_each_other(tmp_path):
     assert draft_path(tmp_path / "liver.json").name == "liver.draft.json"
     assert draft_path(tmp_path / "liver.draft.json").name == "liver.draft.json"
     assert finished_path(tmp_path / "liver.draft.json").name == "liver.json"
-    assert finished_path(tmp_path / "liver.v1.json").name == "liver.v1.json"
+    assert finished_path(tmp_path / "liver.v1.JSON").name == "liver.v1.JSON"
 
 
 def test_an_empty_protocol_has_faults_and_is_kept_as_a_draft(tmp_path):
@@ -205,3 +205,17 @@ def test_the_version_of_a_draft_is_none_that_was_signed(own):
     again = open_protocol_file(opened.save_draft())
     again.make_new_version()
     assert again.version == "1.2.0"
+
+
+def test_signed_versions_of_another_protocol_in_the_same_folder_are_not_offered(own, tmp_path):
+    other = tmp_path / "other.json"
+    save_document(ABDOMEN | {"id": "abdomen-two"}, other)
+    sign_protocol(own, "author", "Ada")
+    sign_protocol(other, "author", "Ada")
+    assert [load_protocol(file).protocol.id for file in kept_versions(own, "abdomen")] == ["abdomen"]
+
+
+def test_a_finished_protocol_does_not_get_the_name_of_a_draft(own, tmp_path):
+    opened = open_protocol_file(own)
+    opened.save(tmp_path / "x.draft.json")
+    assert opened.path == tmp_path / "x.json"

@@ -234,6 +234,8 @@ def test_rules_choose_among_the_protocol_s_structures(host, panel):
     box = editor(host, panel, "windows[0].structures[0]").widget
     offered = [box.itemText(n) for n in range(box.count)]
     assert offered == ["*", *(item["name"] for item in panel.opened.document["structures"])]
+    choose(host, panel, "windows[0].structures[0]", "spleen")
+    assert panel.opened.document["windows"][0]["structures"][0] == "spleen"
 
 
 def test_faults_stand_beside_their_field_and_in_a_list_that_leads_there(host, panel, own):

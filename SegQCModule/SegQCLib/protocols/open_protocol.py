@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from SegQCLib.errors import BadDataError
-from SegQCLib.file_name import file_name
 from SegQCLib.protocol import LoadedProtocol, QCProtocol, load_protocol
 from SegQCLib.protocols.form import Document, FormField, blank_protocol, protocol_form
 from SegQCLib.protocols.from_cases import ProposedProtocol
@@ -183,7 +182,7 @@ class OpenProtocol:
         ValueError
             If it has no file and none is given.
         """
-        target = self._target_or(path)
+        target = finished_path(self._target_or(path))
         if target == self.target and _sha256(target) not in (self._sha256, None):
             raise BadDataError(
                 target,
@@ -274,8 +273,9 @@ def open_proposal(proposed: ProposedProtocol, notes: Sequence[str] = ()) -> Open
 
 def kept_versions(path: Path, protocol_id: str) -> tuple[Path, ...]:
     """Return the contents of a protocol that were signed and kept beside its file, in the order of their names."""
-    prefix = f"{file_name(protocol_id)}-"
-    return tuple(sorted(file for file in (path.parent / KEPT_FOLDER).glob("*.json") if file.name.startswith(prefix)))
+    files = sorted((path.parent / KEPT_FOLDER).glob("*.json"))
+    known = ((file, _protocol_in(file)) for file in files)
+    return tuple(file for file, protocol in known if protocol is not None and protocol.id == protocol_id)
 
 
 def next_version(version: str, taken: Collection[str] = ()) -> str:

@@ -57,9 +57,8 @@ def draft_path(path: Path) -> Path:
 
 
 def finished_path(path: Path) -> Path:
-    """Return where an unfinished protocol will be kept once it has no faults: liver.draft.json becomes liver.json."""
-    name = path.name[: -len(DRAFT_SUFFIX)] if path.name.endswith(DRAFT_SUFFIX) else path.stem
-    return path.parent / f"{name}.json"
+    """Return where a protocol is kept once it has no faults: liver.draft.json becomes liver.json, any other file stays."""
+    return path.parent / f"{path.name[: -len(DRAFT_SUFFIX)]}.json" if path.name.endswith(DRAFT_SUFFIX) else path
 
 
 def save_draft(document: Document, path: Path) -> Path:

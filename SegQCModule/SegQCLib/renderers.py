@@ -26,7 +26,7 @@ def html_report(record: QCRecord, case: Case, protocol: QCProtocol, progress: Pr
     ------
     ValueError
         If the record is another case's, or was made under another protocol.
-    ImportError
+    BadDataError
         If jinja2 is not installed.
     """
     return render_report(record, protocol, slice_pictures(case, record, protocol, progress))

@@ -154,7 +154,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
     ------
     ValueError
         If the record was made under another protocol or another version of it.
-    ImportError
+    BadDataError
         If jinja2 is not installed.
     """
     if (record.protocol.id, record.protocol.version) != (protocol.id, protocol.version):
@@ -162,7 +162,7 @@ def render_report(record: QCRecord, protocol: QCProtocol, pictures: tuple[Pictur
             f"The record was made under {record.protocol.id} {record.protocol.version}, the protocol given is"
             f" {protocol.id} {protocol.version}. Give the protocol that the record names."
         )
-    templates = page_templates()
+    templates = page_templates("The report")
     templates.filters["sentence"] = _sentence
     templates.filters["ratio"] = ratio
     templates.filters["place"] = place_text

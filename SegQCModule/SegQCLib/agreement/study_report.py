@@ -11,7 +11,6 @@ from SegQCLib.agreement.study_agreement import RULES, StructureGroup, StudyAgree
 from SegQCLib.agreement.study_pictures import bland_altman_svg, matrix_svg
 from SegQCLib.number_texts import grouped, ratio, signed
 from SegQCLib.progress import Progress, counted, unwatched
-from SegQCLib.statistics.missing_package import missing_package
 from SegQCLib.templates import page_templates
 
 _RELATIONS = {"inter-reader": "Different readers", "intra-reader": "One reader, repeated"}
@@ -39,10 +38,7 @@ def render_study(study: StudyAgreement, progress: Progress = unwatched) -> str:
     BadDataError
         If jinja2 or matplotlib are not installed.
     """
-    try:
-        templates = page_templates()
-    except ImportError as error:
-        raise missing_package("The page of agreement", error) from error
+    templates = page_templates("The page of agreement")
     templates.filters.update(
         dice=_dice,
         mm=_mm,

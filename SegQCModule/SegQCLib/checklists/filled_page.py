@@ -7,7 +7,6 @@ from itertools import groupby
 
 from SegQCLib.checklists.filled_checklist import Evidence, FilledChecklist, FilledItem, ItemState
 from SegQCLib.checklists.methods_text import methods_text
-from SegQCLib.statistics.missing_package import missing_package
 from SegQCLib.templates import page_templates
 
 # Words and a sign, because colour alone does not print.
@@ -35,10 +34,7 @@ def filled_page(filled: FilledChecklist) -> str:
     BadDataError
         If jinja2 is not installed.
     """
-    try:
-        templates = page_templates()
-    except ImportError as error:
-        raise missing_package("The page of a checklist", error) from error
+    templates = page_templates("The page of a checklist")
     counts = Counter(item.state for item in filled.items)
     sections = [(name, list(items)) for name, items in groupby(filled.items, key=lambda item: item.section)]
     return templates.get_template("checklist.html").render(

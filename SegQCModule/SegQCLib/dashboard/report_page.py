@@ -28,7 +28,6 @@ from SegQCLib.dashboard.report_plots import (
 from SegQCLib.number_texts import grouped, ratio, signed
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.readers.effort_statistics import Typical
-from SegQCLib.statistics.missing_package import missing_package
 from SegQCLib.templates import page_templates
 
 if TYPE_CHECKING:
@@ -96,10 +95,7 @@ def render_records_report(report: RecordsReport, progress: Progress = unwatched)
 
 @functools.cache
 def _templates() -> Environment:
-    try:
-        templates = page_templates()
-    except ImportError as error:
-        raise missing_package("The dashboard", error) from error
+    templates = page_templates("The dashboard")
     templates.filters.update(
         count=lambda number: grouped(number, 0),
         three=_three,

@@ -21,10 +21,10 @@ def render_model_card(model: DifficultyModel) -> str:
 
     Raises
     ------
-    ImportError
+    BadDataError
         If jinja2 is not installed.
     """
-    templates = page_templates()
+    templates = page_templates("The model's card")
     templates.filters["percent"] = lambda share: f"{100 * share:.1f} %".replace(".0 %", " %")
     templates.filters["measured"] = _measured
     templates.filters["number"] = lambda value: f"{value:.3g}" if abs(value) < 1000 else grouped(value, 0)

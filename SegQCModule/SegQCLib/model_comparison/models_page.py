@@ -7,7 +7,6 @@ from SegQCLib.model_comparison.forest_plot import AXES, forest_plot, p_text
 from SegQCLib.model_comparison.model_comparison import ModelComparison
 from SegQCLib.model_comparison.paired_statistics import METRICS, MetricComparison
 from SegQCLib.number_texts import grouped, signed
-from SegQCLib.statistics.missing_package import missing_package
 from SegQCLib.templates import page_templates
 
 
@@ -20,10 +19,7 @@ def render_models_page(comparison: ModelComparison) -> str:
         If jinja2 or matplotlib is not installed.
     """
     plots = {metric: forest_plot(comparison, metric) for metric in METRICS}
-    try:
-        templates = page_templates()
-    except ImportError as error:
-        raise missing_package("The page of a comparison of models", error) from error
+    templates = page_templates("The page of a comparison of models")
     templates.filters["p"] = lambda value: "–" if value is None else p_text(value).removeprefix("p = ").removeprefix("p ")
     return templates.get_template("models.html").render(
         comparison=comparison,

@@ -45,6 +45,7 @@ def names_words(names: Sequence[str]) -> str:
 
 
 def code_words(code: Code) -> str:
+    """Return a code as readers are shown it: its meaning, and in brackets scheme and value."""
     return f"{code.meaning} ({code.scheme} {code.value})"
 
 

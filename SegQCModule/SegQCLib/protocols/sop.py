@@ -116,13 +116,13 @@ def render_sop(loaded: LoadedProtocol, sign_off: SignOff, course: Course | None 
 
     Raises
     ------
-    ImportError
+    BadDataError
         If jinja2 is not installed.
     """
     protocol = loaded.protocol
     sources = _Sources()
     return (
-        page_templates()
+        page_templates("The page for the reading room")
         .get_template("protocol_sop.html")
         .render(
             protocol=protocol,

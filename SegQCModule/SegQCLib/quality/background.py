@@ -249,6 +249,7 @@ def _depth_mm(normal: NDArray[np.bool_], center: tuple[int, int, int], spacing_m
 
 
 def is_liver(segment: Segment) -> bool:
+    """Return whether a segment is the liver: by its code, without one by its name."""
     if segment.terminology is not None:
         return (segment.terminology.type.scheme, segment.terminology.type.value) == _LIVER
     return plain_name(segment.name) == "liver"

@@ -12,7 +12,6 @@ from SegQCLib.progress import Progress, counted, unwatched
 from SegQCLib.quality.quality_plots import rating_svg
 from SegQCLib.quality.quality_study import QualityStudy, RatingBesideNumber, StratumNumbers, StudyNumber, furthest
 from SegQCLib.quality.quality_texts import REGION_WORDS, bare_value, number_name, quality_text, signed_z, unit_words, value_text
-from SegQCLib.statistics.missing_package import missing_package
 from SegQCLib.templates import page_templates
 
 # A page that a person looks through: the table of the study has every number.
@@ -53,10 +52,7 @@ def render_quality_study(study: QualityStudy, progress: Progress = unwatched) ->
     BadDataError
         If jinja2 or matplotlib are not installed.
     """
-    try:
-        templates = page_templates()
-    except ImportError as error:
-        raise missing_package("The page of image quality", error) from error
+    templates = page_templates("The page of image quality")
     templates.filters.update(bare=bare_value, unit=unit_words, signed=signed, z=signed_z, count=lambda n: grouped(n, 0))
     templates.globals.update(
         number_name=number_name, quality_text=quality_text, value_text=value_text, regions=REGION_WORDS, strip=_strip, goes=_goes

@@ -11,7 +11,7 @@ from scipy import ndimage, signal
 
 from SegQCLib.quality.image_scale import SUV
 from SegQCLib.quality.quality_measurement import QualityMeasurement
-from SegQCLib.quality.site import REACH_MM, Site
+from SegQCLib.quality.site import Site
 
 MEASURE = "tumour_to_background"
 _LARGE_BALL = 20_000
@@ -100,8 +100,6 @@ def peak_value(values: NDArray, mask: NDArray[np.bool_], spacing_mm: tuple[float
     2012;53:1041-1047, 10.2967/jnumed.111.101733. Image Biomarker Standardisation
     Initiative, global intensity peak (0F91).
     """
-    if PEAK_RADIUS_MM > REACH_MM:
-        raise ValueError("A site must reach beyond the sphere of 1 mL.")
     # Beyond the array there is nothing to sum, however small the voxels.
     reach = [min(int(PEAK_RADIUS_MM / mm), n - 1) for mm, n in zip(spacing_mm, values.shape, strict=True)]
     offsets = np.ogrid[tuple(slice(-n, n + 1) for n in reach)]

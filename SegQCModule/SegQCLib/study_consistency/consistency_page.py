@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from SegQCLib.number_texts import grouped
 from SegQCLib.progress import Progress, counted, unwatched
-from SegQCLib.statistics.missing_package import missing_package
 from SegQCLib.study_consistency.compare_series import PHASE_NOT_NAMED
 from SegQCLib.study_consistency.consistency_words import change_text, headline, ml, mm
 from SegQCLib.study_consistency.fact_rules import fact_title
@@ -87,10 +86,7 @@ def render_consistency(study: StudyConsistency, progress: Progress = unwatched) 
     BadDataError
         If jinja2 or matplotlib are not installed.
     """
-    try:
-        templates = page_templates()
-    except ImportError as error:
-        raise missing_package("The page of a study", error) from error
+    templates = page_templates("The page of a study")
     templates.filters.update(count=lambda n: grouped(n, 0), cases=_cases, title=lambda text: text.partition(" (")[0])
     pairs = list(dict.fromkeys((course.patient, course.kind) for course in study.lesions))
     patients = [_patient(study, *pair, drawn=n < _MOST_PLOTS) for n, pair in enumerate(counted(progress, "Drawing", pairs))]

@@ -21,10 +21,10 @@ def run(facts: StudyFacts) -> Filling:
         missing.append("The session logs have no finished clinical read.")
     else:
         reported.append(_readers(facts.reads))
-    raters = {rating.reader for record in facts.records for rating in record.ratings}
-    if raters:
+    who_rated = {rating.reader for record in facts.records for rating in record.ratings}
+    if who_rated:
         rated = sum(bool(record.ratings) for record in facts.records)
-        text = f"{plural(len(raters), 'reader')} rated the image quality of {plural(rated, 'case')}."
+        text = f"{plural(len(who_rated), 'reader')} rated the image quality of {plural(rated, 'case')}."
         reported.append(Reported(text, of_records(facts, "ratings[].reader")))
     return Filling(tuple(reported), tuple(missing))
 

@@ -29,6 +29,7 @@ NOT_PROVED = (
     "Its SHA-256 shows changes by mistake; there is no secret in it. The exam's folder, with every segmentation, is the evidence.",
     "The experts' outlines of the exam lie in the course's folder; the program hides them, and nobody watched the reader.",
 )
+_AGAIN = "It was not the first attempt: the images were the same, and the experts' outlines are shown at the end of each attempt."
 _SIMULATED = "Images or outlines of the exam were made by a program: simulated. No expert drew what is marked so in the course."
 _A_COPY = "Take it from a copy, or issue it again from the exam's folder."
 
@@ -225,13 +226,10 @@ def certificate_page(certificate: Certificate) -> str:
     BadDataError
         If jinja2 is not installed.
     """
-    try:
-        template = page_templates().get_template("certificate.html")
-    except ImportError as error:
-        raise BadDataError("certificate", "needs jinja2 for its page.", "Install it with: pip install 'segqc[records]'.") from error
+    template = page_templates("The certificate's page").get_template("certificate.html")
     return template.render(
         certificate=certificate,
-        not_proved=NOT_PROVED,
+        not_proved=(*NOT_PROVED, _AGAIN) if certificate.exam_number > 1 else NOT_PROVED,
         simulated=_SIMULATED,
     )
 

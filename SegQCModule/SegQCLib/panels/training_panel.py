@@ -263,6 +263,9 @@ class TrainingPanel(Panel):
             self.practice.score.clear()
             self.exam.score.clear()
         self.show()
+        if self.case.is_open:
+            # What is to be drawn stands below the list of cases.
+            self._laid_out.start()
 
     def show(self):
         """Show the present state in every widget."""

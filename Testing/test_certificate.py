@@ -140,6 +140,11 @@ def test_the_layout_of_the_file_does_not_matter(certificate, tmp_path):
     assert read_certificate(path) == certificate
 
 
+def test_a_page_of_a_second_attempt_says_that_the_outlines_had_been_shown(certificate):
+    assert "not the first attempt" not in certificate_page(certificate)
+    assert "not the first attempt" in certificate_page(replace(certificate, exam_number=2))
+
+
 def test_the_page_stands_alone_and_says_what_is_not_proved(certificate):
     page = certificate_page(replace(certificate, reader="<b>Dr. A</b>"))
     assert "&lt;b&gt;Dr. A&lt;/b&gt;" in page

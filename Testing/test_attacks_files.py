@@ -10,11 +10,13 @@ from functools import partial
 import pytest
 
 from phantoms import a_geometry, a_segmentation, a_volume
+from SegQCLib.acquisition import HU, Acquisition
 from SegQCLib.case import Case
 from SegQCLib.checklists.checklist import load_checklist
 from SegQCLib.checklists.kept_answers import keep_answer, kept_answers
 from SegQCLib.cli import main
 from SegQCLib.evaluate import evaluate
+from SegQCLib.figure_svg import figure_svg, new_figure
 from SegQCLib.file_name import file_name
 from SegQCLib.protocol import load_protocol
 from SegQCLib.segmentation_file import write_segmentation
@@ -173,3 +175,29 @@ def test_a_record_with_an_impossible_grid_is_told_and_the_others_count(record_te
     assert errors["good"] is None
     assert f"case.geometry.{key}" in errors["bad"]
     capsys.readouterr()
+
+
+def test_folders_whose_names_are_no_unicode_are_followed_over_time(tmp_path, capsys):
+    geometry, protocol = a_geometry(size=(6, 20, 20)), load_protocol("ct-lung-nodule")
+    for number in range(2):
+        nodule = a_segmentation(geometry, lung_nodule=((2, 4), (4, 10 + number), (4, 10)))
+        acquisition = Acquisition(modality="CT", value_unit=HU, series_instance_uid=f"1.2.{number}")
+        place = tmp_path / "records" / os.fsdecode(b"M\xfcller") / f"202{number}-01-01"
+        place.mkdir(parents=True)
+        record = evaluate(Case(a_volume(geometry, acquisition), nodule), protocol)
+        (place / "record.json").write_text(record.to_json(), encoding="utf-8")
+    asked = ["study", str(tmp_path / "records"), "--json", str(tmp_path / "study.json"), "--html", str(tmp_path / "study.html")]
+    assert main(asked) == 0
+    assert "ller" in (tmp_path / "study.html").read_text(encoding="utf-8")
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"M\xfcller"), "\ud800 lesion"])
+def test_names_that_are_no_unicode_can_be_drawn(name):
+    figure = new_figure(2, 2)
+    axes = figure.add_axes((0.2, 0.2, 0.6, 0.6))
+    axes.plot([0, 1], [0, 1], label=name)
+    axes.legend()
+    axes.set_title(name)
+    svg = figure_svg(figure)
+    assert svg.count(name.encode("utf-8", "replace").decode()) >= 2

@@ -35,8 +35,18 @@ def figure_svg(figure: Figure) -> str:
     """Return a figure as an SVG file: the same bytes for the same numbers, and text that can be searched and read aloud."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.text import Text
 
-    text = io.BytesIO()
+    for text in figure.findobj(Text):
+        drawable = drawable_text(text.get_text())
+        if drawable != text.get_text():
+            text.set_text(drawable)
+    svg = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "segqc", "svg.fonttype": "none"}):
-        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
-    return text.getvalue().decode("utf-8")
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
+    return svg.getvalue().decode("utf-8")
+
+
+def drawable_text(text: str) -> str:
+    """Return a text with ? for what matplotlib cannot draw: names of folders need not be Unicode."""
+    return text.encode("utf-8", "replace").decode("utf-8")

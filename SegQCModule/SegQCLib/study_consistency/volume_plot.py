@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from SegQCLib.figure_svg import figure_svg, new_figure
+from SegQCLib.figure_svg import drawable_text, figure_svg, new_figure
 from SegQCLib.study_consistency.lesion_course import LesionCourse, LesionPoint
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color) and a marker for each: told apart in grey, too.
@@ -81,4 +81,5 @@ def _axis(axes, places: dict[tuple[str, float | None], float]) -> None:
 
 
 def _short(text: str) -> str:
+    text = drawable_text(text)
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"

@@ -110,3 +110,14 @@ def test_images_of_a_few_voxels_have_reasons_and_no_crash(size):
     whole = a_segmentation(geometry, liver=tuple((0, n) for n in size), spleen=None)
     rows = measured(np.ones(size, np.int16), whole, second_image=Volume(np.ones(size, np.int16), geometry, CT))
     assert {row.segment for row in rows.values()} == {"liver"}
+
+
+def test_two_lesions_of_one_name_keep_both_regions_of_tissue_around():
+    nodules = a_segmentation(GEOMETRY, first=((2, 4), (6, 9), (6, 9)), second=((8, 10), (28, 32), (28, 32)))
+    same = replace(nodules, segments=tuple(replace(one, name="lung_nodule") for one in nodules.segments))
+    nodule_protocol = load_protocol("ct-lung-nodule").protocol
+    found = measure_image_quality(Case(Volume(noise_of(np.int16), GEOMETRY, CT), same), nodule_protocol)
+    counts = {row.background_voxels for row in found.measurements if row.background == "tissue around lung_nodule"}
+    saved = [segment for segment in found.background.segments if segment.name == "tissue around lung_nodule"]
+    assert len(saved) == len(counts) == 2
+    assert {int(np.count_nonzero(found.background.mask(segment))) for segment in saved} == counts

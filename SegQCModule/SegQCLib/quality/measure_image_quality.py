@@ -55,13 +55,14 @@ def measure_image_quality(case: Case, protocol: QCProtocol | None, progress: Pro
     progress : Progress
     """
     found: list[QualityMeasurement] = []
-    used: dict[str, Background] = {}
+    used: dict[int, Background] = {}
     for site in _sites(case, protocol, progress, "Measuring image quality", with_air=True):
         for module in MEASURES:
             found += module.measure(site)
-        used |= {background.name: background for background in site.backgrounds if background.is_saved}
+        # Two lesions may have one name; an organ's sphere is one for all of its lesions.
+        used |= {id(background): background for background in site.backgrounds if background.is_saved}
     named = {row.background for row in found}
-    kept = tuple(background for name, background in used.items() if name in named)
+    kept = tuple(background for background in used.values() if background.name in named)
     return QualityMeasured(tuple(found), background_segmentation(kept, case.image.geometry))
 
 

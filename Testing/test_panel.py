@@ -41,6 +41,17 @@ def used_widgets(tree):
     }
 
 
+def views_on(tree):
+    """Return the syntax trees of the views that a panel hands its `ui` to."""
+    given = {
+        ast.unparse(call.func)
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and {"ui", "self.ui"} & set(map(ast.unparse, call.args))
+    }
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module.startswith("SegQCLib.panels.")]
+    return [source(node.module.rpartition(".")[2]) for node in imported if given & {alias.name for alias in node.names}]
+
+
 def parameter_names():
     tree = source("case_parameters")
     return {
@@ -65,7 +76,7 @@ def test_every_widget_that_shows_or_takes_something_is_used(name):
     row_labels = {item.find("widget").get("name") for item in ui.iter("item") if item.get("column") == "0"}
     active = {key for key, widget in widgets(ui).items() if widget.get("class") not in heading} - row_labels
     bound = {key for key, widget in widgets(ui).items() if widget.find("property[@name='SlicerParameterName']") is not None}
-    assert active <= used_widgets(tree) | bound
+    assert active <= used_widgets(tree).union(bound, *map(used_widgets, views_on(tree)))
 
 
 @pytest.mark.parametrize("name", panel_names())

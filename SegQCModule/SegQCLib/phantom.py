@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from SegQCLib.acquisition import HU
 from SegQCLib.case import Acquisition, Case, Segment, Segmentation, Volume
 from SegQCLib.geometry import Geometry
 from SegQCLib.protocol import load_protocol
@@ -76,6 +77,7 @@ def _image(geometry: Geometry, organs: dict[str, NDArray[np.bool_]]) -> Volume:
         stack_tilt_deg=0.0,
         convolution_kernel=("B30f",),
         contrast_agent="SIMULATED",
+        value_unit=HU,
     )
     return Volume(np.rint(values).astype(np.int16), geometry, acquisition)
 

@@ -218,7 +218,8 @@ class ArtifactsPanel(Panel):
         usable = not self._obstacle and bool(self._ratings)
         for name in ("ratingsTable", "wordingLabel", "commentLabel", "commentEdit"):
             getattr(self.ui, name).setEnabled(usable)
-            getattr(self.ui, name).setVisible(bool(self._ratings))
+            # What cannot be commented on takes no room.
+            getattr(self.ui, name).setVisible(usable if name.startswith("comment") else bool(self._ratings))
         for (row, column), radio in self._radios.items():
             radio.setChecked(column == self._column_of(self._given.get(self._ratings[row].id)))
         proposals = [

@@ -7,7 +7,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SegQCLib.panels.column_scroll import scroll_column_to
+from SegQCLib.panels.column_scroll import is_scrolled_into, scroll_column_to
 from SegQCLib.panels.panel import Light, Panel, Standing
 
 # So long a newly opened step takes to be laid out, level by level.
@@ -47,6 +47,7 @@ class Column:
         self._lights, self.headings = [], []
         self._open: set[int] = set()
         self._shown: dict[int, Standing] = {}
+        self._height = None  # of the open step when it was last looked at
         for number, panel in enumerate(self.panels):
             column.addLayout(self._row(number, panel))
         column.addStretch(1)
@@ -75,7 +76,7 @@ class Column:
         heading.collapsedHeight = 0
         heading.collapsed = True
         content = qt.QVBoxLayout(heading)
-        content.setContentsMargins(6, 2, 6, 4)
+        content.setContentsMargins(6, 0, 6, 2)
         content.addWidget(panel.widget)
         heading.connect("contentsCollapsed(bool)", self.onCollapsed)
         row.addWidget(light, 0, qt.Qt.AlignTop)
@@ -97,13 +98,13 @@ class Column:
             panel.exit()
 
     def cleanup(self):
-        self._laid_out.stop()
-        self._laid_out.disconnect("timeout()", self.onLaidOut)
         self._next.disconnect("clicked(bool)", self.onNext)
         for heading in self.headings:
             heading.disconnect("contentsCollapsed(bool)", self.onCollapsed)
         for panel in self.panels:
             panel.cleanup()
+        self._laid_out.stop()
+        self._laid_out.disconnect("timeout()", self.onLaidOut)
         self.widget.deleteLater()
 
     def next_open(self):
@@ -134,14 +135,18 @@ class Column:
             for number in opened & self._open:
                 self.headings[number].collapsed = True
         else:
-            self._open = opened
-            if opened:
-                self._laid_out.start()
+            self._open, self._height = opened, None
+            self._laid_out.start()
 
     def onLaidOut(self):
-        """Scroll Slicer's column to the open step where it reaches below the edge."""
-        if self._open:
-            scroll_column_to(self.headings[min(self._open)], only_if_cut_off=True)
+        """Scroll Slicer's column to the open step where it reaches below the edge: after it was opened, and when it has grown."""
+        if not self._open:
+            return
+        heading = self.headings[min(self._open)]
+        before, self._height = self._height, heading.height
+        # Who has scrolled to a part of the step is left there.
+        if before is None or (heading.height > before and not is_scrolled_into(heading)):
+            scroll_column_to(heading, only_if_cut_off=True)
 
     def onCaseChanged(self):
         for panel in self.panels:
@@ -165,6 +170,8 @@ class Column:
             light.setPixmap(style.standardIcon(icon).pixmap(side, side) if icon is not None else qt.QPixmap())
             light.setToolTip(standing.words)
         self._showNext()
+        # What has changed may be taller.
+        self._laid_out.start()
 
     def _showNext(self):
         number, look_at = self.next_open(), self.worth_a_look()

@@ -13,6 +13,12 @@ def scroll_area_of(widget):
     return area
 
 
+def is_scrolled_into(widget):
+    """Return whether the top of a widget is scrolled out of sight."""
+    area = scroll_area_of(widget)
+    return area is not None and widget.mapTo(area.widget(), qt.QPoint(0, 0)).y() < area.verticalScrollBar().value
+
+
 def scroll_column_to(widget, *, only_if_cut_off=False):
     """Put the top of a widget at the top of the column.
 

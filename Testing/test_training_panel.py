@@ -307,7 +307,7 @@ def test_with_one_expert_there_is_no_range_and_nothing_is_judged(host, panel, pr
     open_practice(host, panel, 1)
     draw(host, panel, shift=1)
     view = score(host, panel)
-    assert cells(view.ui.structuresTable)[1][:2] == ["liver", "0.900\n(one expert)"]
+    assert cells(view.ui.structuresTable)[1][:2] == ["liver", "0.900\n(no range)"]
     assert "Within the experts' own range" not in view.ui.summaryLabel.text
 
 

@@ -39,7 +39,7 @@ def score_row(score: StructureScore) -> tuple[str, str, str]:
 
 def _with_range(beside: BesideExperts) -> str:
     experts = beside.experts
-    between = _("(one expert)") if experts is None else f"({experts.lowest:.2f}–{experts.highest:.2f})"
+    between = _("(no range)") if experts is None else f"({experts.lowest:.2f}–{experts.highest:.2f})"
     return f"{ratio(beside.reader)}\n{between}"
 
 

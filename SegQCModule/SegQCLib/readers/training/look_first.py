@@ -62,7 +62,7 @@ def _of_structure(
         thick = ndimage.binary_opening(mask, _RIM)
         is_rim = not thick.any()
         piece = _largest(mask if is_rim else thick)
-        yield _place(structure, kind, piece, is_rim, errors.box, geometry)
+        yield _place(structure, _what(kind, len(references)), kind, piece, is_rim, errors.box, geometry)
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -73,15 +73,28 @@ def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return pieces == 1 + np.argmax(sizes[1:])
 
 
+def _what(kind: Literal["missed", "extra"], count: int) -> str:
+    if count == 1:
+        # It may be a program's: nobody is said to have drawn it.
+        missed = "the other outline includes this, yours does not"
+        return missed if kind == "missed" else "yours includes this, the other outline does not"
+    return "most experts drew this and you did not" if kind == "missed" else "you drew this and most experts did not"
+
+
 def _place(
-    structure: str, kind: Literal["missed", "extra"], piece: NDArray[np.bool_], is_rim: bool, box: Box, geometry: Geometry
+    structure: str,
+    what: str,
+    kind: Literal["missed", "extra"],
+    piece: NDArray[np.bool_],
+    is_rim: bool,
+    box: Box,
+    geometry: Geometry,
 ) -> LookFirst:
     place = place_of(piece, box, geometry)
     k = round(float(geometry.index_kji(place.location_lps_mm)[0]))
     slices = np.flatnonzero(piece.any(axis=(1, 2))) + box[0].start
     volume_ml = place.size_mm3 / 1000
     title = structure.replace("_", " ").capitalize()
-    what = "the experts drew this and you did not" if kind == "missed" else "you drew this and most experts did not"
     if is_rim:
         what += ", a thin rim along the border"
     where = f"slice {slices[0] + 1}" if len(slices) == 1 else f"slices {slices[0] + 1} to {slices[-1] + 1}"

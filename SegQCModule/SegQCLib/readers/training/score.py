@@ -201,7 +201,7 @@ def _words(name: str, drawn: bool, dice: BesideExperts, surface: BesideExperts, 
         }[bool(dice.within), bool(surface.within)]
         sentences += [f"Among themselves {among}.", stands]
     else:
-        sentences.append("There is one expert, so there is no range of experts.")
+        sentences.append("There is one outline to compare with, so there is no range of experts.")
     if limit is not None:
         reached = "is reached" if dice.reader >= limit else "is not reached yet"
         sentences.append(f"The course's limit, {limit:.2f}, {reached}.")

@@ -156,6 +156,8 @@ def _add_colors(scene: vtkMRMLScene, node: vtkMRMLLabelMapVolumeNode, name: str)
     colors.HideFromEditorsOn()
     colors.SetNumberOfColors(1 + EXTRA)
     colors.SetColor(0, "", 0.0, 0.0, 0.0, 0.0)
+    # The legend has a box for each colour that is defined; one of nothing would be a third class.
+    colors.SetColorDefined(0, False)
     for value in (MISSED, EXTRA):
         colors.SetColor(value, "", *COLORS[value], 1.0)
     node.SetNodeReferenceID(COLORS_ROLE, colors.GetID())

@@ -10,6 +10,7 @@ slicer = pytest.importorskip("slicer", reason="the MRML layer needs slicer-core"
 from SegQCLib.case import Volume  # noqa: E402
 from SegQCLib.geometry import part_of  # noqa: E402
 from SegQCLib.mrml.error_map_node import (  # noqa: E402
+    COLORS_ROLE,
     error_map_is_shown,
     error_map_of,
     remove_error_map,
@@ -51,6 +52,12 @@ def a_map(scene, volume_node, words=WORDS):
     array = np.zeros(geometry.size, np.uint8)
     array[2, 3, 4], array[5, 6, 7] = MISSED, EXTRA
     return write_error_map(scene, Volume(array, geometry), volume_node, "Errors", "Errors", words)
+
+
+def test_the_legend_has_no_box_for_what_is_not_wrong(scene, volume_node):
+    """Slicer draws one for each colour that is defined."""
+    colors = a_map(scene, volume_node).GetNodeReference(COLORS_ROLE)
+    assert [bool(colors.GetColorDefined(value)) for value in (0, MISSED, EXTRA)] == [False, True, True]
 
 
 def linear(color):

@@ -164,8 +164,8 @@ def reading_steps(protocol: QCProtocol, *, has_course: bool = True) -> tuple[str
         steps.append(
             text
             if has_course
-            else f"{text} No such course was found beside this protocol, nor does it come with SegQC: somebody has to make it first"
-            " (segqc training new)."
+            else f"{text} No such course for this protocol was found beside it or made on this computer: somebody has to make it"
+            " first (step Training, or segqc training build or new)."
         )
     steps.append(
         "Open the case and compare the image with the limits below. Where one is not kept, do not begin to draw: ask, or go on"

@@ -72,8 +72,7 @@ def test_the_evaluated_case_has_its_numbers_with_unit_and_meaning(panel, case):
     defined = [m for m in panel._record.image_quality if m.value is not None]
     assert len(rows) == len(defined) > 0
     noise = next(row for row in rows if row[1] == "Noise (SD)\ncore")
-    # The simulated image is no DICOM series, so nobody says that its values are Hounsfield units.
-    assert noise[2].endswith("arbitrary units")
+    assert noise[2].endswith(" HU")
     assert "core of the segment" in noise[5]
     tip = part.ui.qualityTable.item(rows.index(noise), 0).toolTip()
     assert "Computed as:" in tip

@@ -45,6 +45,10 @@ class StandingWatch:
             return
         self._of = of
         self._stop()
+        if self.session.case is None:
+            # The scene closes, and all panels have just been told so: once more would wipe what they say about it.
+            self.session.training_standing = None
+            return
         if of is None or not self.session.reader:
             self._tell(None)
             return

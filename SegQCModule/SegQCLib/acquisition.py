@@ -9,6 +9,21 @@ from dataclasses import dataclass, field, fields
 HU, HU_MODIFIED, SUVBW = "HU", "HU (modified)", "g/mL (SUVbw)"
 _MOST_VALUES = 6
 
+# The protocol's limits that need a fact of the header, and the fact.
+FACT_OF_LIMIT = {
+    "slice_thickness_mm": "slice_thicknesses_mm",
+    "convolution_kernel": "convolution_kernel",
+    "kvp": "kvp",
+    "mr_sequence": "sequence_name",
+    "magnetic_field_strength_t": "magnetic_field_strength_t",
+    "echo_time_ms": "echo_time_ms",
+    "repetition_time_ms": "repetition_time_ms",
+    "inversion_time_ms": "inversion_time_ms",
+    "uptake_time_min": "uptake_time_min",
+    "image_type": "image_type",
+    "lossy_compression_ratio": "lossy_compression",
+}
+
 
 @dataclass(frozen=True)
 class WindowLevel:

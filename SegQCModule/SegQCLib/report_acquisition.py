@@ -6,26 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from SegQCLib.acquisition import Acquisition, attribute_of, values_in_words
+from SegQCLib.acquisition import FACT_OF_LIMIT, Acquisition, attribute_of, values_in_words
 from SegQCLib.dicom.moments import moment, moment_of_date_time
 from SegQCLib.dicom.transfer_syntaxes import syntax_name
 from SegQCLib.geometry import Geometry
 from SegQCLib.protocol import QCProtocol
 
-# The protocol's keys that need a fact, and the fact.
-_NEEDED_BY = {
-    "slice_thickness_mm": "slice_thicknesses_mm",
-    "convolution_kernel": "convolution_kernel",
-    "kvp": "kvp",
-    "mr_sequence": "sequence_name",
-    "magnetic_field_strength_t": "magnetic_field_strength_t",
-    "echo_time_ms": "echo_time_ms",
-    "repetition_time_ms": "repetition_time_ms",
-    "inversion_time_ms": "inversion_time_ms",
-    "uptake_time_min": "uptake_time_min",
-    "image_type": "image_type",
-    "lossy_compression_ratio": "lossy_compression",
-}
 _GROUPS = ("Image", "Scanner", "Slices and matrix", "CT", "MR", "PET", "Contrast agent", "Post-processing")
 
 
@@ -68,7 +54,7 @@ def missing_facts(acquisition: Acquisition, protocol: QCProtocol) -> tuple[str, 
 
 
 def _needed(protocol: QCProtocol) -> Iterator[str]:
-    for key, fact in _NEEDED_BY.items():
+    for key, fact in FACT_OF_LIMIT.items():
         if getattr(protocol, key) is not None:
             yield fact
     if protocol.contrast is not None and protocol.contrast.agent_required:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from SegQCLib.acquisition import HU, HU_MODIFIED, SUVBW, attribute_of
+from SegQCLib.acquisition import FACT_OF_LIMIT, HU, HU_MODIFIED, SUVBW, attribute_of
 from SegQCLib.case import Case, Code, Segmentation, Terminology, Volume, WindowLevel
 from SegQCLib.checks.plane import nearest_plane
 from SegQCLib.checks.slice_spacing import median_step_mm
@@ -409,22 +409,8 @@ _NUMBERS: tuple[tuple[str, Unit, Callable[[FinishedCase], Sequence[float]]], ...
     ("inversion_time_ms", "ms", _one("inversion_time_ms")),
     ("uptake_time_min", "min", _one("uptake_time_min")),
 )
-# Which fact of the header a limit is about, where it is not named alike, and for which modalities it is missed.
-_FACTS = {
-    "modality": "modality",
-    "slice_thickness_mm": "slice_thicknesses_mm",
-    "slice_gap_mm": "slice_thicknesses_mm",
-    "convolution_kernel": "convolution_kernel",
-    "kvp": "kvp",
-    "mr_sequence": "sequence_name",
-    "magnetic_field_strength_t": "magnetic_field_strength_t",
-    "echo_time_ms": "echo_time_ms",
-    "repetition_time_ms": "repetition_time_ms",
-    "inversion_time_ms": "inversion_time_ms",
-    "uptake_time_min": "uptake_time_min",
-    "image_type": "image_type",
-    "lossy_compression_ratio": "lossy_compression",
-}
+# Which fact of the header a limit is about, and for which modalities it is missed.
+_FACTS = {"modality": "modality", "slice_gap_mm": "slice_thicknesses_mm", **FACT_OF_LIMIT}
 _MODALITIES = {
     "convolution_kernel": {"CT"},
     "kvp": {"CT"},

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from SegQCLib.quality.quality_measurement import QualityMeasurement
-from SegQCLib.quality.site import REGION_WORDS, Site
+from SegQCLib.quality.site import REGION_PLACES, Site
 
 MEASURE = "cnr"
 DEFINITION = "|mean - mean of the background| / sample standard deviation of the background (n - 1)"
@@ -19,7 +19,7 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
     for background in site.backgrounds:
         for region in regions:
             sample = site.sample(region)
-            definition = f"{DEFINITION}, {REGION_WORDS[region]}; background: {background.how}"
+            definition = f"{DEFINITION}, {REGION_PLACES[region]}; background: {background.how}"
             value = cnr(sample.mean, background.sample.mean, background.sample.sd)
             yield site.row(MEASURE, "background_sd", definition, region, sample, value, "1", NO_SCATTER, background)
 

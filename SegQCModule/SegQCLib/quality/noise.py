@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from SegQCLib.quality.quality_measurement import QualityMeasurement
-from SegQCLib.quality.site import REGION_WORDS, Sample, Site
+from SegQCLib.quality.site import REGION_PLACES, Sample, Site
 
 MEASURE = "noise"
 WINDOW_MM = 6.0
@@ -47,7 +47,7 @@ def measure(site: Site) -> Iterator[QualityMeasurement]:
         local = local_noise(site.values, site.core_mask, site.spacing_mm)
     for region in dict.fromkeys(("core", *(part for part in asked if part != "background"))):
         sample = site.sample(region)
-        definition = f"{SD_DEFINITION}, {REGION_WORDS[region]}"
+        definition = f"{SD_DEFINITION}, {REGION_PLACES[region]}"
         remark = None
         if region in ("core", "whole"):
             remark = OF_LESION if site.is_lesion else UNEVEN if sample.sd > _UNEVEN * local else None

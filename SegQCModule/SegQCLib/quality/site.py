@@ -34,7 +34,7 @@ _SSIM_WINDOW = 6
 SHELL_WORDS = (
     f"{SHELL_GAP_MM:g} to {SHELL_GAP_MM + SHELL_WIDTH_MM:g} mm (in coarse images to the second voxel in plane) from its border"
 )
-REGION_WORDS: dict[Region, str] = {
+REGION_PLACES: dict[Region, str] = {
     "whole": "in the whole segment",
     "core": f"in the segment's core: more than {CORE_MM:g} mm, and at least one voxel, inside its border",
     "shell": f"in a shell of tissue around the segment, {SHELL_WORDS}",

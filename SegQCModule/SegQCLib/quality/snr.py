@@ -12,7 +12,7 @@ from SegQCLib.acquisition import Acquisition
 from SegQCLib.case import Volume
 from SegQCLib.geometry import same_grid
 from SegQCLib.quality.quality_measurement import QualityMeasurement
-from SegQCLib.quality.site import NOT_FINITE, REGION_WORDS, Sample, Site, sd
+from SegQCLib.quality.site import NOT_FINITE, REGION_PLACES, Sample, Site, sd
 
 MEASURE = "snr"
 # SD of Rayleigh noise in air to SD of the Gaussian noise in tissue: sqrt((4 - pi) / 2) = 0.6551.
@@ -56,7 +56,7 @@ def _tissue(site: Site) -> Iterator[QualityMeasurement]:
     regions = ("core", *(("whole",) if site.is_lesion else ()), *site.asked_regions(MEASURE))
     for region in dict.fromkeys(regions):
         sample = site.sample(region)
-        definition = f"{TISSUE_DEFINITION}, {REGION_WORDS[region]}"
+        definition = f"{TISSUE_DEFINITION}, {REGION_PLACES[region]}"
         remark = None
         if site.scale.unit == "[hnsf'U]":
             remark = "Hounsfield units have water as their zero, so this ratio says little on CT; noise and CNR say more."

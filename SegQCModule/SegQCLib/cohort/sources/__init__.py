@@ -1,0 +1,1 @@
+"""Where a cohort's cases come from: one file for each kind of source."""

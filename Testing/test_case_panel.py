@@ -354,3 +354,16 @@ def test_hard_cases_can_come_first_where_saved_records_say_which_they_are(workli
         assert panel.session.case_name == "two"
         panel.ui.hardFirstCheck.setChecked(False)
         assert panel.standing().words == "2 of 3, 0 done"
+
+
+def test_hard_cases_can_come_first_where_the_worklist_itself_says_which_they_are(worklist):
+    rows = ["case,image,expected_dice,hardest_segment,route", "one,one/image.nrrd,0.75,nodule,general"]
+    worklist.write_text("\n".join([*rows, "two,two/image.nrrd,,,senior", "three,three/image.nrrd,0.5,,senior"]))
+    with a_host() as host:
+        panel = open_worklist(host, worklist)
+        texts = [panel.ui.caseList.item(row).text() for row in range(3)]
+        assert texts == ["one  (experts' mean 0.750)", "two", "three  (experts' mean 0.500)"]
+        assert "among themselves on nodule, its hardest segment." in panel.ui.caseList.item(0).toolTip()
+        assert "among themselves on its hardest segment." in panel.ui.caseList.item(2).toolTip()
+        panel.ui.hardFirstCheck.setChecked(True)
+        assert [panel.ui.caseList.item(row).text().split()[0] for row in range(3)] == ["three", "one", "two"]

@@ -46,3 +46,25 @@ def test_hard_cases_come_first_and_unknown_ones_last_in_their_order(tmp_path):
     ordered = hard_cases_first(WORKLIST, case_difficulties(WORKLIST, tmp_path))
     assert [entry.case for entry in ordered.cases] == ["four", "two", "one", "three"]
     assert hard_cases_first(WORKLIST, {}) == WORKLIST
+
+
+def listed(*columns):
+    return Worklist(Path("cases.csv"), (WorklistCase("one", Path("image.nrrd"), other=columns),))
+
+
+def test_a_worklist_s_own_columns_tell_the_difficulty_without_any_record(tmp_path):
+    worklist = listed(("site", "Jena"), ("Expected_Dice", "0.625"), ("hardest_segment", "nodule 2"))
+    assert case_difficulties(worklist, tmp_path) == {"one": CaseDifficulty("nodule 2", 0.625)}
+    assert case_difficulties(listed(("expected_dice", "0,625")), tmp_path) == {"one": CaseDifficulty(None, 0.625)}
+    guarded = listed(("expected_dice", "0.5"), ("hardest_segment", "'=nodule"))
+    assert case_difficulties(guarded, tmp_path)["one"].segment == "=nodule"
+
+
+@pytest.mark.parametrize("value", ["", "hard", "nan", "-0.1", "1.01", "62 %"])
+def test_a_column_that_is_no_dice_says_nothing(tmp_path, value):
+    assert case_difficulties(listed(("expected_dice", value)), tmp_path) == {}
+
+
+def test_a_saved_record_counts_before_the_column(tmp_path):
+    save(tmp_path, "one", "Anna", predicted("nodule", 0.75))
+    assert case_difficulties(listed(("expected_dice", "0.5")), tmp_path) == {"one": CaseDifficulty("nodule", 0.75)}

@@ -290,9 +290,14 @@ class CasePanel(Panel):
             hardest = self._difficulties.get(entry.case)
             if hardest is not None:
                 text = _("{case}  (experts' mean {dice})").format(case=entry.case, dice=ratio(hardest.dice))
-                tip += _(
-                    ". Experts are expected to reach a mean Dice of {dice} among themselves on {segment}, its hardest segment."
-                ).format(dice=ratio(hardest.dice), segment=hardest.segment)
+                expected = (
+                    _(". Experts are expected to reach a mean Dice of {dice} among themselves on its hardest segment.")
+                    if hardest.segment is None
+                    else _(
+                        ". Experts are expected to reach a mean Dice of {dice} among themselves on {segment}, its hardest segment."
+                    )
+                )
+                tip += expected.format(dice=ratio(hardest.dice), segment=hardest.segment)
             item.setText(text)
             item.setIcon(icons[state])
             item.setToolTip(tip)

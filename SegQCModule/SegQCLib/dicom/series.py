@@ -39,6 +39,7 @@ from SegQCLib.geometry import Geometry
 from SegQCLib.hashing import sha256_of_digests
 from SegQCLib.regular_grid import slice_displacement_mm
 from SegQCLib.steady_file import changed, stamp
+from SegQCLib.threads import thread_count
 
 # Their voxels are no measurements of a patient that somebody segments on: they are read as what they are, elsewhere.
 _OTHER_MODALITIES = ("SEG", "RTDOSE")
@@ -273,7 +274,7 @@ def _with_pixels(series: _Series) -> Volume:
     for k, one in enumerate(series.stack.slices):
         by_file[one.file].append(k)
     voxels = _Voxels(series.volume.geometry.size)
-    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, thread_count()))
     try:
         digests = list(pool.map(partial(_read_file, series, voxels), by_file.values()))
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from SegQCLib.metrics.pieces import Pieces, count_pieces
 from SegQCLib.metrics.shared_voxels import shared_voxels, voxel_counts
 from SegQCLib.metrics.surface_area import surface_areas_mm2
 from SegQCLib.progress import Progress, counted, part, unwatched
+from SegQCLib.threads import thread_count
 
 Definition = Literal["surfel", "voxel"]
 Result = TypeVar("Result")
@@ -196,7 +196,7 @@ def compare_every_pair(
     measure = _Measure(_checked_spacing(spacing_mm, definition), tolerances_mm, definition, pieces=False)
     pairs = list(combinations(range(len(readers)), 2))
     arrays = {id(array): array for reader in readers for array, _ in reader.values()}
-    threads = workers or (1 if sum(array.nbytes for array in arrays.values()) < _SMALL_MAP_BYTES else os.cpu_count() or 1)
+    threads = workers or (1 if sum(array.nbytes for array in arrays.values()) < _SMALL_MAP_BYTES else thread_count())
     planes, voxels = {}, {}
     for key, array in zip(arrays, counted(part(progress, 0.0, 0.4), "Looking for surfaces", list(arrays.values())), strict=True):
         planes[key] = measure.scan(array, foreground_box(array, threads), threads)
@@ -233,7 +233,7 @@ def _checked_spacing(spacing_mm: Sequence[float], definition: Definition) -> tup
 
 def _threads_for(reference: NDArray | Masks) -> int:
     small = not isinstance(reference, Mapping) and np.asarray(reference).nbytes < _SMALL_MAP_BYTES
-    return 1 if small else os.cpu_count() or 1
+    return 1 if small else thread_count()
 
 
 def _compare_maps(

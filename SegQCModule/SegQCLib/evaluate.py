@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 
 import numpy
 import scipy
 import SimpleITK
 
 from SegQCLib import __version__
-from SegQCLib.case import Case, Segmentation, Volume
-from SegQCLib.checks import image_quality, run_checks
+from SegQCLib.case import Case, Segmentation
+from SegQCLib.checks import asked_checks, image_quality
 from SegQCLib.difficulty.in_case import expected_agreement
 from SegQCLib.errors import BadDataError
+from SegQCLib.evaluation_steps import (
+    EXPECTED_AGREEMENT,
+    MEASURE,
+    MEASURE_IMAGE_QUALITY,
+    EvaluationSteps,
+    StepFound,
+    StepsAnew,
+)
 from SegQCLib.findings import Finding
-from SegQCLib.measure import Measured, measure
+from SegQCLib.measure import measure
 from SegQCLib.prepare import PreparedCase, prepare
 from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.protocol import LoadedProtocol
 from SegQCLib.protocols.sign_off import signoff_state
 from SegQCLib.protocols.sign_off_state import SignOffState
-from SegQCLib.quality.measure_image_quality import QualityMeasured, measure_image_quality
+from SegQCLib.quality.measure_image_quality import measure_image_quality
 from SegQCLib.quality.study_norms import place_in_study
 from SegQCLib.readers.kept_findings import mark_kept
-from SegQCLib.record import CaseFacts, Input, ProtocolIdentity, QCRecord
+from SegQCLib.record import ProtocolIdentity, QCRecord
 from SegQCLib.verdict import decide
 
 
@@ -67,40 +77,74 @@ def evaluate_prepared(prepared: PreparedCase, protocol: LoadedProtocol, progress
 
 def evaluate_with_background(prepared: PreparedCase, protocol: LoadedProtocol, progress: Progress = unwatched) -> Evaluated:
     """Return the record of a case that is on the image's grid already, and the background regions that were placed for it."""
-    rules, case = protocol.protocol, prepared.case
-    checked = tuple(run_checks(case, rules, part(progress, 0.0, 0.5)))
-    found = measure(case, rules, part(progress, 0.5, 0.8)) if prepared.measurable else Measured((), ())
-    quality = QualityMeasured((), None)
-    if prepared.measurable:
-        quality = measure_image_quality(case, rules, part(progress, 0.8, 0.95))
-    judged = tuple(image_quality.judge(case, rules, quality.measurements))
-    expected = expected_agreement(case, protocol, prepared.measurable, part(progress, 0.95, 1.0))
-    findings = (*_reading_findings(case), *prepared.findings, *checked, *judged, *expected.findings)
-    findings = mark_kept(findings, case.kept_findings)
-    verdict = decide(rules, findings, found.measurements, prepared.measurable, expected.segments)
+    evaluated = evaluate_in_steps(StepsAnew(prepared, protocol), protocol, progress)
+    norms = prepared.case.quality_norms
+    return evaluated if norms is None else replace(evaluated, record=place_in_study(evaluated.record, norms))
+
+
+def evaluate_in_steps(steps: EvaluationSteps, protocol: LoadedProtocol, progress: Progress = unwatched) -> Evaluated:
+    """Return the record that the steps of a case's evaluation make up, whoever runs them.
+
+    The verdict is decided here from what they found; the record's background regions are those that a step placed just now.
+    """
+    rules, told = protocol.protocol, steps.told
+    checks = asked_checks(rules)
+    checked: list[Finding] = []
+    for number, check in enumerate(checks):
+        progress(f"Checking: {check.ID.replace('_', ' ')}", 0.5 * number / len(checks))
+        checked += steps.step(check.ID, partial(_check, check)).findings
+    background = None
+
+    def measure_segments(case: Case, own: LoadedProtocol) -> StepFound:
+        found = measure(case, own.protocol, part(progress, 0.5, 0.8))
+        return StepFound(measurements=found.measurements, slices_to_view=found.slices_to_view)
+
+    def measure_quality(case: Case, own: LoadedProtocol) -> StepFound:
+        nonlocal background
+        found = measure_image_quality(case, own.protocol, part(progress, 0.8, 0.95))
+        background = found.background
+        return StepFound(image_quality=found.measurements)
+
+    def judge_quality(case: Case, own: LoadedProtocol) -> StepFound:
+        return StepFound(findings=tuple(image_quality.judge(case, own.protocol, quality.image_quality)))
+
+    def predict(case: Case, own: LoadedProtocol) -> StepFound:
+        found = expected_agreement(case, own, told.measurable, part(progress, 0.95, 1.0))
+        return StepFound(findings=found.findings, expected_agreement=found.segments, difficulty_models=found.models)
+
+    measured = quality = StepFound()
+    if told.measurable:
+        measured = steps.step(MEASURE, measure_segments, needs_voxels=True)
+        quality = steps.step(MEASURE_IMAGE_QUALITY, measure_quality, needs_voxels=True)
+    judged = steps.step(image_quality.ID, judge_quality, after=(MEASURE_IMAGE_QUALITY,))
+    expected = steps.step(EXPECTED_AGREEMENT, predict)
+    findings = mark_kept((*told.findings, *checked, *judged.findings, *expected.findings), told.kept_findings)
+    verdict = decide(rules, findings, measured.measurements, told.measurable, expected.expected_agreement)
     record = QCRecord(
         schema="segqc-record",
         schema_version="1.0",
         created=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
         software=software_versions(),
-        inputs=tuple(_inputs(case)),
-        case=CaseFacts(case.image.geometry, case.image.acquisition),
+        inputs=told.inputs,
+        case=told.facts,
         protocol=ProtocolIdentity(rules.id, rules.version, rules.title, protocol.sha256),
         findings=findings,
-        measurements=found.measurements,
-        slices_to_view=found.slices_to_view,
-        expected_agreement=expected.segments,
+        measurements=measured.measurements,
+        slices_to_view=measured.slices_to_view,
+        expected_agreement=expected.expected_agreement,
         verdicts=verdict.segments,
         verdict=verdict.verdict,
         reasons=verdict.reasons,
-        ratings=case.ratings,
-        difficulty_models=expected.models,
+        ratings=told.ratings,
+        difficulty_models=expected.difficulty_models,
         protocol_sign_off=_sign_off(protocol),
-        image_quality=quality.measurements,
+        image_quality=quality.image_quality,
     )
-    if case.quality_norms is not None:
-        record = place_in_study(record, case.quality_norms)
-    return Evaluated(record, quality.background)
+    return Evaluated(record, background)
+
+
+def _check(check: ModuleType, case: Case, protocol: LoadedProtocol) -> StepFound:
+    return StepFound(findings=tuple(check.run(case, protocol.protocol)))
 
 
 def _sign_off(protocol: LoadedProtocol) -> SignOffState:
@@ -126,32 +170,3 @@ def software_versions(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
-
-
-def _reading_findings(case: Case) -> tuple[Finding, ...]:
-    parts: list[Volume | Segmentation] = [case.image, case.candidate, *case.references]
-    if case.draft is not None:
-        parts.append(case.draft)
-    if case.second_image is not None:
-        parts.append(case.second_image)
-    return tuple(finding for part in parts for finding in part.findings)
-
-
-def _inputs(case: Case) -> list[Input]:
-    def one(role: str, name: str, part: Volume | Segmentation) -> Input:
-        source = part.source
-        return Input(role, name, source.path if source else None, source.sha256 if source else None)
-
-    inputs = [one("image", case.image.acquisition.series_description or "image", case.image)]
-    inputs.append(one("candidate", case.candidate.name, case.candidate))
-    inputs += [one(role, s.name, s) for role, s in zip(case.reference_roles(), case.references, strict=True)]
-    if case.draft is not None:
-        inputs.append(one("draft", case.draft.name, case.draft))
-    if case.uncertainty is not None:
-        inputs.append(one("uncertainty", "uncertainty map", case.uncertainty))
-    if case.second_image is not None:
-        name = case.second_image.acquisition.series_description or "second image"
-        inputs.append(one("second image", name, case.second_image))
-    if case.drawn_background is not None:
-        inputs.append(one("background", case.drawn_background.name, case.drawn_background))
-    return inputs

@@ -8,6 +8,7 @@ segmentations are on the image's grid; `stored` has them as their file does.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 
 from SegQCLib.case import Case
 from SegQCLib.checks import (
@@ -135,9 +136,14 @@ def why(check_id: str) -> str | None:
     return next((check.WHY for check in CHECKS + MEASUREMENT_CHECKS if check_id == check.ID), None)
 
 
+def asked_checks(protocol: QCProtocol) -> tuple[ModuleType, ...]:
+    """Return the checks that the protocol does not skip, in order, without those that judge what was measured."""
+    return tuple(check for check in CHECKS if check.ID not in protocol.skipped_checks)
+
+
 def run_checks(case: Case, protocol: QCProtocol, progress: Progress = unwatched) -> Iterator[Finding]:
     """Yield the findings of every check that the protocol does not skip, in order."""
-    asked = [check for check in CHECKS if check.ID not in protocol.skipped_checks]
+    asked = asked_checks(protocol)
     for number, check in enumerate(asked):
         progress(f"Checking: {check.ID.replace('_', ' ')}", number / len(asked))
         yield from check.run(case, protocol)

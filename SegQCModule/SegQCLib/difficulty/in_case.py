@@ -78,7 +78,7 @@ def expected_agreement(
         message = f"No expected expert agreement was predicted. {error}"
         return CaseAgreement(findings=(Finding(CHECK_ID, Status.WARN, message, source="the protocol's expected_agreement"),))
     segments = predict_segments(case, protocol.protocol, model, measurable, progress)
-    return CaseAgreement(segments, (model_card(model, _sha256(protocol)),) if segments else ())
+    return CaseAgreement(segments, (model_card(model, model_sha256(protocol)),) if segments else ())
 
 
 def model_fault(findings: Iterable[Finding]) -> str | None:
@@ -131,9 +131,15 @@ def _name_or_path(protocol: LoadedProtocol) -> str | Path:
     return Path(protocol.path).parent / named if named.lower().endswith(".json") else named
 
 
-def _sha256(protocol: LoadedProtocol) -> str:
+def model_sha256(protocol: LoadedProtocol) -> str | None:
+    """Return the SHA-256 of the difficulty model's file; None where the protocol names none, or it cannot be read."""
+    if protocol.protocol.expected_agreement.model is None:
+        return None
     named = _name_or_path(protocol)
-    return sha256_of(named if isinstance(named, Path) else resource(f"Models/{named}.json"))
+    try:
+        return sha256_of(named if isinstance(named, Path) else resource(f"Models/{named}.json"))
+    except OSError:
+        return None
 
 
 def structure_words(model: DifficultyModel) -> str:

@@ -280,7 +280,8 @@ class CohortWatch:
         # A drive that goes away takes many cases with it; people remove a few.
         stays = lost if len(lost) > 1 and 2 * len(lost) > of else set()
         if stays and frozenset(stays) != self._told_gone:
-            message = f"{_cases(sorted(stays))} no longer found, more than half of {of}. Is a drive away? Their results stay in the tables."
+            stay = f"more than half of {of} cases. Is a drive away? Their results stay in the tables."
+            message = f"{_cases(sorted(stays))} no longer found, {stay}"
             news.append(WatchNews("stands", message, tuple(sorted(stays))))
         self._told_gone = frozenset(stays)
         left = {name for name in gone - stays if now_s - self._known[name].gone_since_s >= self.pace.settled_s}
@@ -308,16 +309,16 @@ def watch(
     find: Callable[[], FoundCases],
     evaluate: Callable[[WatchBatch], Sequence[CaseOutcome]],
     tell: Callable[[WatchNews], None],
-    pace: WatchPace = WatchPace(),  # noqa: B008 - frozen
+    pace: WatchPace = WatchPace(),
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> NoReturn:
     """Evaluate the cases of a source as they are finished, until somebody stops it.
 
-    A case is finished when none of its files has changed in size, time of change or number for `pace.settled_s`, the source finds no
-    fault with it, and no file has the name of a copy that is not done. A case with a fault waits: what is missing may still
-    come. A copy that stood still for longer is evaluated as it is, and once more when the rest arrives.
+    A case is finished when none of its files has changed in size, time of change or number for `pace.settled_s`, the source
+    finds no fault with it, and no file has the name of a copy that is not done. A case with a fault waits: what is missing may
+    still come. A copy that stood still for longer is evaluated as it is, and once more when the rest arrives.
 
     A source that goes away, as a drive that is unmounted, is waited for; its cases stay in the tables. A case that is removed
     leaves the tables, and so does the old name of one that is renamed; but where more than half of the cases are gone at

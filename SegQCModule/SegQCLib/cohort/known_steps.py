@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,10 +20,11 @@ from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.watched_protocol import WatchedProtocol, fields_read, watched
 from SegQCLib.dataclass_json import FaultyJSONError, from_json
 from SegQCLib.difficulty.in_case import model_sha256
+from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import evaluate_in_steps, software_versions
 from SegQCLib.evaluation_steps import EXPECTED_AGREEMENT, CaseTold, StepFound, Work, told_of
 from SegQCLib.output import write_files
-from SegQCLib.prepare import prepare
+from SegQCLib.prepare import PreparedCase, prepare
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.protocol import LoadedProtocol, QCProtocol
 from SegQCLib.record import QCRecord
@@ -118,7 +119,9 @@ def evaluate_known(
     ValueError
         If the case has quality norms or a reader's training standing: both come from files that are none of its inputs.
     """
-    raise NotImplementedError
+    runner = _KnownOrAnew(read_case, protocol, steps)
+    record = evaluate_in_steps(runner, protocol, progress).record
+    return KnownEvaluation(record, runner.now_known(), tuple(runner.computed), runner.was_read)
 
 
 def known_steps_path(folder: CohortFolder, inputs_key: str) -> Path:
@@ -128,7 +131,13 @@ def known_steps_path(folder: CohortFolder, inputs_key: str) -> Path:
 
 def read_known_steps(path: Path, inputs_key: str) -> KnownSteps:
     """Return what a file knows of a case: nothing, if there is none, or it is damaged, of another case or other software."""
-    raise NotImplementedError
+    nothing = KnownSteps.none(inputs_key)
+    try:
+        known = from_json(KnownSteps, gzip.decompress(path.read_bytes()).decode("ascii"))
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, FaultyJSONError):
+        # Whatever it was, what it could save is a computation.
+        return nothing
+    return known if (known.inputs_key, known.software) == (nothing.inputs_key, nothing.software) else nothing
 
 
 def write_known_steps(path: Path, steps: KnownSteps) -> None:
@@ -139,4 +148,158 @@ def write_known_steps(path: Path, steps: KnownSteps) -> None:
     BadDataError
         If the disk is full or the folder cannot be written to.
     """
-    raise NotImplementedError
+    packed = gzip.compress(canonical_json(steps).encode("ascii"), mtime=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadDataError(
+            path.parent, f"cannot be made ({error.strerror}).", "Free space or choose another output folder."
+        ) from error
+    write_files(path.parent, {path.name: lambda temporary: _write(temporary, packed)})
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+class _NotReadError(Exception):
+    """A step looked at something of the case that only its files tell."""
+
+
+class _OfUnread:
+    """What is known of something that was not read; anything else asks for reading it."""
+
+    def __init__(self, **known: Any) -> None:
+        vars(self).update(known)
+
+    def __getattr__(self, name: str) -> Any:
+        # Never AttributeError: getattr with a default would take it for an answer.
+        raise _NotReadError(name)
+
+
+def _unread(known: KnownCase) -> Any:
+    """Return a stand-in for a case, for steps that look at header facts and at names and places of segments alone."""
+    boxes = {segment.id: _box(numbers) for segment, numbers in zip(known.segments, known.boxes, strict=True)}
+    return _OfUnread(
+        image=_OfUnread(geometry=known.told.facts.geometry, acquisition=known.told.facts.acquisition, display=known.display),
+        candidate=_OfUnread(segments=known.segments, box=lambda segment: boxes[segment.id]),
+        ratings=known.told.ratings,
+        kept_findings=known.told.kept_findings,
+        reader_training=None,
+    )
+
+
+def _box(numbers: tuple[int, ...]) -> Box | None:
+    return tuple(slice(*numbers[n : n + 2]) for n in (0, 2, 4)) if numbers else None
+
+
+class _FieldHashes:
+    """SHA-256 of what a protocol says now, field by field."""
+
+    def __init__(self, protocol: LoadedProtocol) -> None:
+        self._protocol = protocol
+        self._hashes: dict[str, str | None] = {}
+
+    def of(self, name: str) -> str | None:
+        """Return the hash of a field, or None if there is no such field, or no file that can be read."""
+        if name not in self._hashes:
+            self._hashes[name] = self._computed(name)
+        return self._hashes[name]
+
+    def _computed(self, name: str) -> str | None:
+        if name == _MODEL_FILE:
+            return model_sha256(self._protocol)
+        return sha256_of_value(getattr(self._protocol.protocol, name)) if name in _PROTOCOL_FIELDS else None
+
+    def hold(self, read: Mapping[str, str]) -> bool:
+        """Return whether everything that was read is the same now."""
+        return all(self.of(name) == sha256 for name, sha256 in read.items())
+
+    def of_read(self, protocol: WatchedProtocol) -> dict[str, str]:
+        return {name: self.of(name) for name in sorted(fields_read(protocol))}
+
+
+class _KnownOrAnew:
+    """Takes the steps that are known and computes the others, reading the case when the first of them needs it."""
+
+    def __init__(self, read_case: Callable[[], Case], protocol: LoadedProtocol, known: KnownSteps) -> None:
+        self._read_case, self._protocol, self._known = read_case, protocol, known
+        self._hashes = _FieldHashes(protocol)
+        self._case = known.case if known.case is not None and self._hashes.hold(known.case.read) else None
+        self._steps = {step.name: step for step in known.steps}
+        self._prepared: PreparedCase | None = None
+        self.computed: list[str] = []
+
+    @property
+    def was_read(self) -> bool:
+        return self._prepared is not None
+
+    @property
+    def told(self) -> CaseTold:
+        return self._known_case().told
+
+    def step(self, name: str, work: Work, *, needs_voxels: bool = False, after: tuple[str, ...] = ()) -> StepFound:
+        known = self._steps.get(name)
+        if known is not None and self._hashes.hold(known.read):
+            return known.found
+        found, read = self._compute(work, needs_voxels)
+        self.computed.append(name)
+        read |= self._known_case().read
+        for earlier in after:
+            read |= self._steps[earlier].read if earlier in self._steps else {}
+        if name == EXPECTED_AGREEMENT:
+            if found.findings:
+                # Why a model cannot be used depends on more than its file; saying it again opens nothing of the case.
+                self._steps.pop(name, None)
+                return found
+            if self._protocol.protocol.expected_agreement.model is not None:
+                read[_MODEL_FILE] = self._hashes.of(_MODEL_FILE)
+        self._steps[name] = KnownStep(name, dict(sorted(read.items())), found)
+        return found
+
+    def now_known(self) -> KnownSteps:
+        steps = tuple(self._steps[name] for name in sorted(self._steps))
+        now = replace(self._known, case=self._known_case(), steps=steps)
+        return self._known if now == self._known else now
+
+    def _compute(self, work: Work, needs_voxels: bool) -> tuple[StepFound, dict[str, str]]:
+        if self._prepared is None and not needs_voxels:
+            own = watched(self._protocol.protocol)
+            try:
+                found = work(_unread(self._known_case()), replace(self._protocol, protocol=own))
+            except _NotReadError:
+                pass
+            else:
+                return found, self._hashes.of_read(own)
+        own = watched(self._protocol.protocol)
+        found = work(self._read().case, replace(self._protocol, protocol=own))
+        return found, self._hashes.of_read(own)
+
+    def _known_case(self) -> KnownCase:
+        if self._case is None:
+            self._read()
+        return self._case
+
+    def _read(self) -> PreparedCase:
+        if self._prepared is None:
+            case = self._read_case()
+            if case.quality_norms is not None or case.reader_training is not None:
+                raise ValueError("Quality norms and a reader's training standing are none of a case's own files; evaluate it anew.")
+            own = watched(self._protocol.protocol)
+            self._prepared = prepare(case, own)
+            if self._case is None:
+                self._case = _known(self._prepared, self._hashes.of_read(own))
+        return self._prepared
+
+
+def _known(prepared: PreparedCase, read: dict[str, str]) -> KnownCase:
+    candidate = prepared.case.candidate
+    boxes = (candidate.box(segment) for segment in candidate.segments)
+    return KnownCase(
+        read,
+        told_of(prepared),
+        prepared.case.image.display,
+        # No check looks at colours. Readers of files give label values as numpy's numbers, too, which are not JSON's.
+        tuple(replace(s, color=None, layer=int(s.layer), label_value=int(s.label_value)) for s in candidate.segments),
+        tuple(() if box is None else tuple(int(n) for side in box for n in (side.start, side.stop)) for box in boxes),
+    )

@@ -202,7 +202,7 @@ def _make_case(folder: Path, number: int, rng: np.random.Generator, scans: dict[
     scan = scans["mr" if family.startswith("mr") else family]
     tables = "totalsegmentator_mr" if scan.modality == "MR" else "totalsegmentator"
     if family == "ct-long":
-        first = int(rng.integers(0, 18))  # of 112 slices, those with abdominal organs
+        first = int(rng.integers(62, 82))  # of 112 slices, those with abdominal organs
         scan = scan.on((slice(first, first + int(rng.integers(26, 40))), slice(None), slice(None)))
     change = _IMAGE_CHANGES[int(rng.integers(len(_IMAGE_CHANGES)))]
     scan = change(scan, rng, tables)

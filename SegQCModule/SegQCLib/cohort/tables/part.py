@@ -65,8 +65,8 @@ def part_hash(table: str, columns: Sequence[Column], cases: Sequence[PartCase], 
 
 def _said_of_case(case: CohortCase) -> list[object]:
     return [
-        case.case, str(case.image), str(case.candidate), case.candidate_is_draft, len(case.references), case.patient, case.site,
-        case.reader,
+        case.case, str(case.image), str(case.candidate), case.candidate_is_draft, [str(path) for path in case.references],
+        str(case.draft), case.labels, case.protocol, case.patient, case.site, case.reader,
     ]  # fmt: skip
 
 

@@ -148,7 +148,7 @@ def write_known_steps(path: Path, steps: KnownSteps) -> None:
     BadDataError
         If the disk is full or the folder cannot be written to.
     """
-    packed = gzip.compress(canonical_json(steps).encode("ascii"), mtime=0)
+    packed = packed_known_steps(steps)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -156,6 +156,11 @@ def write_known_steps(path: Path, steps: KnownSteps) -> None:
             path.parent, f"cannot be made ({error.strerror}).", "Free space or choose another output folder."
         ) from error
     write_files(path.parent, {path.name: lambda temporary: _write(temporary, packed)})
+
+
+def packed_known_steps(steps: KnownSteps) -> bytes:
+    """Return what the file holds that `read_known_steps` reads; the same always gives the same bytes."""
+    return gzip.compress(canonical_json(steps).encode("ascii"), mtime=0)
 
 
 def _write(path: Path, content: bytes) -> None:

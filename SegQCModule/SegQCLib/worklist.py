@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -67,6 +67,28 @@ class WorklistCase:
 
 
 @dataclass(frozen=True)
+class WorklistLine:
+    """One line of a worklist as it stands, whether or not its files can be used.
+
+    Attributes
+    ----------
+    case : str
+        How the case is called.
+    where : str
+        The line of the CSV file or the sub-folder.
+    entry : WorklistCase or None
+        What it names, whether or not it exists. None: it names no image.
+    faults : tuple of str
+        What is wrong with this case's files.
+    """
+
+    case: str
+    where: str
+    entry: WorklistCase | None
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Worklist:
     """The cases in their order, and the CSV file or folder that names them."""
 
@@ -112,26 +134,68 @@ def read_worklist(path: Path) -> Worklist:
     BadDataError
         If it cannot be read, names no case, or has faults: then with all of them, each with its line or sub-folder.
     """
+    faults: list[str] = []
+    cases = []
+    for line in _lines(path, faults):
+        faults.extend(f"{line.where}: {fault}" for fault in line.faults)
+        if line.entry is not None:
+            cases.append(line.entry)
+    _require_usable(path, faults, cases)
+    training_set = training_set_in(path if path.is_dir() else path.parent)
+    if training_set is not None:
+        cases = [replace(entry, training_set=training_set.id) for entry in cases]
+    return Worklist(path, tuple(cases))
+
+
+def read_worklist_lines(path: Path) -> tuple[WorklistLine, ...]:
+    """Return the lines of a worklist, each with the faults of its own files: one broken case does not stop the others.
+
+    Raises
+    ------
+    BadDataError
+        If the worklist cannot be read, names no case, or is faulty as a table: a column or a case's name that is missing or
+        there twice, a line with more values than columns, or a protocol for all cases that cannot be used.
+    """
+    faults: list[str] = []
+    lines = tuple(_lines(path, faults))
+    _require_usable(path, faults, lines)
+    return lines
+
+
+def is_case_folder(folder: Path) -> bool:
+    """Return whether a folder holds a file that is named as those of a case are: image, candidate, reference or draft.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    roles = {"image": _IMAGE_ENDINGS, **dict.fromkeys(("candidate", "reference", "draft"), _SEGMENTATION_ENDINGS)}
+    names = {f"{role}{ending}" for role, endings in roles.items() for ending in endings}
+    return any(item.name.lower() in names and item.is_file() for item in folder.iterdir())
+
+
+def _lines(path: Path, faults: list[str]) -> Iterator[WorklistLine]:
+    """Yield the lines, and put what is wrong with the table itself into `faults`, each fault before the lines after it."""
     if not path.exists():
         raise BadDataError(path, "does not exist.", "Give a CSV file or a folder of cases.")
-    faults: list[str] = []
-    read, rule = (_folder_cases, _FOLDER_RULE) if path.is_dir() else (_csv_cases, _CSV_RULE)
+    read, rule = (_folder_lines, _FOLDER_RULE) if path.is_dir() else (_csv_lines, _CSV_RULE)
     try:
-        cases = tuple(read(path, faults))
+        yield from read(path, faults)
     except OSError as error:
         raise BadDataError(path, f"cannot be read as a worklist ({error.strerror}).", rule) from error
+
+
+def _require_usable(path: Path, faults: Sequence[str], cases: Sequence[WorklistCase | WorklistLine]) -> None:
+    rule = _FOLDER_RULE if path.is_dir() else _CSV_RULE
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
         raise BadDataError(path.name, "is not a usable worklist.", f"{rule} Correct:\n{listed}")
     if not cases:
         raise BadDataError(path.name, "names no case.", rule)
-    training_set = training_set_in(path if path.is_dir() else path.parent)
-    if training_set is not None:
-        cases = tuple(replace(entry, training_set=training_set.id) for entry in cases)
-    return Worklist(path, cases)
 
 
-def _csv_cases(path: Path, faults: list[str]) -> Iterator[WorklistCase]:
+def _csv_lines(path: Path, faults: list[str]) -> Iterator[WorklistLine]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -159,38 +223,38 @@ def _csv_cases(path: Path, faults: list[str]) -> Iterator[WorklistCase]:
     lines_of: dict[str, int] = {}
     for line, row in rows:
         if any(row):
-            yield from _csv_case(path.parent, line, columns, row, lines_of, faults)
+            yield from _csv_line(path.parent, line, columns, row, lines_of, faults)
 
 
-def _csv_case(
+def _csv_line(
     folder: Path, line: int, columns: list[str], row: list[str], lines_of: dict[str, int], faults: list[str]
-) -> Iterator[WorklistCase]:
+) -> Iterator[WorklistLine]:
     if any(row[len(columns) :]):
         faults.append(f"line {line}: has {len(row)} values for {len(columns)} columns; put a value with separators in quotes")
         return
     values = dict(zip(columns, row, strict=False))
-    case, before = values["case"], len(faults)
+    case, own = values.get("case", ""), list[str]()
     first_line = lines_of.setdefault(case.casefold(), line)
     if not case:
         faults.append(f"line {line}: the case has no name")
     elif first_line != line:
         faults.append(f"line {line}: the case {case!r} is already in line {first_line}; give each case a name of its own")
     if not values.get("image"):
-        faults.append(f"line {line}: the image is missing")
+        own.append("the image is missing")
     paths = {name: folder / values[name] for name in _FILE_COLUMNS if values.get(name)}
-    faults.extend(f"line {line}: {name}: {path} does not exist" for name, path in paths.items() if not path.exists())
+    own.extend(f"{name}: {path} does not exist" for name, path in paths.items() if not path.exists())
     protocol, labels = values.get("protocol") or None, values.get("labels") or None
     if protocol is not None and protocol not in shipped_protocols():
         protocol = str(folder / protocol)
     if protocol is not None:
-        faults.extend(f"line {line}: protocol: {fault}" for fault in _protocol_faults(protocol))
+        own.extend(f"protocol: {fault}" for fault in _protocol_faults(protocol))
     if labels is not None and labels not in SHIPPED_LABELS:
         labels = str(folder / labels)
         if not Path(labels).is_file():
-            faults.append(f"line {line}: labels: {labels} is neither a file nor one of {', '.join(SHIPPED_LABELS)}")
-    if len(faults) == before:
-        other = tuple((name, value) for name, value in values.items() if name and name not in COLUMNS)
-        yield WorklistCase(case=case, **paths, protocol=protocol, labels=labels, other=other)
+            own.append(f"labels: {labels} is neither a file nor one of {', '.join(SHIPPED_LABELS)}")
+    other = tuple((name, value) for name, value in values.items() if name and name not in COLUMNS)
+    entry = WorklistCase(case=case, **paths, protocol=protocol, labels=labels, other=other) if "image" in paths else None
+    yield WorklistLine(case, f"line {line}", entry, tuple(own))
 
 
 def _protocol_faults(protocol: str) -> tuple[str, ...]:
@@ -206,35 +270,41 @@ def _protocol_faults_at(protocol: str, _changed_ns: int) -> tuple[str, ...]:
     return ()
 
 
-def _folder_cases(folder: Path, faults: list[str]) -> Iterator[WorklistCase]:
+def _folder_lines(folder: Path, faults: list[str]) -> Iterator[WorklistLine]:
     protocol, labels = folder / "protocol.json", folder / "labels.json"
     if protocol.is_file():
         faults.extend(_protocol_faults(str(protocol)))
-    names = sorted((item.name for item in _sub_folders(folder) if item.name != RECORDS_FOLDER_NAME), key=_by_number)
+    names = sorted((item.name for item in _sub_folders(folder) if item.name != RECORDS_FOLDER_NAME), key=by_number)
     spelled: dict[str, str] = {}
     for name in names:
-        before = len(faults)
+        own: list[str] = []
         if spelled.setdefault(name.casefold(), name) != name:
-            faults.append(f"{name}: differs from {spelled[name.casefold()]} only in upper and lower case; rename one")
-        image = _image_in(folder / name, faults)
-        found = {
-            role: _one_file(folder / name, role, _SEGMENTATION_ENDINGS, faults) for role in ("candidate", "reference", "draft")
-        }
-        if len(faults) == before and image is not None:
-            yield WorklistCase(
-                case=name,
-                image=image,
-                **found,
-                protocol=str(protocol) if protocol.is_file() else None,
-                labels=str(labels) if labels.is_file() else None,
-            )
+            own.append(f"differs from {spelled[name.casefold()]} only in upper and lower case; rename one")
+        entry = None
+        try:
+            image = _image_in(folder / name, own)
+            found = {
+                role: _one_file(folder / name, role, _SEGMENTATION_ENDINGS, own) for role in ("candidate", "reference", "draft")
+            }
+        except OSError as error:
+            own.append(f"cannot be read ({error.strerror})")
+        else:
+            if image is not None:
+                entry = WorklistCase(
+                    case=name,
+                    image=image,
+                    **found,
+                    protocol=str(protocol) if protocol.is_file() else None,
+                    labels=str(labels) if labels.is_file() else None,
+                )
+        yield WorklistLine(name, name, entry, tuple(own))
 
 
 def _sub_folders(folder: Path) -> list[Path]:
     return [item for item in folder.iterdir() if item.is_dir() and not item.name.startswith(".")]
 
 
-def _by_number(name: str) -> list[tuple[int, str]]:
+def by_number(name: str) -> list[tuple[int, str]]:
     """Order case2 before case10."""
     return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", name)]
 
@@ -250,7 +320,7 @@ def _image_in(folder: Path, faults: list[str]) -> Path | None:
         return (named or sub_folders)[0]
     if any(_is_dicom(item) for item in folder.iterdir() if item.is_file()):
         return folder
-    faults.append(f"{folder.name}: holds no image, or more than one")
+    faults.append("holds no image, or more than one")
     return None
 
 
@@ -266,6 +336,6 @@ def _one_file(folder: Path, stem: str, endings: tuple[str, ...], faults: list[st
     names = {f"{stem}{ending}" for ending in endings}
     found = sorted(item for item in folder.iterdir() if item.is_file() and item.name.lower() in names)
     if len(found) > 1:
-        faults.append(f"{folder.name}: has {' and '.join(item.name for item in found)}; keep one")
+        faults.append(f"has {' and '.join(item.name for item in found)}; keep one")
         return None
     return found[0] if found else None

@@ -1,4 +1,4 @@
-"""Find and read a label table: one that SegQC brings or another of its form, an nnU-Net dataset.json, or a JSON of names."""
+"""Find and read a label table: one that SegQC brings, an nnU-Net dataset.json, a JSON of names, or the look-up table of BIDS."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from SegQCLib.dataclass_json import FaultyJSONError, from_json
 from SegQCLib.errors import BadDataError
+from SegQCLib.importers.label_lookup import read_label_lookup
 from SegQCLib.importers.label_table import LabelName, LabelTable
 from SegQCLib.resources import resource
 
@@ -24,7 +25,7 @@ def read_label_names(labels: str) -> LabelTable:
     labels : str
         `totalsegmentator`, `totalsegmentator_mr`, or the path of a JSON file: an nnU-Net dataset.json
         (version 1 or 2), names as {"liver": 5} or {"5": "liver"}, or a `LabelTable` as JSON, which can give codes and
-        colours to names. Background (0) is left out.
+        colours to names; or of a BIDS look-up table (dseg.tsv: index, name, color). Background (0) is left out.
 
     Raises
     ------
@@ -36,6 +37,8 @@ def read_label_names(labels: str) -> LabelTable:
     path = Path(labels)
     if not path.is_file():
         raise BadDataError(labels, "is not a label table.", f"Give {', '.join(SHIPPED)} or the path of a JSON file with names.")
+    if path.suffix.lower() == ".tsv":
+        return read_label_lookup(path)
     content = _json_object(path)
     if isinstance(content.get("labels"), list):
         return _table_with_codes(path, content)

@@ -43,6 +43,12 @@ class SourceOptions:
     draft_pipeline: str | None = field(
         default=None, metadata={"doc": "BIDS: folder below derivatives with the drafts that readers started from."}
     )
+    image_suffix: str | None = field(
+        default=None,
+        metadata={
+            "doc": "BIDS: suffix of the images that were segmented (T1w, FLAIR, ct, ...), where a segmentation may be of several."
+        },
+    )
     predictions: Path | None = field(
         default=None,
         metadata={

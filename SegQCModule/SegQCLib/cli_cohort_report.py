@@ -30,7 +30,11 @@ def add_report(actions: Any) -> None:
     )
     report.add_argument("folder", type=Path, metavar="DIR", help="output folder of segqc cohort")
     report.add_argument(
-        "--worst", type=_count, default=12, metavar="N", help="how many of the worst cases are shown, with pictures (default 12; 0 to 100)"
+        "--worst",
+        type=_count,
+        default=12,
+        metavar="N",
+        help="how many of the worst cases are shown, with pictures (default 12; 0 to 100)",
     )
     report.set_defaults(run=_report, usage_error=report.error)
 

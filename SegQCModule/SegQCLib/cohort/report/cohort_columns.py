@@ -80,10 +80,14 @@ def _dataset(folder: CohortFolder, table: str, names: Sequence[str]) -> ds.Datas
         schema = pq.read_schema(files[0])
         missing = [name for name in names if name not in schema.names]
         if missing:
-            remedy = "Run the same `segqc cohort` command again with this version of SegQC: results that are kept are not recomputed."
+            remedy = (
+                "Run the same `segqc cohort` command again with this version of SegQC: results that are kept are not recomputed."
+            )
             raise BadDataError(files[0], f"has no column {', '.join(missing)}.", remedy)
         texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
-        return ds.dataset([str(file) for file in files], format=ds.ParquetFileFormat(dictionary_columns=texts), schema=_coded(schema, texts))
+        return ds.dataset(
+            [str(file) for file in files], format=ds.ParquetFileFormat(dictionary_columns=texts), schema=_coded(schema, texts)
+        )
     except pa.ArrowInvalid as error:
         raise BadDataError(place, f"is not readable as Parquet ({error}).", "Run the same `segqc cohort` command again.") from error
 

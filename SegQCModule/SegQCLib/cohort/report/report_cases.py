@@ -24,6 +24,10 @@ class ReportCase:
     candidate_path: str | None = None
     candidate_is_draft: bool = False
     references: int = 0
+    reference_paths: tuple[str, ...] = ()
+    draft_path: str | None = None
+    labels: str | None = None
+    protocol: str | None = None
     patient: str | None = None
     site: str | None = None
     protocol_id: str | None = None
@@ -46,7 +50,7 @@ class ReportCase:
         return self.outcome is Outcome.EVALUATED
 
     @property
-    def protocol(self) -> str:
+    def protocol_words(self) -> str:
         """Id and version of the protocol, as people name it."""
         return f"{self.protocol_id or 'protocol not known'} {self.protocol_version or ''}".rstrip()
 
@@ -84,6 +88,7 @@ def _case(row: dict) -> ReportCase:
             "outcome": Outcome(row["outcome"]),
             "verdict": None if verdict is None else Verdict(verdict),
             "references": row["references"] or 0,
+            "reference_paths": tuple(row["reference_paths"] or ()),
             "candidate_is_draft": bool(row["candidate_is_draft"]),
         }
     )

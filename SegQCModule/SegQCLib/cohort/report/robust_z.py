@@ -52,7 +52,7 @@ def robust_z(values: NDArray[np.float64]) -> RobustZ:
     if len(values) < FEWEST_VALUES:
         return RobustZ(None, float("nan"), float("nan"))
     median, mad = float(np.median(values)), float(stats.median_abs_deviation(values))
-    # Of values that are equal but for rounding the deviation is no spread: 1e-12 of their size is below what a float keeps of a mean.
+    # Values that are equal but for the rounding of a mean have no spread.
     if mad <= 1e-12 * abs(median):
         return RobustZ(None, median, 0.0)
     return RobustZ((values - median) / float(stats.median_abs_deviation(values, scale="normal")), median, mad)

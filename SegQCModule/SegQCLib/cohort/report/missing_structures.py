@@ -1,0 +1,111 @@
+"""Which structures are there, said to be absent, or missing without a word, over a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from SegQCLib.checks import structures as structures_check
+from SegQCLib.cohort.cohort_folder import CohortFolder
+from SegQCLib.cohort.report.cohort_columns import coded_texts, table_columns
+from SegQCLib.cohort.report.report_cases import ReportCase
+from SegQCLib.cohort.report.segment_values import SegmentValues
+from SegQCLib.findings import Status
+
+
+@dataclass(frozen=True)
+class StructurePresence:
+    """One structure, in evaluated cases.
+
+    Attributes
+    ----------
+    structure : str
+    required : bool or None
+        Whether a protocol of the cohort requires it; None: the protocol could not be read again, and no finding says so.
+    present : int
+        Cases in which a segment of it has voxels.
+    stated : tuple of str
+        Cases with an empty segment: assessed and absent, or outside the scanned range.
+    missing : tuple of str
+        Cases without a segment, although it is required: nobody says that it was looked for.
+    not_said : int
+        All others: no segment, and not required or the case could not be measured.
+    """
+
+    structure: str
+    required: bool | None
+    present: int
+    stated: tuple[str, ...]
+    missing: tuple[str, ...]
+    not_said: int
+
+
+def missing_structures(
+    folder: CohortFolder,
+    cases: Sequence[ReportCase],
+    measured: SegmentValues,
+    required: Mapping[str, bool] | None = None,
+) -> tuple[StructurePresence, ...]:
+    """Return the structures, those that are missing most often first.
+
+    Parameters
+    ----------
+    required : mapping of a structure's name to whether it is required
+        Of the cohort's protocols; None: they could not be read again.
+
+    Raises
+    ------
+    BadDataError
+        If a table is not there.
+    """
+    import pyarrow.compute as pc
+
+    asked = (pc.field("check") == structures_check.ID) & pc.field("status").isin([Status.FAIL.value, Status.WARN.value])
+    table = table_columns(folder, "findings", ("case", "status", "segment", "measured"), asked)
+    case, status, segment, found = (coded_texts(table, name) for name in ("case", "status", "segment", "measured"))
+    missing: dict[str, dict[str, None]] = {}
+    stated: dict[str, dict[str, None]] = {}
+    for row in range(table.num_rows):
+        # Segments that are unknown or given twice have findings of this check too, without these words.
+        if segment[row] and status[row] == Status.FAIL and found[row] == "no segment":
+            missing.setdefault(segment[row], {})[case[row]] = None
+        elif segment[row] and status[row] == Status.WARN and found[row] == "0 voxels":
+            stated.setdefault(segment[row], {})[case[row]] = None
+    known = dict(required or {})
+    for name in (*missing, *stated):
+        known[name] = True
+    present = _present(measured)
+    for name, empty in present.items():
+        # Empty segments of structures that are not required have no finding.
+        for case_name, filled in empty.items():
+            if not filled and case_name not in missing.get(name, {}):
+                stated.setdefault(name, {})[case_name] = None
+    names = {segment.structure for segment in measured.segments if segment.structure is not None} | set(known)
+    evaluated = [case.case for case in cases if case.evaluated]
+    rows = []
+    for name in names:
+        there = sum(present.get(name, {}).values())
+        absent, lost = tuple(stated.get(name, {})), tuple(missing.get(name, {}))
+        rows.append(
+            StructurePresence(name, known.get(name), there, absent, lost, max(0, len(evaluated) - there - len(absent) - len(lost)))
+        )
+    return tuple(sorted(rows, key=lambda row: (-len(row.missing), -len(row.stated), row.structure)))
+
+
+def _present(measured: SegmentValues) -> dict[str, dict[str, bool]]:
+    """Return for each structure the cases that have a segment of it, and whether one has voxels."""
+    counts = measured.metrics.get("voxel_count")
+    found: dict[str, dict[str, bool]] = {}
+    if counts is None:
+        return found
+    own = np.flatnonzero(counts.references == 0)
+    for case, segment, value in zip(
+        counts.cases[own].tolist(), counts.segments[own].tolist(), counts.values[own].tolist(), strict=True
+    ):
+        structure = measured.segments[segment].structure
+        if structure is not None:
+            cases = found.setdefault(structure, {})
+            cases[measured.cases[case]] = cases.get(measured.cases[case], False) or value > 0
+    return found

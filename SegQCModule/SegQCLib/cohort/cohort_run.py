@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from SegQCLib.cohort.case_outcome import CaseOutcome
@@ -37,7 +39,14 @@ class CohortRun:
     failed: int
 
 
-def run(plan: CohortPlan, client: Client, out: Path, progress: CohortWatcher = unwatched_cohort) -> CohortRun:
+def run(
+    plan: CohortPlan,
+    client: Client,
+    out: Path,
+    progress: CohortWatcher = unwatched_cohort,
+    *,
+    standing: Mapping[str, CaseOutcome] = MappingProxyType({}),
+) -> CohortRun:
     """Evaluate every case of a plan that has no result yet, write tables and views, and return what became of each.
 
     Only this run writes into the folder until it ends. Whatever stops it, run the same again: what is there is not computed twice.
@@ -51,6 +60,9 @@ def run(plan: CohortPlan, client: Client, out: Path, progress: CohortWatcher = u
         Output folder, on a file system that all workers share.
     progress : callable of CohortProgress
         Told, in the caller's thread, after each case.
+    standing : mapping of a case's name to its outcome, optional
+        Cases of the plan whose earlier outcome holds and whose files are not looked at, because they are copied anew or their
+        drive is away (see `watch`). They stay in tables and views.
 
     Raises
     ------

@@ -72,11 +72,16 @@ class WatchBatch:
         name the outcome that stands meanwhile. Their files are not to be looked at.
     changed : frozenset of str
         Names of cases that were evaluated before and have changed.
+    kind : str
+    notes : tuple of str
+        What the source is, and what it passed over: see `sources.find_cases.FoundCases`.
     """
 
     cases: tuple[CohortCase, ...]
     standing: Mapping[str, CaseOutcome]
     changed: frozenset[str]
+    kind: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -301,7 +306,7 @@ class CohortWatch:
             elif known.outcome is not None:
                 cases.append(known.evaluated.case)
                 standing[name] = replace(known.outcome, kept=True, cost=None)
-        return WatchBatch(tuple(cases), standing, changed)
+        return WatchBatch(tuple(cases), standing, changed, self._found.kind, self._found.notes)
 
 
 def watch(

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "sinfo", "scancel")
 
 
 def there():
@@ -102,12 +102,12 @@ def cluster(cores=2, memory_mib=4096):
         start("slurmd", "-D")
 
         def idle():
-            said = subprocess.run(["sinfo", "-h", "-o", "%t"], env=environment, capture_output=True, text=True)
+            said = subprocess.run([shutil.which("sinfo"), "-h", "-o", "%t"], env=environment, capture_output=True, text=True)
             return said.stdout.strip() == "idle"
 
         _wait(idle, "a node that takes jobs")
         yield environment
-        subprocess.run(["scancel", "--me", "--signal=KILL", "--full"], env=environment, capture_output=True)
+        subprocess.run([shutil.which("scancel"), "--me", "--signal=KILL", "--full"], env=environment, capture_output=True)
     finally:
         for process in reversed(started):
             process.terminate()

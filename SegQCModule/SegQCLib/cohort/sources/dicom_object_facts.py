@@ -155,6 +155,8 @@ def _facts(path: Path, values: dict[str, str]) -> DicomObjectFacts:
 
     sop_class, modality, frames = text("SOPClassUID"), text("Modality"), text("NumberOfFrames")
     is_segmentation = sop_class in SEGMENTATIONS
+    if not values.get("Rows") and not is_segmentation:
+        _require_whole(path, sop_class, modality)
     return DicomObjectFacts(
         path,
         instance=text("SOPInstanceUID"),
@@ -169,6 +171,19 @@ def _facts(path: Path, values: dict[str, str]) -> DicomObjectFacts:
         frames=int(frames) if frames.isascii() and frames.isdigit() and len(frames) < 9 else 1,
         is_segmentation=is_segmentation,
     )
+
+
+def _require_whole(path: Path, sop_class: str, modality: str) -> None:
+    """Raise BadDataError if an object without Rows (0028,0010) has lost it."""
+    from pydicom.uid import UID
+
+    if not sop_class and not modality:
+        found = "is damaged: it has neither SOP Class UID (0008,0016) nor Modality (0008,0060)."
+    elif modality not in _NOT_IMAGES and "Image Storage" in UID(sop_class).name:
+        found = "is cut short: an image without Rows (0028,0010)."
+    else:
+        return
+    raise BadDataError(path, found, "Copy or export it again.")
 
 
 def segmentation_facts(path: Path) -> SegmentationFacts:

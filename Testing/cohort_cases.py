@@ -131,7 +131,7 @@ def make_cohort(
 
 
 def make_tiny(folder: Path, count: int, distinct: int | None = None) -> Path:
-    """Make `count` cases of 16 x 16 x 16 voxels with one reference, for what an engine costs; return the CSV.
+    """Make `count` cases of 16 x 16 x 16 voxels with one segment, for what an engine costs; return the CSV.
 
     Parameters
     ----------
@@ -141,19 +141,19 @@ def make_tiny(folder: Path, count: int, distinct: int | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     distinct = min(count, distinct or count)
     values, labels = np.zeros((16, 16, 16), np.int16), np.zeros((16, 16, 16), np.uint8)
-    labels[4:12, 4:12, 3:8], labels[5:11, 5:11, 10:14] = ORGANS["liver"], ORGANS["spleen"]
-    values[labels > 0] = 100
+    # A flat image and one small segment: little to measure, so that what is left is the engine's.
+    labels[6:9, 6:10, 6:10] = ORGANS["liver"]
     heads = {}
     for name, array in (("image", values), ("candidate", labels)):
         path = folder / f"{name}.nii"
         sitk.WriteImage(sitk.GetImageFromArray(array), str(path))
         heads[name] = path.read_bytes()[: -array.nbytes]
         path.unlink()
-    (folder / "organs.json").write_text(json.dumps(ORGANS))
     for number in range(distinct):
-        # Voxels differ from case to case, so that no two files have one hash.
-        values[0, :2] = np.frombuffer(number.to_bytes(4, "little") * 8, np.uint8).astype(np.int16).reshape(2, 16)
-        labels[4, 4:12, 3:8] = ORGANS["liver"] * (np.arange(40).reshape(8, 5) % (2 + number % 7) > 0)
+        # No two files have one hash.
+        bits = [number >> bit & 1 for bit in range(17)]
+        values[0, 0, :16], labels[6, 6:10, 6:10] = bits[:16], ORGANS["liver"] * np.reshape(bits[:16], (4, 4))
+        values[0, 1, 0] = bits[16]
         (folder / f"image-{number}.nii").write_bytes(heads["image"] + values.tobytes())
         (folder / f"candidate-{number}.nii").write_bytes(heads["candidate"] + labels.tobytes())
     with (folder / CSV_NAME).open("w", encoding="utf-8", newline="") as file:
@@ -161,7 +161,7 @@ def make_tiny(folder: Path, count: int, distinct: int | None = None) -> Path:
         writer.writerow(("case", "image", "candidate", "labels"))
         for number in range(count):
             pair = number % distinct
-            writer.writerow((f"tiny-{number}", f"image-{pair}.nii", f"candidate-{pair}.nii", "organs.json"))
+            writer.writerow((f"tiny-{number}", f"image-{pair}.nii", f"candidate-{pair}.nii", "liver.json"))
     _write_protocols_and_labels(folder)
     return folder / CSV_NAME
 
@@ -517,6 +517,7 @@ def _write_ratings(path: Path, reader: str, rng: np.random.Generator) -> Path:
 def _write_protocols_and_labels(folder: Path) -> None:
     (folder / "organs.json").write_text(json.dumps(ORGANS))
     (folder / "nodule.json").write_text(json.dumps({"lung_nodule": 1}))
+    (folder / "liver.json").write_text(json.dumps({"liver": ORGANS["liver"]}))
     protocol = json.loads(resource(f"Protocols/{PROTOCOL}.json").read_text(encoding="utf-8"))
     for key in ("$schema", "convolution_kernel", "contrast", "windows", "gantry_tilt_deg", "reader_training"):
         protocol.pop(key)

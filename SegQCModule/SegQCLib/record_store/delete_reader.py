@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from SegQCLib.cohort.sql_reader import cohort_cases_in, forget_cohort_reader
 from SegQCLib.errors import BadDataError
 from SegQCLib.readers.reader_logs import delete_reader_logs, same_reader
 from SegQCLib.record_store.connect import Database
@@ -95,6 +96,7 @@ def _delete_rows(connection: sqlalchemy.Connection, reader: str, logged: tuple[s
     lines = connection.execute(delete(events).where(events.c.session.in_(select(stored.c.number).where(own)))).rowcount
     connection.execute(delete(stored).where(own))
     connection.execute(delete(readers).where(readers.c.reader == reader))
+    forget_cohort_reader(connection, reader)
     return len(loaded), lines
 
 
@@ -102,5 +104,5 @@ def _remove_names(connection: sqlalchemy.Connection, names: Path, reader: str) -
     from sqlalchemy import select
 
     # Under the database's lock, as names are added. A case that nobody has read any more needs no name.
-    left = set(connection.execute(select(table("sessions").c.case).distinct()).scalars())
+    left = set(connection.execute(select(table("sessions").c.case).distinct()).scalars()) | cohort_cases_in(connection)
     remove_names(names, [reader], [case for case in read_names(names).cases if case not in left])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from SegQCLib.cohort.sql_reader import cohort_rows_of_reader
 from SegQCLib.errors import BadDataError
 from SegQCLib.measurements_csv import inert
 from SegQCLib.output import require_writable, write_files
@@ -64,8 +65,10 @@ def export_reader(folder: Path, reader: str, database: Database, names: Path, ou
         database.make_tables(keys.check())
         own = keys.reader(reader)
         with database.reading() as connection:
-            tables = _own_rows(connection, own)
-        cases = sorted({row[3] for row in tables["sessions"][1]})
+            of_cohorts = cohort_rows_of_reader(connection, own)
+            tables = _own_rows(connection, own) | of_cohorts
+        drawn = [row[columns.index("case")] for columns, rows in of_cohorts.values() if "case" in columns for row in rows]
+        cases = sorted({*(row[3] for row in tables["sessions"][1]), *drawn})
         tables["names"] = ("key", "name"), [(own, reader), *((case, known.cases.get(case, "")) for case in cases)]
     logs = export_reader_logs(folder, reader, out / "logs")
     if not logs and not (tables and tables["sessions"][1]):

@@ -101,7 +101,7 @@ def ingest(folder: Path, database: Database, names: Path, progress: Progress = u
     deleted_here, faulty_records = deleted_in(folder)
     if not paths and not deleted_here:
         raise BadDataError(folder, "holds no session logs.", "Give the folder with files named *.session-log.jsonl.")
-    keys = _prepared_database(database, names)
+    keys = prepared_database(database, names)
     plan = _plan(database, paths, deleted_here, keys, part(progress, 0.0, 0.1))
     unchanged, deleted = plan.unchanged, set(plan.deleted)
     problems, torn = [*faulty_records, *plan.problems], []
@@ -131,7 +131,14 @@ def ingest(folder: Path, database: Database, names: Path, progress: Progress = u
     raise BadDataError(database.name, "is written by others all the time.", "Run the command again.")
 
 
-def _prepared_database(database: Database, names: Path) -> Keys:
+def prepared_database(database: Database, names: Path) -> Keys:
+    """Return the keys of a database and its names file, both made if they are not there.
+
+    Raises
+    ------
+    BadDataError
+        If one of them cannot be used, or one is there without the other.
+    """
     # Names are made before tables: whoever makes both at this moment has made the names by the second look.
     if not names.exists() and database.has_tables() and not names.exists():
         raise BadDataError(

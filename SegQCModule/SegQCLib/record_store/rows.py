@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 
 def insert_rows(connection: sqlalchemy.Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows into one of the records' tables; see `insert_into`."""
+    insert_into(connection, table(name), rows)
+
+
+def insert_into(connection: sqlalchemy.Connection, into: sqlalchemy.Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows with a value for every column, in the order of the columns.
 
     SQLAlchemy's own insert takes three times as long: it makes a dictionary of every row. Both statements here are
@@ -19,7 +24,7 @@ def insert_rows(connection: sqlalchemy.Connection, name: str, rows: Sequence[tup
     """
     if not rows:
         return
-    names = table(name).columns.keys()
+    name, names = into.name, into.columns.keys()
     columns = ", ".join(f'"{column}"' for column in names)
     if connection.dialect.name == "sqlite":
         places = ", ".join("?" * len(names))

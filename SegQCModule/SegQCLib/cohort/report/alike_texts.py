@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Numbers with their sign, thousands and decimals; what stands in quotes; paths.
-_CHANGING = re.compile(r"""((?:[<>]\u202f)?[−+-]?\d+(?:[.,:\u202f]\d+)*|'[^']*'|“[^”]*”|"[^"]*"|(?<!\w)[^\s(]*[/\\][^\s),;]+)""")
+_CHANGING = re.compile(
+    r"""((?:[<>]\u202f)?[−+-]?\d+(?:[.,:\u202f]\d+)*|(?<!\w)'[^']*'(?!\w)|“[^”]*”|"[^"]*"|(?<!\w)[^\s(]*[/\\][^\s),;]+)"""
+)
 _DIFFERENT = "…"
 
 

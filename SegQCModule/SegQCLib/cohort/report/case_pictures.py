@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from SegQCLib.case import Case
+from SegQCLib.case import FileSource
+from SegQCLib.cohort.cohort_case import CohortCase
 from SegQCLib.cohort.cohort_folder import CohortFolder
+from SegQCLib.cohort.read_case import read_case
 from SegQCLib.cohort.report.what_was_run import protocol_of
 from SegQCLib.cohort.report.worst_cases import WorstCase
 from SegQCLib.errors import BadDataError
-from SegQCLib.images import read_image
-from SegQCLib.importers import read_segmentation
 from SegQCLib.json_file import read_json_file
 from SegQCLib.pictures import Picture, slice_pictures
 from SegQCLib.prepare import prepare
 from SegQCLib.progress import Progress, counted, unwatched
-from SegQCLib.record import Input, QCRecord, SliceToView
+from SegQCLib.record import QCRecord, SliceToView
 
 # Base64 characters of all pictures together, so that the page opens at once.
 MOST_CHARACTERS = 6_000_000
@@ -68,19 +68,18 @@ def _picture(folder: CohortFolder, entry: WorstCase) -> CasePicture:
     candidate_path = case.candidate_path or case.draft_path
     if case.image_path is None or candidate_path is None:
         return CasePicture(None, "Not drawn: the cohort's table does not name its files.")
-    image = read_image(Path(case.image_path))
-    _require(record, "image", None if image.source is None else image.source.sha256)
-
-    def segmentation(path: str, role: str):
-        name = next((item.name for item in record.inputs if item.role == role), None)
-        drawn = read_segmentation(Path(path), labels=case.labels, name=name, image=image)
-        _require(record, role, None if drawn.source is None else drawn.source.sha256)
-        return drawn
-
-    candidate = segmentation(candidate_path, "candidate")
-    roles = ["reference" if n == 1 else f"reference {n}" for n in range(1, len(case.reference_paths) + 1)]
-    references = tuple(segmentation(path, role) for path, role in zip(case.reference_paths, roles, strict=True))
-    prepared = prepare(Case(image, candidate, references), rules)
+    files = CohortCase(
+        case.case,
+        Path(case.image_path),
+        Path(candidate_path),
+        tuple(map(Path, case.reference_paths)),
+        labels=case.labels,
+        candidate_is_draft=case.candidate_is_draft,
+    )
+    read = read_case(files, lambda image: _require(record, "image", image.source))
+    for role, drawn in (("candidate", read.candidate), *zip(read.reference_roles(), read.references, strict=True)):
+        _require(record, role, drawn.source)
+    prepared = prepare(read, rules)
     (picture,) = slice_pictures(prepared.case, replace(record, slices_to_view=(view,)), rules)
     return CasePicture(picture)
 
@@ -90,9 +89,9 @@ def _view(record: QCRecord, segment: str | None) -> SliceToView | None:
     return next(iter([*own, *record.slices_to_view]), None)
 
 
-def _require(record: QCRecord, role: str, sha256: str | None) -> None:
-    known: Input | None = next((item for item in record.inputs if item.role == role), None)
-    if known is None or known.sha256 is None or known.sha256 != sha256:
+def _require(record: QCRecord, role: str, source: FileSource | None) -> None:
+    known = next((item.sha256 for item in record.inputs if item.role == role), None)
+    if known is None or source is None or source.sha256 != known:
         raise BadDataError(
             f"The {role}",
             "has changed since it was evaluated, so a picture would not show what the numbers say.",

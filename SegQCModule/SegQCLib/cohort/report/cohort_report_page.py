@@ -43,10 +43,9 @@ _OUTCOMES = {
 
 @dataclass(frozen=True)
 class _CaseOutliers:
-    """Everything of one segment that stands out."""
+    """Everything of one case that stands out."""
 
     case: str
-    segment: str
     shown: tuple[Outlier, ...]
     more: int
 
@@ -155,14 +154,11 @@ def _percent(share: float) -> str:
 
 
 def _together(found: tuple[Outlier, ...]) -> list[_CaseOutliers]:
-    """Return outliers by case and segment, in the order of the furthest."""
-    groups: dict[tuple[str, str], list[Outlier]] = {}
+    """Return outliers by case, in the order of the furthest."""
+    groups: dict[str, list[Outlier]] = {}
     for one in found:
-        groups.setdefault((one.case, one.segment), []).append(one)
-    return [
-        _CaseOutliers(case, segment, tuple(own[:MOST_MEASURES]), len(own) - MOST_MEASURES)
-        for (case, segment), own in groups.items()
-    ]
+        groups.setdefault(one.case, []).append(one)
+    return [_CaseOutliers(case, tuple(own[:MOST_MEASURES]), len(own) - MOST_MEASURES) for case, own in groups.items()]
 
 
 def _strip(values: Distribution, high: float, row: StructureAgreement | None = None) -> _Strip:

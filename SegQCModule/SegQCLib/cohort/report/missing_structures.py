@@ -41,6 +41,11 @@ class StructurePresence:
     missing: tuple[str, ...]
     not_said: int
 
+    @property
+    def not_there(self) -> tuple[str, ...]:
+        """Cases without a voxel of a required structure, those first in which nothing is said."""
+        return (*self.missing, *self.stated) if self.required else ()
+
 
 def missing_structures(
     folder: CohortFolder,
@@ -91,7 +96,7 @@ def missing_structures(
         rows.append(
             StructurePresence(name, known.get(name), there, absent, lost, max(0, len(evaluated) - there - len(absent) - len(lost)))
         )
-    return tuple(sorted(rows, key=lambda row: (-len(row.missing), -len(row.stated), row.structure)))
+    return tuple(sorted(rows, key=lambda row: (-len(row.missing), -len(row.not_there), -len(row.stated), row.structure)))
 
 
 def _present(measured: SegmentValues) -> dict[str, dict[str, bool]]:

@@ -21,6 +21,8 @@ from SegQCLib.quality.quality_texts import REGION_WORDS, number_name, quality_te
 _MOST_NAMED = 5
 # These follow from others of the same segment: one enlarged liver is not told four times.
 _FOLLOWING = ("voxel_count", "slice_count", "jaccard", "surface_dice_1mm", "surface_dice_2mm", "surface_dice_3mm")
+# The reference is not under test.
+_NOT_THE_CANDIDATE = ("volume_reference_mm3",)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ class _Group:
 def measurement_outliers(measured: SegmentValues, simulated: frozenset[str] = frozenset()) -> Outliers:
     """Return what stands out among measurements, per structure and metric; simulated cases are compared among themselves.
 
-    A value against several references is the mean over them. Undefined values, and sizes of empty segments, count nowhere.
+    Segments that are no structure of the protocol do not count, unless none is one. A value against several references is the mean
+    over them. Undefined values, and sizes of empty segments, count nowhere.
     """
     return _outliers(_measured_groups(measured, simulated))
 
@@ -191,14 +194,16 @@ def _measured_groups(measured: SegmentValues, simulated: frozenset[str]) -> Iter
     kinds: dict[str, int] = {}
     kind_of = np.array([kinds.setdefault(segment.group, len(kinds)) for segment in measured.segments] or [0], np.int64)
     names = list(kinds)
+    judged = np.array([segment.structure is not None for segment in measured.segments] or [False])
+    judged |= not judged.any()
     fake = np.array([case in simulated for case in measured.cases] or [False])
     for metric, values in measured.metrics.items():
-        if metric in _FOLLOWING:
+        if metric in (*_FOLLOWING, *_NOT_THE_CANDIDATE):
             continue
         text = metric_text(metric)
         # A volume of 0 is an empty segment, which is told as a missing structure and not as a small one.
         sizes = text.group == "size" and values.unit == "mm3"
-        kept = np.flatnonzero(np.isfinite(values.values) & ~(sizes & (values.values == 0)))
+        kept = np.flatnonzero(judged[values.segments] & np.isfinite(values.values) & ~(sizes & (values.values == 0)))
         key = kind_of[values.segments[kept]] * 2 + fake[values.cases[kept]]
         order = np.argsort(key, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):

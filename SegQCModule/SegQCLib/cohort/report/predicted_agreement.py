@@ -75,13 +75,18 @@ def predicted_agreement(folder: CohortFolder) -> PredictedAgreement:
 
 
 def reached_dice(measured: SegmentValues) -> dict[tuple[str, str], float]:
-    """Return the Dice against the references by (case, segment), the mean over them; undefined ones are left out."""
+    """Return the Dice of the protocol's structures against the references by (case, segment), the mean over them.
+
+    Undefined ones are left out. Where no segment is a structure of the protocol, all segments count.
+    """
     dice = measured.metrics.get("dice")
     if dice is None:
         return {}
+    judged = [segment.structure is not None for segment in measured.segments]
+    judged = judged if any(judged) else [True] * len(judged)
     columns = zip(dice.cases.tolist(), dice.segments.tolist(), dice.values.tolist(), dice.references.tolist(), strict=True)
     return {
         (measured.cases[case], measured.segments[segment].segment): value
         for case, segment, value, references in columns
-        if references and value == value
+        if references and value == value and judged[segment]
     }

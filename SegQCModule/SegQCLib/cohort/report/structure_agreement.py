@@ -67,10 +67,13 @@ class StructureAgreement:
 
 
 def structure_agreement(measured: SegmentValues, predicted: PredictedAgreement) -> tuple[StructureAgreement, ...]:
-    """Return the structures of the protocol and other segments that were compared; those with the lowest median Dice first."""
+    """Return the structures of the protocol, those with the lowest median Dice first.
+
+    Where no segment is a structure of the protocol, all segments are told by their names.
+    """
     dice = _by_structure(measured, "dice", lambda references: references > 0)
     volumes = _by_structure(measured, "volume_candidate_mm3", lambda references: references == 0)
-    known = {segment.group for segment in measured.segments if segment.structure is not None} | set(dice)
+    known = {segment.structure for segment in measured.segments if segment.structure is not None} or set(dice) | set(volumes)
     rows = [_row(name, dice.get(name, []), volumes.get(name, []), predicted) for name in known]
     return tuple(sorted(rows, key=lambda row: (row.dice is None, row.dice.median if row.dice else 0.0, row.structure)))
 

@@ -19,6 +19,7 @@ from SegQCLib import (
     cli_agreement,
     cli_archive,
     cli_checklist,
+    cli_cohort,
     cli_deidentify,
     cli_difficulty,
     cli_evaluate_dicom,
@@ -47,7 +48,7 @@ SegQC is not a medical device. Its verdicts support research, training and quali
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = command_line_parser().parse_args(arguments)
+    options = command_line_parser().parse_args(cli_cohort.with_action(sys.argv[1:] if arguments is None else arguments))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A path need not be Unicode on Linux, and not every terminal on Windows has all letters.
@@ -192,6 +193,7 @@ def command_line_parser() -> argparse.ArgumentParser:
     cli_checklist.add_commands(commands)
     cli_study.add_commands(commands)
     cli_training.add_commands(commands)
+    cli_cohort.add_commands(commands)
     return parser
 
 

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from SegQCLib.errors import BadDataError
+
 if TYPE_CHECKING:
     from distributed import Client
+
+_GIB = 2**30
+# Of what is available now: the rest is for the system's file cache and whoever else works here.
+_SHARE = 0.8
+_NEEDED = "Install what cohorts need: pip install 'segqc[cohort]'."
+_LOGGERS = ("distributed", "tornado", "asyncio")
+
+# Results lie in files and only a few words travel: there is nothing to spill, and a worker that waited until its memory is free
+# would wait for ever. One case at a time on each worker, so that nobody but the case that takes too much is blamed.
+_SETTINGS = {
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.allowed-failures": 2,
+    "distributed.scheduler.work-stealing": False,
+}
 
 
 @contextmanager
@@ -19,10 +41,43 @@ def local_client(workers: int | None = None, memory_gib: float | None = None) ->
     workers : int, optional
         Worker processes, 1 or more; default: as many as this process may use cores.
     memory_gib : float, optional
-        Memory of one worker; default: 80 % of what is available now, divided by the workers.
+        Memory of one worker, above 0; default: 80 % of what is available now, divided by the workers.
+
+    Raises
+    ------
+    BadDataError
+        If dask and distributed are not installed, or this computer lets nobody listen on its loopback address.
+    ValueError
+        If there is no worker or no memory.
     """
-    raise NotImplementedError
-    yield
+    _require_distributed()
+    import dask
+    from dask.system import CPU_COUNT
+    from distributed import Client, LocalCluster
+
+    count = CPU_COUNT if workers is None else workers
+    if count < 1 or (memory_gib is not None and not memory_gib > 0):
+        raise ValueError(f"A cluster has 1 worker or more, and each of them memory, not {count} workers with {memory_gib} GiB.")
+    limit = round(memory_gib * _GIB) if memory_gib is not None else default_memory_gib(count) * _GIB
+    with _quiet(), dask.config.set(_SETTINGS):
+        try:
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                memory_limit=round(limit),
+                host="127.0.0.1",
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+                preload=["SegQCLib.cohort.worker_process"],
+            )
+        except (OSError, RuntimeError) as error:
+            raise BadDataError(
+                "127.0.0.1",
+                f"no workers could be started there ({error}).",
+                "They speak with each other over the loopback address: it must be up (ip link set lo up).",
+            ) from error
+        with cluster, Client(cluster) as client:
+            yield client
 
 
 @contextmanager
@@ -32,7 +87,60 @@ def scheduler_client(address: str) -> Iterator[Client]:
     Raises
     ------
     BadDataError
-        If nobody answers there.
+        If dask and distributed are not installed, or nobody answers there.
     """
-    raise NotImplementedError
-    yield
+    _require_distributed()
+    from distributed import Client
+
+    with _quiet():
+        try:
+            client = Client(address, timeout="20s")
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise BadDataError(
+                address,
+                f"no Dask scheduler answers there ({error}).",
+                "Give the address that 'dask scheduler' printed, tcp://host:port or tls://host:port; tls needs certificates in"
+                " Dask's configuration.",
+            ) from error
+        with client:
+            yield client
+
+
+def default_memory_gib(workers: int) -> float:
+    """Return how much memory each of some local workers gets, where nobody says, GiB."""
+    import psutil
+    from distributed.system import MEMORY_LIMIT
+
+    # MEMORY_LIMIT knows of containers and batch systems that give less than the computer has.
+    return min(psutil.virtual_memory().available, MEMORY_LIMIT) * _SHARE / workers / _GIB
+
+
+def _require_distributed() -> None:
+    try:
+        import distributed  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise BadDataError("dask and distributed", "are not installed.", _NEEDED) from error
+
+
+def quiet_dask() -> list[tuple[logging.Handler, int]]:
+    """Let Dask log nothing to the terminal in this process, and return what has to be undone: faults are told by SegQC."""
+    names = [name for name in list(logging.root.manager.loggerDict) if name.partition(".")[0] in _LOGGERS]
+    handlers = [handler for name in names for handler in logging.getLogger(name).handlers]
+    before = [(handler, handler.level) for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(logging.CRITICAL + 1)
+    return before
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    before = quiet_dask()
+    # asyncio has no handler of its own and would use the last resort, standard error.
+    silent = logging.NullHandler()
+    logging.getLogger("asyncio").addHandler(silent)
+    try:
+        yield
+    finally:
+        logging.getLogger("asyncio").removeHandler(silent)
+        for handler, level in before:
+            handler.setLevel(level)

@@ -52,7 +52,7 @@ def test_a_share_is_rounded_up_to_whole_cases(share, count, expected):
 def test_cases_with_the_same_expected_dice_stay_together():
     routed = route_cases(forecasts(d=0.6, c=0.6, b=0.6, a=0.9), RoutingRule(senior_share=0.25))
     assert senior(routed) == ["b", "c", "d"]
-    assert routed[0].reason == "Expected Dice 0.600 is among the lowest 1 of 4, which reach 0.600."
+    assert routed[0].reason == "Expected Dice 0.600 is among the lowest 1 of 4 (up to 0.600)."
 
 
 @pytest.mark.parametrize("to", list(Route))
@@ -188,13 +188,15 @@ def test_cases_that_cannot_be_opened_stand_in_a_table_of_their_own(cohort):
 
 def test_no_list_of_a_reader_tells_which_cases_are_spot_checks(cohort):
     for n in range(20):
-        cohort.add(f"good{n}", Verdict.ACCEPT, 0.5 + n / 50)
+        references = (cohort.files(f"good{n}") / "reference.nii.gz",)
+        cohort.add(f"good{n}", Verdict.ACCEPT, 0.5 + n / 50, references=references)
     cohort.add("bad", Verdict.REJECT, 0.6)
     to = cohort.root / "for readers"
     written = cohort.write(WorklistChoice(spot_check_share=0.11), to)
     assert (len(written.spot_checks), len(written.routed)) == (3, 4)
     assert sorted(path.name for path in to.iterdir()) == ["worklist-general.csv", "worklist-senior.csv", "worklist.csv"]
-    assert all("ACCEPT" not in path.read_text("utf-8-sig") and "REJECT" not in path.read_text("utf-8-sig") for path in to.iterdir())
+    texts = [path.read_text("utf-8-sig") for path in to.iterdir()]
+    assert not [told for told in ("ACCEPT", "REJECT", "verdict", "reference") for text in texts if told in text]
     assert [row["case"] for row in rows(cohort.folder.path / SPOT_CHECKS)] == list(written.spot_checks)
     again = cohort.write(WorklistChoice(spot_check_share=0.11), to)
     others = cohort.write(WorklistChoice(spot_check_share=0.11, seed=1), to)

@@ -62,7 +62,7 @@ def add_worklist(actions: Any) -> None:
         default=0.0,
         metavar="SHARE",
         help="list this share of the accepted cases too, drawn at random, to check the acceptance itself; then no list has the"
-        " column verdict, so that readers cannot tell them from the others (0 to 1)",
+        " verdict or the references, so that readers cannot tell them from the others (0 to 1)",
     )
     worklist.add_argument("--seed", type=int, default=0, metavar="N", help="of that draw (default 0)")
     worklist.add_argument(

@@ -103,8 +103,9 @@ def write_worklists(folder: CohortFolder, choice: WorklistChoice, to: Path | Non
     reason; it and the names of spot checks stay in the cohort's folder.
 
     Spot checks are blinded: readers who know that a case was accepted look at it with other eyes. Where there are any, no list
-    has the column verdict, and order, route and its reason come from the expected agreement alone. Which ones they are stands
-    only in worklist-spot-checks.csv, which is for whoever compares what the readers said.
+    has the column verdict, nor references, which would tell it as soon as the case is compared with them; and order, route and
+    its reason come from the expected agreement alone. Which ones they are stands only in worklist-spot-checks.csv, which is for
+    whoever compares what the readers said.
 
     Paths start at the lists' folder wherever the files have a folder in common with it, so that all of it can be moved.
     Case names are written as they are, because a reader's work is kept by them; every other text is guarded against
@@ -142,7 +143,7 @@ def write_worklists(folder: CohortFolder, choice: WorklistChoice, to: Path | Non
     by_name = {row["case"]: row for row in [*listed, *spot_checks]}
     routed = route_cases(_forecasts(folder, by_name), choice.rule)
     lists = {WORKLIST: routed} | {name: [one for one in routed if one.route is route] for route, name in ROUTE_WORKLISTS.items()}
-    write_files(to, {name: _worklist(ones, by_name, to.resolve(), not spot_checks) for name, ones in lists.items()})
+    write_files(to, {name: _worklist(ones, by_name, to.resolve(), blinded=bool(spot_checks)) for name, ones in lists.items()})
     write_files(folder.path, {NOT_LISTED: _not_listed(apart)})
     names = tuple(one.forecast.case for one in routed if one.forecast.case in {row["case"] for row in spot_checks})
     if names:
@@ -210,13 +211,14 @@ def _error(where: str, found: str, remedy: str) -> dict[str, str]:
     return {"error_where": where, "error_found": found, "error_remedy": remedy}
 
 
-def _worklist(routed: Sequence[RoutedCase], rows: Mapping[str, Mapping[str, Any]], folder: Path, with_verdict: bool) -> str:
+def _worklist(routed: Sequence[RoutedCase], rows: Mapping[str, Mapping[str, Any]], folder: Path, *, blinded: bool) -> str:
     named = {*shipped_protocols(), *SHIPPED_LABELS}
     lines = [_line(one, rows[one.forecast.case], folder, named) for one in routed]
     references = max((sum(column.startswith("reference_") for column in line) for line in lines), default=0)
     further = [f"reference_{number}" for number in range(2, references + 2)]
-    told = [DICE_COLUMN, SEGMENT_COLUMN, *(["verdict"] if with_verdict else []), "route", "route_reason"]
-    columns = [*COLUMNS, *further, *told]
+    told = [DICE_COLUMN, SEGMENT_COLUMN, "verdict", "route", "route_reason"]
+    hidden = {"verdict", "reference", *further} if blinded else set()
+    columns = [column for column in (*COLUMNS, *further, *told) if column not in hidden]
     return _table(columns, ([line.get(column, "") for column in columns] for line in lines))
 
 

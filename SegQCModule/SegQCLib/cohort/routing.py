@@ -126,7 +126,7 @@ def _routed(one: CaseForecast, rule: RoutingRule, cut: float | None, wanted: int
     is_hard = one.dice <= cut
     dice, limit = beside(one.dice, cut)
     place = "among" if is_hard else "not among"
-    compared = f"Expected Dice {dice} is {place} the lowest {wanted} of {of}, which reach {limit}."
+    compared = f"Expected Dice {dice} is {place} the lowest {wanted} of {of} (up to {limit})."
     return RoutedCase(one, Route.SENIOR if is_hard else Route.GENERAL, compared + _holds(one, cut, "cut") + others)
 
 

@@ -154,6 +154,7 @@ def _gib(text: str) -> float:
 def _run(options: argparse.Namespace) -> int:
     if options.scheduler is not None and (options.workers is not None or options.memory is not None):
         options.usage_error("--workers and --memory are of this computer's workers; those of --scheduler have their own.")
+    cli_cohort_watch.require_watch(options)
     from SegQCLib.cohort import plan, run
     from SegQCLib.cohort.cohort_progress import shown_progress
 

@@ -30,13 +30,10 @@ def add_options(parser: Any) -> None:
         help="go on until Ctrl-C: evaluate each case when it is finished, and again when its files change. It looks again and"
         " again, because network drives tell nobody what other computers write",
     )
-    watching.add_argument(
-        "--every", type=_pause, default=30.0, metavar="S", help="with --watch: seconds between two looks (default 30)"
-    )
+    watching.add_argument("--every", type=_pause, metavar="S", help="with --watch: seconds between two looks (default 30)")
     watching.add_argument(
         "--settled",
         type=_seconds,
-        default=60.0,
         metavar="S",
         help="with --watch: a case is finished when none of its files has changed for so many seconds (default 60)",
     )
@@ -57,6 +54,12 @@ def _pause(text: str) -> float:
     if value == 0:
         raise argparse.ArgumentTypeError("The pause between two looks is above 0 seconds.")
     return value
+
+
+def require_watch(options: argparse.Namespace) -> None:
+    """End with wrong usage if an option of --watch is given without it."""
+    if not options.watch and (options.every is not None or options.settled is not None):
+        options.usage_error("--every and --settled belong to --watch.")
 
 
 def watch_source(
@@ -84,9 +87,11 @@ def watch_source(
         planned = replace(planned, source=source.absolute(), kind=batch.kind, notes=batch.notes)
         return run(planned, client, options.out, progress(), standing=batch.standing).outcomes
 
+    given = {"every_s": options.every, "settled_s": options.settled}
+    pace = WatchPace(**{name: value for name, value in given.items() if value is not None})
     # A protocol that cannot be used is told at once, not when the first case is finished.
     plan((), options.protocol, labels=options.labels)
-    watch(source, lambda: find_cases(source, source_options), evaluate, tell_news, WatchPace(options.every, options.settled))
+    watch(source, lambda: find_cases(source, source_options), evaluate, tell_news, pace)
 
 
 def tell_news(news: WatchNews) -> None:

@@ -13,9 +13,14 @@ import time
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 
+from dicom_series import write_series
 from documentation_blocks import PAGES, blocks
+from phantoms import a_geometry, a_segmentation
 from SegQCLib.cli import command_line_parser, main
+from SegQCLib.cli_cohort import with_action
+from SegQCLib.geometry import sitk_image
 
 PAGE = "cohort.md"
 SEGQC = (sys.executable, "-m", "SegQCLib.cli")
@@ -38,6 +43,19 @@ def segqc(folder, *arguments):
     return subprocess.run([*SEGQC, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=240)
 
 
+def make_study(study):
+    """Write a small phantom as a CT series, and its liver as DICOM SEG."""
+    write_series(study / "CT", [0, 2, 4, 6])
+    geometry = a_geometry(size=(4, 16, 12), spacing_mm=(2.0, 0.8, 0.7))
+    drawn = a_segmentation(geometry, liver=((1, 3), (2, 9), (3, 8))).layers[0]
+    sitk.WriteImage(sitk_image(drawn, geometry), study / "drawn.nii.gz")
+    (study / "labels.json").write_text('{"liver": 1}')
+    exported = ["--image", study / "CT", "--candidate", study / "drawn.nii.gz", "--labels", study / "labels.json"]
+    (study / "SEG").mkdir()
+    exported += ["--protocol", "ct-abdomen-portal-venous", "--drawn-by", "manual", "--out", study / "SEG" / "liver.dcm"]
+    assert main(["export", "seg", *map(str, exported)]) == 0
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory, totalsegmentator):
     """Return a folder in which the page's examples lie: each image and each segmentation is the sample CT's."""
@@ -53,21 +71,13 @@ def here(tmp_path_factory, totalsegmentator):
     (folder / "bids" / "dataset_description.json").write_text('{"Name": "Sample", "BIDSVersion": "1.10.0"}')
     dataset = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "spleen": 1, "liver": 5}, "file_ending": ".nii.gz"}
     (folder / "Dataset001_Abdomen" / "dataset.json").write_text(json.dumps(dataset))
-    study = folder / "studies" / "patient-07"
-    series = sorted((totalsegmentator / "example_ct_dicom").iterdir())
-    (study / "CT").mkdir(parents=True)
-    (study / "SEG").mkdir()
-    for number, path in enumerate(series, start=1):
-        shutil.copyfile(path, study / "CT" / f"{number:04}.dcm")
-    label_map = str(totalsegmentator / "example_seg_dicom.nii.gz")
-    exported = ["--image", str(study / "CT"), "--candidate", label_map, "--labels", "totalsegmentator"]
-    assert main(["export", "seg", *exported, "--model", "sample", "--out", str(study / "SEG" / "liver.dcm")]) == 0
+    make_study(folder / "studies" / "patient-07")
     return folder
 
 
 def test_every_command_of_the_page_is_understood():
     for arguments in commands():
-        assert command_line_parser().parse_args(arguments).run
+        assert command_line_parser().parse_args(with_action(arguments)).run
 
 
 def test_every_option_that_the_page_names_is_one(capsys):

@@ -51,9 +51,7 @@ def _ingest(options: argparse.Namespace) -> int:
     progress = terminal_progress()
     done = ingest_cohort(CohortFolder(options.folder), database, names, options.name, progress)
     progress("Done", 1.0)
-    print(
-        f"{done.loaded:,} new or changed cases of cohort {done.cohort!r} loaded, {done.removed:,} old ones removed; it has {done.cases:,}."
-    )
+    print(f"Cohort {done.cohort!r}: {done.cases:,} cases; {done.loaded:,} were loaded now, {done.removed:,} of before removed.")
     print(f"  database: {database.name}")
     print(f"  names:    {names}")
     return 0

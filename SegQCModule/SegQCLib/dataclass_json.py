@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 _MISSING = object()
 _UNREADABLE = object()
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 # float() of a longer integer can overflow, and Python refuses to read one of more than 4,300 digits.
 _LONGEST_INTEGER = 300
@@ -100,8 +101,11 @@ def to_json(value: Any) -> str:
 
 def to_plain(value: Any) -> Any:
     """Return a dataclass instance as dicts, lists and plain values."""
+    # Most values are plain already, and a record has thousands. An Enum is a subclass of these, not one of them.
+    if type(value) in _PLAIN:
+        return value
     if dataclasses.is_dataclass(value):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {name: to_plain(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, list | tuple):
@@ -123,6 +127,11 @@ def json_schema(cls: type, *, title: str, identifier: str) -> dict[str, Any]:
         **definitions.pop(name),
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+@functools.cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 @functools.cache

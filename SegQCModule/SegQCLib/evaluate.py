@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
@@ -165,8 +165,15 @@ def software_versions(*packages: str) -> dict[str, str]:
         "SimpleITK": SimpleITK.Version.VersionString(),
     }
     for package in ("pydicom", "slicer-core", *packages):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
+        installed = _installed(package)
+        if installed is not None:
+            versions[package] = installed
     return versions
+
+
+@cache  # looking for a package takes as long as measuring a small segment
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

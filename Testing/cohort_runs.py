@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 import SegQCLib
 from cohort_cases import CSV_NAME, LABELS, PROTOCOL
 from SegQCLib.cohort.cohort_folder import STORE_NAME, CohortFolder
+
+if TYPE_CHECKING:
+    import psutil
 
 # One thread per worker is what a run sets itself; these are for libraries that start threads when they are imported.
 ENVIRONMENT = {
@@ -70,6 +72,8 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes] | N
 
 
 def descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    import psutil
+
     try:
         return psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -78,6 +82,8 @@ def descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 def workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Return the processes that evaluate cases: those without children, but for the one that counts multiprocessing's resources."""
+    import psutil
+
     found = []
     for one in descendants(process):
         try:

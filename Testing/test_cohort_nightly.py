@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 
 from cohort_cases import make_cohort
 from cohort_runs import ENVIRONMENT, cohort_command, descendants, finish, kept, kill, result, start, wait_for, workers
 from SegQCLib.cohort.cohort_folder import CohortFolder
 
+psutil = pytest.importorskip("psutil")
 pytest.importorskip("distributed")
 pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.nightly

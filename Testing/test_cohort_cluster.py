@@ -7,6 +7,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -92,14 +93,14 @@ def wait_for(found, seconds=60):
 
 @contextlib.contextmanager
 def cluster_by_hand(folder):
-    """Yield the address of the scheduler of the page's scheduler and workers, started by hand."""
+    """Yield the scheduler's address and the sessions of all processes of the page's scheduler and workers, started by hand."""
     environment, where = environment_with(), folder / "scheduler.json"
-    with started(on_this_machine(block(PAGE, "bash", "dask scheduler"), folder), environment, folder / "scheduler.log"):
+    as_scheduler, as_worker = (on_this_machine(block(PAGE, "bash", f"dask {role}"), folder) for role in ("scheduler", "worker"))
+    with started(as_scheduler, environment, folder / "scheduler.log") as scheduler:
         wait_for(where.exists)
-        with started(on_this_machine(block(PAGE, "bash", "dask worker"), folder), environment, folder / "worker.log"):
-            wait_for(lambda: "Registered to" in (folder / "worker.log").read_text())
-            yield json.loads(where.read_text())["address"]
-    where.unlink()
+        with started(as_worker, environment, folder / "worker.log") as worker:
+            wait_for(lambda: "Register worker" in (folder / "scheduler.log").read_text())
+            yield json.loads(where.read_text())["address"], {scheduler.pid, worker.pid}
 
 
 def cohort(folder, totalsegmentator, count):
@@ -134,18 +135,25 @@ def results(out):
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in kept}
 
 
-def listening():
-    """Return the addresses that processes of this machine listen on."""
-    said = subprocess.run(["/usr/bin/ss", "-ltnH"], capture_output=True, text=True, check=True)
-    return {line.split()[3] for line in said.stdout.splitlines()}
+def listening(sessions):
+    """Return the addresses that the processes of some sessions listen on."""
+    said = subprocess.run(["/usr/bin/ss", "-ltnpH"], capture_output=True, text=True, check=True)
+    addresses = set()
+    for line in said.stdout.splitlines():
+        for process in re.findall(r"pid=(\d+)", line):
+            with contextlib.suppress(ProcessLookupError):
+                if os.getsid(int(process)) in sessions:
+                    addresses.add(line.split()[3])
+    return addresses
 
 
 def test_a_tls_cluster_evaluates_and_refuses_who_has_no_certificate_of_its_authority(shared, totalsegmentator, tmp_path):
     cases = cohort(tmp_path / "cases", totalsegmentator, 3)
-    before = listening()
-    with cluster_by_hand(shared) as address:
+    with cluster_by_hand(shared) as (address, sessions):
         assert address.startswith("tls://127.0.0.1:")
-        assert not [one for one in listening() - before if not one.startswith("127.0.0.1:")]
+        # Scheduler, nanny and worker, and a web page each of scheduler and worker.
+        assert len(listening(sessions)) == 5
+        assert all(one.startswith("127.0.0.1:") for one in listening(sessions))
 
         done = run(segqc_cohort(cases, tmp_path / "out", address), environment_with(shared / "dask.yaml"))
         assert done.returncode == 0, done.stderr

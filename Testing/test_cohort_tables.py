@@ -229,6 +229,18 @@ def test_a_run_that_was_killed_before_it_showed_its_tables_leaves_the_old_ones_a
     assert len(list((folder.store / "tables").iterdir())) == 2
 
 
+def test_what_a_killed_worker_left_is_not_shown(folder, monkeypatch):
+    real = write_part.write_part
+
+    def twice(folder, paths, cases):
+        (paths["cases"].parent / f".{paths['cases'].name}.0123").write_bytes(b"PAR1")
+        real(folder, paths, cases)
+
+    monkeypatch.setattr(write_tables_module, "write_part", twice)
+    write_tables(folder, *a_cohort(folder, 2))
+    assert [path.name[:5] for path in (folder.tables / "cases").iterdir()] == ["part-"]
+
+
 def test_who_is_reading_the_old_tables_can_go_on_when_new_ones_are_shown(folder):
     cases, outcomes = a_cohort(folder, 2)
     write_tables(folder, cases, outcomes)

@@ -23,6 +23,7 @@ from SegQCLib.record_store.rows import insert_into
 from SegQCLib.record_store.stored_facts import clear_word
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import sqlalchemy
 
 _ROWS_AT_ONCE = 20_000
@@ -212,14 +213,16 @@ def _insert_rows_of_cases(
 
 
 def _stored_rows(table: str, part: _Part, keys: Keys) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yield the name of the case and the stored cells of each row."""
+    """Yield the name of the case and the stored cells of each row; not all rows are Python's own values at once."""
     wanted = STORED[table]
-    columns = _columns(part.files[table], tuple(dict.fromkeys(("case", *wanted))))
+    rows = _read(part.files[table], tuple(dict.fromkeys(("case", *wanted))))
     keyed: dict[str, Callable[[str], str]] = {
         "case": keys.case, "reader": keys.reader, "patient": keys.other, "site": keys.other,
     }  # fmt: skip
-    stored = [[_cell(value, keyed.get(name, clear_word)) for value in columns[name]] for name in wanted]
-    yield from zip(columns["case"], zip(*stored, strict=True), strict=True)
+    for batch in rows.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        columns = batch.to_pydict()
+        stored = [[_cell(value, keyed.get(name, clear_word)) for value in columns[name]] for name in wanted]
+        yield from zip(columns["case"], zip(*stored, strict=True), strict=True)
 
 
 def _cell(value: Any, of_text: Callable[[str], str]) -> Any:
@@ -229,12 +232,16 @@ def _cell(value: Any, of_text: Callable[[str], str]) -> Any:
 
 
 def _columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
-    columns = read_part(path, names).to_pydict()
-    missing = [name for name in names if name not in columns]
+    return _read(path, names).to_pydict()
+
+
+def _read(path: Path, names: Sequence[str]) -> pa.Table:
+    rows = read_part(path, names)
+    missing = [name for name in names if name not in rows.column_names]
     if missing:
         raise BadDataError(
             path,
             f"has no column {', '.join(missing)}.",
             "Run the same segqc cohort command again with this version of SegQC; results that are kept are not computed again.",
         )
-    return columns
+    return rows

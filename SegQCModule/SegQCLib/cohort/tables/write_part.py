@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -54,12 +55,14 @@ def write_part(folder: CohortFolder, paths: Mapping[str, Path], cases: Sequence[
             rows = [row for result in results for row in table.rows(result)]
             batches[table.name].append(_batch(rows, table.columns, schemas[table.name]))
     for name, path in paths.items():
+        # A worker that was taken for lost may still be writing the same part: each has a file of its own, and they are the same.
+        own = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
-            pq.write_table(
-                pa.Table.from_batches(batches[name], schemas[name]).combine_chunks(), path, row_group_size=_ROWS_OF_A_GROUP
-            )
-            with path.open("rb+") as file:
+            rows = pa.Table.from_batches(batches[name], schemas[name]).combine_chunks()
+            pq.write_table(rows, own, row_group_size=_ROWS_OF_A_GROUP)
+            with own.open("rb+") as file:
                 os.fsync(file.fileno())
+            own.replace(path)
         except OSError as error:
             raise unwritable(folder, error) from error
 

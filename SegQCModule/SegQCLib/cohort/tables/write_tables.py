@@ -76,6 +76,9 @@ def write_tables(
             (made / table.name).mkdir()
         missing = [(part, paths) for part in parts if (paths := _taken_over(part, made, there))]
         _write(folder, missing, client)
+        for left in made.glob("*/.part-*"):
+            # Of a worker that was killed.
+            left.unlink(missing_ok=True)
         write_cases_csv(made / CASES_CSV_NAME, [made / "cases" / part.files["cases"] for part in parts])
         with (made / CASES_CSV_NAME).open("rb+") as file:
             os.fsync(file.fileno())

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SegQCLib.cohort.cohort_folder import CohortFolder
+from SegQCLib.cohort.tables.pyarrow_needed import require_pyarrow
+from SegQCLib.cohort.tables.read_tables import table_parts
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -64,18 +66,12 @@ def table_batches(
 
 
 def _dataset(folder: CohortFolder, table: str, names: Sequence[str]) -> ds.Dataset:
-    try:
-        import pyarrow as pa
-        import pyarrow.dataset as ds
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        found = f"needs {error.name}, which is not installed here."
-        raise BadDataError("The report of a cohort", found, "Install it with: pip install 'segqc[cohort]'.") from error
-    place = folder.tables / table
-    files = sorted(place.glob("part-*.parquet"))
-    if not files:
-        remedy = "Give the --out folder of a run of `segqc cohort`; if that run was stopped, run the same command again."
-        raise BadDataError(place, "has no part of this table.", remedy)
+    require_pyarrow()
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
+
+    files = table_parts(folder, table)
     try:
         schema = pq.read_schema(files[0])
         missing = [name for name in names if name not in schema.names]
@@ -89,7 +85,9 @@ def _dataset(folder: CohortFolder, table: str, names: Sequence[str]) -> ds.Datas
             [str(file) for file in files], format=ds.ParquetFileFormat(dictionary_columns=texts), schema=_coded(schema, texts)
         )
     except pa.ArrowInvalid as error:
-        raise BadDataError(place, f"is not readable as Parquet ({error}).", "Run the same `segqc cohort` command again.") from error
+        raise BadDataError(
+            folder.tables / table, f"is not readable as Parquet ({error}).", "Run the same `segqc cohort` command again."
+        ) from error
 
 
 def _coded(schema: pa.Schema, texts: Sequence[str]) -> pa.Schema:

@@ -75,6 +75,8 @@ def worst_cases(
 
     asked = [case for case in cases if case.verdict in (Verdict.REJECT, Verdict.REVIEW)]
     chosen = sorted(asked, key=severity)[:count]
+    if not chosen:
+        return ()
     failed = _failed_checks(folder, chosen)
     judged = _judged_segments(folder, chosen)
     found = []

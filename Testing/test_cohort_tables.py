@@ -353,7 +353,7 @@ def test_workers_of_a_cluster_write_the_same_bytes(tmp_path, monkeypatch):
     here, there = CohortFolder(tmp_path / "a"), CohortFolder(tmp_path / "b")
     write_tables(here, *a_cohort(here, 10))
     with (
-        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster) as client,
     ):
         write_tables(there, *a_cohort(there, 10), client)

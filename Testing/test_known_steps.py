@@ -22,10 +22,10 @@ from SegQCLib.cohort.known_steps import (
     KnownSteps,
     evaluate_known,
     known_steps_path,
+    packed_known_steps,
     read_known_steps,
-    write_known_steps,
 )
-from SegQCLib.dataclass_json import to_json
+from SegQCLib.dataclass_json import from_json, to_json, to_plain
 from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import evaluate
 from SegQCLib.images import read_image
@@ -185,7 +185,7 @@ FACTS = Acquisition(
     source="DICOM headers", modality="CT", image_type=("ORIGINAL", "PRIMARY", "AXIAL"), series_description="Chest",
     manufacturer="Maker", model="Scanner", slice_thicknesses_mm=(1.25,), convolution_kernel=("B30f",), kvp=120.0,
     slice_positions_mm=tuple(1.25 * k for k in range(SIZE[0])), slice_displacement_mm=0.0, stack_tilt_deg=0.0,
-    window_levels=(WindowLevel(1500, -600),), contrast_agent=None,
+    window_levels=(WindowLevel(1500.0, -600.0),), contrast_agent=None,
 )  # fmt: skip
 
 
@@ -264,11 +264,15 @@ def from_scratch(case, protocol) -> QCRecord:
 
 def plain(record) -> str:
     """The record's text but for when it was made."""
-    return replace(record, created="").to_json()
+    return json.dumps(to_plain(replace(record, created="")))
+
+
+def through_a_file(steps) -> KnownSteps:
+    return from_json(KnownSteps, gzip.decompress(packed_known_steps(steps)).decode())
 
 
 def learnt(case, protocol) -> KnownSteps:
-    return evaluate_known(lambda: case, protocol, KnownSteps.none(KEY)).steps
+    return through_a_file(evaluate_known(lambda: case, protocol, KnownSteps.none(KEY)).steps)
 
 
 @pytest.fixture(scope="module")
@@ -345,7 +349,7 @@ def require_chain_as_from_scratch(changes, case, known):
     values, steps = {}, known
     for name, value in changes:
         values[name] = value
-        steps = require_as_from_scratch(case, loaded(**values), steps, {name}).steps
+        steps = through_a_file(require_as_from_scratch(case, loaded(**values), steps, {name}).steps)
     require_as_from_scratch(case, loaded(), steps, set(values))
 
 
@@ -356,7 +360,7 @@ def test_changes_one_after_the_other_and_back_give_the_record_from_scratch(chang
 
 
 @pytest.mark.nightly
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(changes=SEVERAL_CHANGES)
 def test_many_changes_one_after_the_other_and_back_give_the_record_from_scratch(changes, case, known):
     require_chain_as_from_scratch(changes, case, known)
@@ -503,15 +507,13 @@ def test_a_case_that_cannot_be_evaluated_says_so_each_time(case):
         evaluate_known(lambda: elsewhere, loaded(), KnownSteps.none(KEY))
 
 
-def test_what_is_known_is_written_and_read_as_it_is_and_always_with_the_same_bytes(known, tmp_path):
+def test_what_is_known_is_read_as_it_was_written_and_always_has_the_same_bytes(known, tmp_path):
     path = known_steps_path(CohortFolder(tmp_path), KEY)
     assert path == tmp_path / ".segqc-cohort" / "steps" / "01" / f"{KEY}.json.gz"
-    write_known_steps(path, known)
-    first = path.read_bytes()
-    write_known_steps(path, known)
-    assert path.read_bytes() == first
+    path.parent.mkdir(parents=True)
+    path.write_bytes(packed_known_steps(known))
     assert read_known_steps(path, KEY) == known
-    assert [item.name for item in path.parent.iterdir()] == [path.name]
+    assert packed_known_steps(read_known_steps(path, KEY)) == packed_known_steps(known)
 
 
 def damaged(content: bytes) -> list[bytes]:
@@ -529,26 +531,17 @@ def damaged(content: bytes) -> list[bytes]:
     return found
 
 
-def test_a_damaged_or_foreign_file_knows_nothing_and_is_written_anew(case, known, tmp_path):
+def test_a_damaged_or_foreign_file_knows_nothing_and_the_case_is_evaluated_anew(case, known, tmp_path):
     path = tmp_path / "known.json.gz"
-    write_known_steps(path, known)
-    for content in damaged(path.read_bytes()):
+    for content in damaged(packed_known_steps(known)):
         path.write_bytes(content)
         assert read_known_steps(path, KEY) == KnownSteps.none(KEY)
-    evaluated = evaluate_known(lambda: case, loaded(), read_known_steps(path, KEY))
-    write_known_steps(path, evaluated.steps)
-    assert read_known_steps(path, KEY) == known
+    assert evaluate_known(lambda: case, loaded(), read_known_steps(path, KEY)).steps == known
 
 
 def test_where_there_is_no_file_or_a_folder_nothing_is_known(tmp_path):
     assert read_known_steps(tmp_path / "none.json.gz", KEY) == KnownSteps.none(KEY)
     assert read_known_steps(tmp_path, KEY) == KnownSteps.none(KEY)
-
-
-def test_a_full_place_is_said_and_leaves_the_earlier_file(known, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(BadDataError, match="file"):
-        write_known_steps(tmp_path / "file" / "known.json.gz", known)
 
 
 ABDOMEN = load_protocol("ct-abdomen-portal-venous").protocol

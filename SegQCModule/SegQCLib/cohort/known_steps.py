@@ -20,10 +20,8 @@ from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.watched_protocol import WatchedProtocol, fields_read, watched
 from SegQCLib.dataclass_json import FaultyJSONError, from_json
 from SegQCLib.difficulty.in_case import model_sha256
-from SegQCLib.errors import BadDataError
 from SegQCLib.evaluate import evaluate_in_steps, software_versions
 from SegQCLib.evaluation_steps import EXPECTED_AGREEMENT, CaseTold, StepFound, Work, told_of
-from SegQCLib.output import write_files
 from SegQCLib.prepare import PreparedCase, prepare
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.protocol import LoadedProtocol, QCProtocol
@@ -140,31 +138,9 @@ def read_known_steps(path: Path, inputs_key: str) -> KnownSteps:
     return known if (known.inputs_key, known.software) == (nothing.inputs_key, nothing.software) else nothing
 
 
-def write_known_steps(path: Path, steps: KnownSteps) -> None:
-    """Write what is known of a case, whole or not at all; the same always gives the same bytes.
-
-    Raises
-    ------
-    BadDataError
-        If the disk is full or the folder cannot be written to.
-    """
-    packed = packed_known_steps(steps)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadDataError(
-            path.parent, f"cannot be made ({error.strerror}).", "Free space or choose another output folder."
-        ) from error
-    write_files(path.parent, {path.name: lambda temporary: _write(temporary, packed)})
-
-
 def packed_known_steps(steps: KnownSteps) -> bytes:
     """Return what the file holds that `read_known_steps` reads; the same always gives the same bytes."""
     return gzip.compress(canonical_json(steps).encode("ascii"), mtime=0)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 class _NotReadError(Exception):

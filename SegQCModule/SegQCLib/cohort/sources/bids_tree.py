@@ -9,9 +9,9 @@ principles (inheritance). Gorgolewski et al., Sci Data 3:160044, 2016, doi:10.10
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from SegQCLib.cohort.cohort_case import CaseFault, CohortCase
@@ -60,6 +60,20 @@ class _Drawn:
         return (self.name.suffix, *(self.name.value(key) for key in ("label", "seg", "atlas", "scale", "hemi")))
 
 
+@dataclass(frozen=True)
+class _Beside:
+    """What stands beside the candidates: the segmentations of other pipelines by session (None: not asked for), and tables."""
+
+    root: Path
+    pipeline: Path
+    is_draft: bool
+    sites: dict[str, str]
+    references: dict[str, list[_Drawn]] | None
+    drafts: dict[str, list[_Drawn]] | None
+    # By folder: ten thousand subjects share those at the root.
+    tables: dict[Path, list[BidsName]] = field(default_factory=dict)
+
+
 def recognises(folder: Path) -> bool:
     """Return whether a folder is laid out as a BIDS tree with derivatives."""
     subjects = any(item.name.startswith("sub-") for item in entries(folder, [])[0])
@@ -88,7 +102,15 @@ def read(root: Path, options: SourceOptions) -> FoundCases:
         if name is not None
     }
     sites = _sites(root, notes)
-    cases = [_case(one, drawn, options, pipelines[candidate], root, sites, is_draft) for one in _named(drawn[candidate])]
+    beside = _Beside(
+        root,
+        pipelines[candidate],
+        is_draft,
+        sites,
+        None if options.reference_pipeline is None else _by_session(drawn[options.reference_pipeline]),
+        None if options.draft_pipeline is None or is_draft else _by_session(drawn[options.draft_pipeline]),
+    )
+    cases = [_case(one, beside) for one in _named(drawn[candidate])]
     seen = {one.session for one in drawn[candidate]}
     for session in raw.values():
         if session.name not in seen and session.images:
@@ -245,12 +267,7 @@ def _stem(path: Path) -> str:
 
 def _case(
     named: tuple[str, _Drawn],
-    drawn: dict[str, list[_Drawn]],
-    options: SourceOptions,
-    pipeline: Path,
-    root: Path,
-    sites: dict[str, str],
-    is_draft: bool,
+    beside: _Beside,
 ) -> CohortCase:
     name, one = named
     references, fault = (), None
@@ -261,10 +278,10 @@ def _case(
             f"belongs to no image for certain: {one.unclear}.",
             "Name its image in its JSON file (Sources), or choose the kind of image (option image suffix), such as T1w or ct.",
         )
-    if fault is None and options.reference_pipeline is not None:
-        references, fault = _fitting(one, drawn[options.reference_pipeline], "reference")
-    if fault is None and options.draft_pipeline is not None and not is_draft:
-        drafts, fault = _fitting(one, drawn[options.draft_pipeline], "draft")
+    if fault is None and beside.references is not None:
+        references, fault = _fitting(one, beside.references.get(one.session, ()), "reference")
+    if fault is None and beside.drafts is not None:
+        drafts, fault = _fitting(one, beside.drafts.get(one.session, ()), "draft")
         if len(drafts) > 1:
             fault = CaseFault(
                 shown(one.name.path), f"has {len(drafts)} drafts: {few([path.name for path in drafts])}.", "Keep one draft."
@@ -277,12 +294,19 @@ def _case(
         candidate=one.name.path,
         references=references,
         draft=draft,
-        labels=_labels(one.name, pipeline, root),
-        candidate_is_draft=is_draft,
+        labels=_labels(one.name, beside),
+        candidate_is_draft=beside.is_draft,
         patient=shown(patient),
-        site=sites.get(patient),
+        site=beside.sites.get(patient),
         fault=fault,
     )
+
+
+def _by_session(drawn: Sequence[_Drawn]) -> dict[str, list[_Drawn]]:
+    sessions: dict[str, list[_Drawn]] = defaultdict(list)
+    for one in drawn:
+        sessions[one.session].append(one)
+    return sessions
 
 
 def _fitting(one: _Drawn, others: Sequence[_Drawn], role: str) -> tuple[tuple[Path, ...], CaseFault | None]:
@@ -301,17 +325,21 @@ def _fitting(one: _Drawn, others: Sequence[_Drawn], role: str) -> tuple[tuple[Pa
     return (), fault
 
 
-def _labels(drawn: BidsName, pipeline: Path, root: Path) -> str | None:
+def _labels(drawn: BidsName, beside: _Beside) -> str | None:
     """Return the look-up table that applies: the nearest one above the file whose entities the file has."""
     place = drawn.path.parent
     while True:
-        tables = [name for file in entries(place, [])[1] if (name := bids_name(file, (".tsv",))) is not None]
-        fitting = [name for name in tables if name.suffix == drawn.suffix and set(name.entities) <= set(drawn.entities)]
+        if place not in beside.tables:
+            names = [bids_name(file, (".tsv",)) for file in sorted(place.glob("*.tsv"))]
+            beside.tables[place] = [name for name in names if name is not None]
+        fitting = [
+            name for name in beside.tables[place] if name.suffix == drawn.suffix and set(name.entities) <= set(drawn.entities)
+        ]
         if fitting:
             return str(max(fitting, key=lambda name: (len(name.entities), name.path.name)).path)
-        if place in (root, place.parent):
+        if place in (beside.root, place.parent):
             return None
-        place = root if place == pipeline else place.parent
+        place = beside.root if place == beside.pipeline else place.parent
 
 
 def _sites(root: Path, notes: list[str]) -> dict[str, str]:

@@ -28,8 +28,8 @@ from SegQCLib.errors import BadDataError
 from SegQCLib.words import few
 from SegQCLib.worklist import by_number
 
-# A network drive answers one file after the other; parsing itself does not run side by side.
-_THREADS = 4
+# While one file is waited for, another is parsed; more threads only queue for Python.
+_THREADS = 2
 _DAMAGED_SHOWN = 5
 
 

@@ -1,6 +1,8 @@
 """What every source of a cohort has in common: how it is recognised, what is in the way, and what cases are called."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -90,19 +92,28 @@ def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path):
     assert folders(tmp_path / "source")[0] == [".", "p1", "p1/ct"]
 
 
-def test_a_folder_that_nobody_may_read_is_a_note(tmp_path):
-    locked = tmp_path / "locked"
-    locked.mkdir()
-    (tmp_path / "open").mkdir()
-    locked.chmod(0)
-    try:
-        if os.access(locked, os.R_OK):
-            pytest.skip("this account may read everything")
-        found, notes = folders(tmp_path)
-    finally:
-        locked.chmod(0o700)
+def test_a_folder_that_nobody_may_read_is_a_note_and_its_case_a_row():
+    # Not below pytest's own folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        for case in ("locked", "open"):
+            (root / case).mkdir()
+            for file in ("image.nii.gz", "candidate.nrrd"):
+                (root / case / file).write_bytes(b"x")
+        (root / "locked").chmod(0)
+        account = os.geteuid()
+        try:
+            if account == 0:
+                # The superuser may read everything.
+                os.seteuid(65534)
+            (found, notes), cases = folders(root), find_cases(root).cases
+        finally:
+            os.seteuid(account)
+            (root / "locked").chmod(0o700)
     assert found == [".", "locked", "open"]
     assert "locked: passed over, because it cannot be read (Permission denied)." in notes[0]
+    assert [(case.case, case.fault is None) for case in cases] == [("locked", False), ("open", True)]
 
 
 def test_names_with_spaces_other_letters_and_bytes_that_are_no_unicode_are_cases(tmp_path):

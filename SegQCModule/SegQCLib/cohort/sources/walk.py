@@ -26,7 +26,7 @@ def entries(folder: Path, notes: list[str]) -> tuple[list[Path], list[Path]]:
                 path = Path(entry.path)
                 if not _is_folder(entry):
                     files.append(path)
-                elif not (path / STORE_NAME).is_dir():
+                elif not _holds_results(path):
                     folders.append(path)
     except OSError as error:
         notes.append(f"{shown(folder)}: passed over, because it cannot be read ({error.strerror}).")
@@ -58,6 +58,14 @@ def _is_folder(entry: os.DirEntry) -> bool:
         return entry.is_dir()
     except OSError:
         # A link to itself.
+        return False
+
+
+def _holds_results(folder: Path) -> bool:
+    try:
+        return (folder / STORE_NAME).is_dir()
+    except OSError:
+        # Who opens the folder says that it cannot be read.
         return False
 
 

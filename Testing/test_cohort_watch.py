@@ -1,17 +1,25 @@
 """A source that is being filled: when a case is finished, and what happens to those that change, go away or get other names."""
 
+import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from cohort_cases import make_tiny
 from SegQCLib.cohort.case_outcome import CaseCost, CaseOutcome, Outcome
 from SegQCLib.cohort.cohort_case import CaseFault, CohortCase
 from SegQCLib.cohort.cohort_folder import STORE_NAME
 from SegQCLib.cohort.folder_look import FolderLook, being_copied
-from SegQCLib.cohort.sources.find_cases import FoundCases
+from SegQCLib.cohort.sources.find_cases import FoundCases, find_cases
 from SegQCLib.cohort.watch import WatchPace, watch
 from SegQCLib.errors import BadDataError
 
@@ -177,6 +185,26 @@ def test_what_failed_while_the_drive_was_going_away_is_tried_again_when_it_is_ba
     assert source.evaluated() == [["a"], ["a"]]
 
 
+def test_what_failed_is_tried_again_after_ten_minutes_and_then_twice_as_long_each_time(source):
+    source.put("a")
+    source.becomes["a"] = Outcome.FAILED
+    source.watch(60, 599, 1, 600, 599, 1)
+    assert len(source.batches) == 3
+    source.becomes.clear()
+    source.watch(60, 100_000)
+    assert len(source.batches) == 4
+
+
+def test_label_names_that_are_corrected_make_their_cases_be_evaluated_again(source, tmp_path):
+    names = tmp_path / "names.json"
+    names.write_text("{}")
+    without = source.case
+    source.case = lambda folder: replace(without(folder), labels=str(names))
+    source.put("a")
+    source.watch(60, lambda: names.write_text('{"liver": 5}'), 60, 60)
+    assert source.evaluated() == [["a"], ["a"]]
+
+
 def test_the_old_name_of_a_renamed_case_leaves_the_tables(source):
     for case in ("a", "b", "c"):
         source.put(case, size=ord(case))
@@ -203,6 +231,27 @@ def test_most_cases_gone_at_once_are_a_drive_that_is_away_and_stay_in_the_tables
     assert source.news("stands") == [
         "b, c are no longer found, more than half of 3 cases. Is a drive away? Their results stay in the tables."
     ]
+
+
+def test_the_files_that_a_csv_file_names_are_waited_for_wherever_they_lie(source, tmp_path):
+    table = tmp_path / "cases.csv"
+    source.put("a", "image.nii.gz")
+    table.write_text("case,image,candidate\n")
+    watched = Source(table)
+    watched.find = partial(find_cases, table)
+    watched.watch(
+        60,
+        lambda: table.write_text("case,image,candidate\na,in/a/image.nii.gz,in/a/candidate.nii.gz\n"), 60,
+        lambda: source.put("a", "candidate.nii.gz"), 60, 60,
+        (source.folder / "a" / "image.nii.gz").unlink, 60, 60,
+        lambda: source.put("a", "image.nii.gz", mtime_s=1), 60,
+    )  # fmt: skip
+    assert "names no case" in watched.news("away")[0]
+    assert len(watched.news("waiting")) == 1
+    assert "candidate.nii.gz does not exist" in watched.news("waiting")[0]
+    assert "its last result stands" in watched.news("stands")[0]
+    # An image that comes back as another file is evaluated anew.
+    assert watched.evaluated() == [["a"], ["a"]]
 
 
 def test_a_large_source_is_searched_for_at_most_a_tenth_of_the_time(source):
@@ -242,3 +291,39 @@ def test_voxels_beside_a_header_belong_to_it(tmp_path):
 def test_a_pace_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match="s"):
         WatchPace(**wrong)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that stands for Ctrl-C in another process")
+def test_the_command_watches_until_ctrl_c_and_leaves_whole_tables(tmp_path):
+    pytest.importorskip("distributed")
+    table = make_tiny(tmp_path / "in", 1)
+    out = tmp_path / "out"
+    # Shells start what they put into the background with Ctrl-C ignored.
+    start = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        " from SegQCLib.cli import main; sys.exit(main())"
+    )
+    options = ["--protocol", "ct-abdomen-portal-venous", "--workers", "1", "--watch", "--every", "0.2", "--settled", "0.4"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, "cohort", str(table), "--out", str(out), *options],
+        cwd=Path(__file__).parents[1] / "SegQCModule", stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    watchdog = threading.Timer(120, process.kill)
+    watchdog.start()
+    try:
+        events = []
+        for line in process.stderr:
+            events.append(json.loads(line)["event"])
+            if events[-1] == "watch-tables":
+                break
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        assert process.wait() == 130
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.stderr.close()
+    assert list(dict.fromkeys(events)) == ["watch-found", "watch-finished", "progress", "watch-tables"]
+    (case,) = (out / "cases").iterdir()
+    assert json.loads((case / "record.json").read_text())["schema"] == "segqc-record"
+    assert (out / "cohort.json").is_file()

@@ -21,6 +21,8 @@ from SegQCLib.words import few
 
 # Of a large source finding the cases takes long: it may take this share of the time at most.
 _MOST_FINDING = 0.1
+# What failed is tried again after this, and then after twice as long each time: it may take a worker's whole memory.
+_TRY_AGAIN_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,23 @@ class _Known:
     evaluated: _State | None = None
     outcome: CaseOutcome | None = None
     again: bool = False
+    failures: int = 0
+    failed_s: float = 0.0
+
+    @property
+    def has_failed(self) -> bool:
+        return self.outcome is not None and self.outcome.outcome is Outcome.FAILED
 
     def try_again_if_failed(self) -> None:
-        self.again = self.outcome is not None and self.outcome.outcome is Outcome.FAILED
+        self.again = self.has_failed
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether what failed is to be tried again."""
+        return self.again or (self.has_failed and now_s - self.failed_s >= _TRY_AGAIN_S * 2 ** (self.failures - 1))
+
+    def take(self, outcome: CaseOutcome, now_s: float) -> None:
+        self.evaluated, self.outcome, self.again, self.failed_s = self.state, outcome, False, now_s
+        self.failures = self.failures + 1 if self.has_failed else 0
 
 
 @dataclass
@@ -172,7 +188,7 @@ class CohortWatch:
         ready = self._ready(now_s, news)
         left = self._gone(now_s, news)
         unlike = {name for name in ready if self._known[name].evaluated != self._known[name].state}
-        fresh = unlike | {name for name in ready if self._known[name].again}
+        fresh = unlike | {name for name in ready if self._known[name].is_due(now_s)}
         if not fresh and not left:
             return None, tuple(news)
         changed = frozenset(name for name in unlike if self._known[name].evaluated is not None)
@@ -183,8 +199,8 @@ class CohortWatch:
             news.append(WatchNews("finished", f"{_cases(new)} finished.", tuple(new)))
         return self._batch(ready, changed), tuple(news)
 
-    def take(self, batch: WatchBatch, outcomes: Sequence[CaseOutcome]) -> tuple[WatchNews, ...]:
-        """Take what became of a batch; return what there is to tell.
+    def take(self, batch: WatchBatch, outcomes: Sequence[CaseOutcome], now_s: float) -> tuple[WatchNews, ...]:
+        """Take what became of a batch, and when (s); return what there is to tell.
 
         Raises
         ------
@@ -195,8 +211,7 @@ class CohortWatch:
             raise ValueError("The outcomes have to be those of the batch's cases, in their order.")
         for case, outcome in zip(batch.cases, outcomes, strict=True):
             if case.case not in batch.standing:
-                known = self._known[case.case]
-                known.evaluated, known.outcome, known.again = known.state, outcome, False
+                self._known[case.case].take(outcome, now_s)
         again = sorted(outcome.case for outcome in outcomes if outcome.case in batch.changed and not outcome.kept)
         news = (
             [WatchNews("again", f"{_cases(again)} evaluated again: files changed or arrived later.", tuple(again))] if again else []
@@ -325,6 +340,9 @@ def watch(
     finds no fault with it, and no file has the name of a copy that is not done. A case with a fault waits: what is missing may
     still come. A copy that stood still for longer is evaluated as it is, and once more when the rest arrives.
 
+    What failed for want of memory or the like is tried again with the next batch, and after 10 min at the latest, then after twice
+    as long each time.
+
     A source that goes away, as a drive that is unmounted, is waited for; its cases stay in the tables. A case that is removed
     leaves the tables, and so does the old name of one that is renamed; but where more than half of the cases are gone at
     once, a drive is taken to be away, and they stay.
@@ -355,14 +373,15 @@ def watch(
         for one in news:
             tell(one)
         if batch is not None:
-            for one in watched.take(batch, evaluate(batch)):
+            for one in watched.take(batch, evaluate(batch), clock()):
                 tell(one)
         sleep(pace.every_s)
 
 
 def _paths(case: CohortCase, kind: str) -> list[Path]:
     named = [case.image, case.candidate, *case.references, case.draft, case.uncertainty, case.second_image, case.ratings]
-    paths = [path for path in named if path is not None]
+    rules = [Path(rule) for rule in (case.protocol, case.labels) if rule is not None]
+    paths = [path for path in named if path is not None] + [path for path in rules if path.is_file()]
     if kind == "dicom" and case.image is not None and case.image.is_file():
         # One file stands for its series, whose other files lie beside it.
         paths.append(case.image.parent)

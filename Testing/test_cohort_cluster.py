@@ -176,6 +176,14 @@ def test_a_tls_cluster_evaluates_and_refuses_who_has_no_certificate_of_its_autho
     assert not list((tmp_path / "refused").rglob("record.json"))
 
 
+def test_with_the_pages_certificates_the_commands_own_workers_speak_tls_too(shared):
+    code = "from SegQCLib.cohort.local_cluster import local_client\n"
+    code += "if __name__ == '__main__':\n with local_client(1, 1.0) as client: print(client.scheduler.address, *client.nthreads())"
+    (shared / "local.py").write_text(code)
+    done = run([sys.executable, str(shared / "local.py")], environment_with(shared / "dask.yaml"))
+    assert [address.partition("1:")[0] for address in done.stdout.split()] == ["tls://127.0.0.", "tls://127.0.0."], done.stderr
+
+
 @pytest.mark.skipif(not slurm.there(), reason="Debian's slurm-wlm and munge are not here, or this is not root")
 def test_slurm_jobs_evaluate_and_a_job_that_is_cancelled_in_the_middle_loses_nothing(shared, totalsegmentator, tmp_path):
     pytest.importorskip("dask_jobqueue", reason="needs pip install dask-jobqueue")

@@ -13,7 +13,7 @@ from SegQCLib.cohort.report.case_faults import case_faults
 from SegQCLib.cohort.report.cohort_report import cohort_report
 from SegQCLib.cohort.report.duplicates import duplicates
 from SegQCLib.cohort.report.gate_failures import gate_failures
-from SegQCLib.cohort.report.missing_structures import missing_structures
+from SegQCLib.cohort.report.missing_structures import StructureAsked, missing_structures
 from SegQCLib.cohort.report.outliers import measurement_outliers, quality_outliers
 from SegQCLib.cohort.report.predicted_agreement import predicted_agreement, reached_dice
 from SegQCLib.cohort.report.report_cases import report_cases
@@ -352,3 +352,19 @@ def test_a_table_of_an_older_version_is_refused_with_the_missing_column(tmp_path
     pq.write_table(pa.table({"case": ["a"]}), tmp_path / "tables" / "cases" / "part-0.parquet")
     with pytest.raises(BadDataError, match=r"has no column outcome"):
         report_cases(CohortFolder(tmp_path))
+
+
+def test_a_structure_counts_in_cases_whose_protocol_names_it(tmp_path):
+    cases = [case(name) for name in ("a", "b", "c")]
+    folder = write_cohort(tmp_path, cases=cases, measurements=[measurement("a", "voxel_count", 5.0, reference=None)])
+    asked_for = {"liver": StructureAsked(True, 2), "nodule": StructureAsked(False, 1)}
+    liver, nodule = missing_structures(folder, report_cases(folder), segment_values(folder), asked_for)
+    assert (liver.structure, liver.cases, liver.required, liver.present, liver.not_said) == ("liver", 2, True, 1, 1)
+    assert (nodule.structure, nodule.cases, nodule.required, nodule.present, nodule.not_said) == ("nodule", 1, False, 0, 1)
+
+
+@pytest.mark.parametrize("column", ["case", "image_path", "candidate_path"])
+def test_a_case_is_simulated_where_a_name_or_path_says_so(tmp_path, column):
+    row = case("a") | {column: "/data/Simulated lesion 3.nii.gz"}
+    real, simulated = report_cases(write_cohort(tmp_path, cases=[case("b"), row]))
+    assert (real.simulated, simulated.simulated) == (False, True)

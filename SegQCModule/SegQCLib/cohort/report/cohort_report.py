@@ -8,7 +8,7 @@ from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.report.case_faults import FaultKind, case_faults
 from SegQCLib.cohort.report.duplicates import Duplicates, duplicates
 from SegQCLib.cohort.report.gate_failures import GateFailures, gate_failures
-from SegQCLib.cohort.report.missing_structures import StructurePresence, missing_structures
+from SegQCLib.cohort.report.missing_structures import StructureAsked, StructurePresence, missing_structures
 from SegQCLib.cohort.report.outliers import Outliers, measurement_outliers, quality_outliers
 from SegQCLib.cohort.report.predicted_agreement import PredictedAgreement, predicted_agreement, reached_dice
 from SegQCLib.cohort.report.report_cases import ReportCase, report_cases
@@ -84,18 +84,19 @@ def cohort_report(folder: CohortFolder, worst: int, progress: Progress = unwatch
         structure_agreement(measured, predicted),
         predicted,
         gate_failures(folder, cases),
-        missing_structures(folder, cases, measured, _required(run)),
+        missing_structures(folder, cases, measured, _asked_for(run)),
         duplicates(cases),
         runtime(folder, cases),
     )
 
 
-def _required(run: WhatWasRun) -> dict[str, bool] | None:
-    """Return the structures of the protocols and whether one of them requires it; None where a protocol could not be read."""
+def _asked_for(run: WhatWasRun) -> dict[str, StructureAsked] | None:
+    """Return how the protocols ask for each structure; None where one of them could not be read again."""
     if not run.protocols or any(protocol.rules is None for protocol in run.protocols):
         return None
-    found: dict[str, bool] = {}
+    found: dict[str, StructureAsked] = {}
     for protocol in run.protocols:
         for structure in protocol.rules.structures:
-            found[structure.name] = found.get(structure.name, False) or structure.required
+            before = found.get(structure.name, StructureAsked(False, 0))
+            found[structure.name] = StructureAsked(before.required or structure.required, before.cases + protocol.cases)
     return found

@@ -16,12 +16,30 @@ from SegQCLib.findings import Status
 
 
 @dataclass(frozen=True)
+class StructureAsked:
+    """How the protocols of a cohort ask for a structure.
+
+    Attributes
+    ----------
+    required : bool
+        By one of them, at least.
+    cases : int
+        Evaluated under a protocol that names it.
+    """
+
+    required: bool
+    cases: int
+
+
+@dataclass(frozen=True)
 class StructurePresence:
     """One structure, in evaluated cases.
 
     Attributes
     ----------
     structure : str
+    cases : int
+        Evaluated under a protocol that names it; all evaluated cases where the protocols could not be read again.
     required : bool or None
         Whether a protocol of the cohort requires it; None: the protocol could not be read again, and no finding says so.
     present : int
@@ -35,6 +53,7 @@ class StructurePresence:
     """
 
     structure: str
+    cases: int
     required: bool | None
     present: int
     stated: tuple[str, ...]
@@ -51,14 +70,14 @@ def missing_structures(
     folder: CohortFolder,
     cases: Sequence[ReportCase],
     measured: SegmentValues,
-    required: Mapping[str, bool] | None = None,
+    asked_for: Mapping[str, StructureAsked] | None = None,
 ) -> tuple[StructurePresence, ...]:
     """Return the structures, those that are missing most often first.
 
     Parameters
     ----------
-    required : mapping of a structure's name to whether it is required
-        Of the cohort's protocols; None: they could not be read again.
+    asked_for : mapping of StructureAsked by structure
+        None: the protocols could not be read again.
 
     Raises
     ------
@@ -78,9 +97,7 @@ def missing_structures(
             missing.setdefault(segment[row], {})[case[row]] = None
         elif segment[row] and status[row] == Status.WARN and found[row] == "0 voxels":
             stated.setdefault(segment[row], {})[case[row]] = None
-    known = dict(required or {})
-    for name in (*missing, *stated):
-        known[name] = True
+    known = {name: own.required for name, own in (asked_for or {}).items()} | dict.fromkeys((*missing, *stated), True)
     present = _present(measured)
     for name, empty in present.items():
         # Empty segments of structures that are not required have no finding.
@@ -88,14 +105,13 @@ def missing_structures(
             if not filled and case_name not in missing.get(name, {}):
                 stated.setdefault(name, {})[case_name] = None
     names = {segment.structure for segment in measured.segments if segment.structure is not None} | set(known)
-    evaluated = [case.case for case in cases if case.evaluated]
+    evaluated = sum(case.evaluated for case in cases)
     rows = []
     for name in names:
-        there = sum(present.get(name, {}).values())
-        absent, lost = tuple(stated.get(name, {})), tuple(missing.get(name, {}))
-        rows.append(
-            StructurePresence(name, known.get(name), there, absent, lost, max(0, len(evaluated) - there - len(absent) - len(lost)))
-        )
+        there, absent, lost = sum(present.get(name, {}).values()), tuple(stated.get(name, {})), tuple(missing.get(name, {}))
+        of = asked_for[name].cases if asked_for is not None and name in asked_for else evaluated
+        not_said = max(0, of - there - len(absent) - len(lost))
+        rows.append(StructurePresence(name, of, known.get(name), there, absent, lost, not_said))
     return tuple(sorted(rows, key=lambda row: (-len(row.missing), -len(row.not_there), -len(row.stated), row.structure)))
 
 

@@ -12,7 +12,10 @@ from SegQCLib.record import Verdict
 
 @dataclass(frozen=True)
 class ReportCase:
-    """What became of a case and what is known of it: columns of the table `cases` by their names."""
+    """What became of a case and what is known of it: columns of the table `cases` by their names.
+
+    It is simulated where its record says so, or its name or the path of its image or candidate.
+    """
 
     case: str
     outcome: Outcome
@@ -41,7 +44,7 @@ class ReportCase:
     size_k: int | None = None
     size_j: int | None = None
     size_i: int | None = None
-    simulated: bool | None = None
+    simulated: bool = False
     failed_findings: int | None = None
     warnings: int | None = None
 
@@ -82,11 +85,14 @@ def report_cases(folder: CohortFolder) -> tuple[ReportCase, ...]:
 
 def _case(row: dict) -> ReportCase:
     verdict = row["verdict"]
+    # A record names segmentations and not the image; better one case too many than one too few.
+    named = any("simulated" in (row[name] or "").casefold() for name in ("case", "image_path", "candidate_path"))
     return ReportCase(
         **{
             **row,
             "outcome": Outcome(row["outcome"]),
             "verdict": None if verdict is None else Verdict(verdict),
+            "simulated": bool(row["simulated"]) or named,
             "references": row["references"] or 0,
             "reference_paths": tuple(row["reference_paths"] or ()),
             "candidate_is_draft": bool(row["candidate_is_draft"]),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from SegQCLib.cohort.case_outcome import Outcome
+from SegQCLib.cohort.cohort_facts import CohortFacts
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.report.report_cases import ReportCase
 from SegQCLib.errors import BadDataError
@@ -58,6 +59,8 @@ class WhatWasRun:
         Evaluated cases by their number of references.
     modalities : dict of str to int
         Evaluated cases by Modality (0008,0060); "" where the header does not say.
+    facts : CohortFacts or None
+        What was asked; None: cohort.json cannot be read.
     """
 
     outcomes: dict[Outcome, int]
@@ -67,6 +70,7 @@ class WhatWasRun:
     drafts: int
     references: dict[int, int]
     modalities: dict[str, int]
+    facts: CohortFacts | None
 
 
 def what_was_run(folder: CohortFolder, cases: Sequence[ReportCase]) -> WhatWasRun:
@@ -93,7 +97,16 @@ def what_was_run(folder: CohortFolder, cases: Sequence[ReportCase]) -> WhatWasRu
         sum(case.candidate_is_draft for case in evaluated),
         dict(sorted(Counter(case.references for case in evaluated).items())),
         dict(Counter(case.modality or "" for case in evaluated).most_common()),
+        _facts(folder),
     )
+
+
+def _facts(folder: CohortFolder) -> CohortFacts | None:
+    try:
+        return read_json_file(CohortFacts, folder.facts, "what was asked of a cohort", "Run segqc cohort again.")
+    except BadDataError:
+        # Tables alone make a page, too; it says what it lacks.
+        return None
 
 
 def _record(folder: CohortFolder, cases: Sequence[ReportCase]) -> QCRecord | None:

@@ -64,7 +64,7 @@ def write_report(folder: CohortFolder, worst: int = DEFAULT_WORST, progress: Pro
 
 
 def _told(report: CohortReport) -> str:
-    simulated = "SIMULATED: " if report.run.simulated else ""
     counts, cases = report.verdicts.cases, len(report.cases)
+    simulated = f"SIMULATED, {report.run.simulated:,} of the cases: " if report.run.simulated else ""
     judged = ", ".join(f"{counts[verdict]:,} {verdict.value}" for verdict in (Verdict.ACCEPT, Verdict.REVIEW, Verdict.REJECT))
     return f"{simulated}{cases:,} case{'' if cases == 1 else 's'}: {judged}; {cases - report.evaluated:,} not evaluated."

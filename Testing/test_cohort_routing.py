@@ -157,6 +157,16 @@ def test_every_path_is_found_after_all_of_it_was_moved(cohort, tmp_path_factory)
     assert dict(entry.other)["reference_2"] == "../source/a/candidate.nii.gz"
 
 
+def test_lists_in_a_folder_that_is_a_link_find_their_files(cohort, tmp_path_factory):
+    cohort.add("a")
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "deep" / "lists"
+    elsewhere.mkdir(parents=True)
+    (cohort.root / "lists").symlink_to(elsewhere)
+    cohort.write(to=cohort.root / "lists")
+    (entry,) = read_worklist(cohort.root / "lists" / WORKLIST).cases
+    assert entry.image.samefile(cohort.root / "source/a/image.nii.gz")
+
+
 def test_a_draft_that_nobody_had_read_comes_as_the_draft(cohort):
     cohort.add("a", candidate_is_draft=True)
     cohort.write()

@@ -143,7 +143,7 @@ def write_worklists(folder: CohortFolder, choice: WorklistChoice, to: Path | Non
     by_name = {row["case"]: row for row in [*listed, *spot_checks]}
     routed = route_cases(_forecasts(folder, by_name), choice.rule)
     lists = {WORKLIST: routed} | {name: [one for one in routed if one.route is route] for route, name in ROUTE_WORKLISTS.items()}
-    write_files(to, {name: _worklist(ones, by_name, to.resolve(), blinded=bool(spot_checks)) for name, ones in lists.items()})
+    write_files(to, {name: _worklist(ones, by_name, to.absolute(), blinded=bool(spot_checks)) for name, ones in lists.items()})
     write_files(folder.path, {NOT_LISTED: _not_listed(apart)})
     names = tuple(one.forecast.case for one in routed if one.forecast.case in {row["case"] for row in spot_checks})
     if names:
@@ -242,6 +242,12 @@ def _from(folder: Path, path: str) -> str:
     if absolute.anchor != folder.anchor or absolute.parts[1:2] != folder.parts[1:2]:
         return absolute.as_posix()
     relative = Path(os.path.relpath(absolute, folder)).as_posix()
+    try:
+        # The folder above one that is a link lies elsewhere.
+        if not (folder / relative).samefile(absolute):
+            return absolute.as_posix()
+    except OSError:
+        return absolute.as_posix()
     # A spreadsheet runs what starts with = + - @ as a formula.
     return relative if inert(relative) == relative else f"./{relative}"
 

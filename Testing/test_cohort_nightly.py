@@ -100,7 +100,7 @@ def test_twenty_kills_of_workers_and_client_change_nothing(uninterrupted, cohort
     seen, killed = {}, {"client": 0, "worker": 0}
     process = start(command, log)
     for number, moment in enumerate(moments):
-        while not wait_for(lambda moment=moment: len(kept(out)) >= moment, process):
+        while not wait_for(lambda moment=moment: len(kept(out)) >= moment, process) or process.poll() is not None:
             # A worker that is killed while it starts ends the run: the same command again, as it says.
             assert process.wait() == 1, log.read_text()[-3000:]
             process = start(command, log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +100,7 @@ def run(
         ResultStore(folder).sweep()
         started = _now()
         cluster = _Cluster(client)
-        outcomes = _outcomes(plan, cluster, folder, progress, standing or {})
+        outcomes = _outcomes(plan, cluster, folder, progress, standing or {}, started)
         remove_other_cases(folder, (case.case for case in plan.cases))
         write_tables(folder, plan.cases, outcomes, client)
         kept = sum(outcome.kept for outcome in outcomes)
@@ -115,7 +115,12 @@ def _now() -> str:
 
 
 def _outcomes(
-    plan: CohortPlan, cluster: _Cluster, folder: CohortFolder, progress: CohortWatcher, standing: Mapping[str, CaseOutcome]
+    plan: CohortPlan,
+    cluster: _Cluster,
+    folder: CohortFolder,
+    progress: CohortWatcher,
+    standing: Mapping[str, CaseOutcome],
+    started: str,
 ) -> tuple[CaseOutcome, ...]:
     """Return what became of every case, in the order of the plan."""
     count = ProgressCount(len(plan.cases))
@@ -153,6 +158,9 @@ def _outcomes(
                     case = plan.cases[numbers[place]].case
                     outcome = CaseOutcome(case, None, Outcome.FAILED, fault=cluster.fault(case, answer))
                     show_case(folder, outcome)
+                elif answer.kept and datetime.fromisoformat(answer.cost.started) >= datetime.fromisoformat(started):
+                    # Its worker was killed between keeping it and saying so.
+                    outcome = replace(answer, kept=False)
                 done(numbers[place], outcome)
     return tuple(found[number] for number in range(len(plan.cases)))
 

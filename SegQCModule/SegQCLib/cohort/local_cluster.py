@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from SegQCLib.errors import BadDataError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 _GIB = 2**30
 # Of what is available now: the rest is for the system's file cache and whoever else works here.
 _SHARE = 0.8
+_LOOK_S = 2.0
+_LOST_S = 60.0
 _NEEDED = "Install what cohorts need: pip install 'segqc[cohort]'."
 _LOGGERS = ("distributed", "tornado", "asyncio")
 
@@ -29,6 +33,11 @@ _SETTINGS = {
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.allowed-failures": 2,
     "distributed.scheduler.work-stealing": False,
+    # Dask gives up a worker that is not back after 15 s; on a busy computer starting one takes longer. See `_kept_up`.
+    "distributed.deploy.lost-worker-timeout": "1 day",
+    # Dask's web servers cannot be left out; they have nothing to show.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
 
 
@@ -66,7 +75,9 @@ def local_client(workers: int | None = None, memory_gib: float | None = None) ->
                 threads_per_worker=1,
                 memory_limit=round(limit),
                 host="127.0.0.1",
-                dashboard_address=None,
+                # Any free port: None would ask for one that is often taken, and say so.
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
                 silence_logs=logging.CRITICAL,
                 preload=["SegQCLib.cohort.worker_process"],
             )
@@ -74,10 +85,36 @@ def local_client(workers: int | None = None, memory_gib: float | None = None) ->
             raise BadDataError(
                 "127.0.0.1",
                 f"no workers could be started there ({error}).",
-                "They speak with each other over the loopback address: it must be up (ip link set lo up).",
+                "They speak with each other over the loopback address, which must be up (ip link set lo up). If a worker was ended"
+                " while it started, by the system for want of memory or by somebody, run the same command again.",
             ) from error
-        with cluster, Client(cluster) as client:
+        with cluster, Client(cluster) as client, _kept_up(cluster, count):
             yield client
+
+
+@contextmanager
+def _kept_up(cluster: LocalCluster, count: int) -> Iterator[None]:
+    """Replace workers that are gone for good: Dask starts one again that was killed, not one that was killed while it started."""
+    over = threading.Event()
+
+    def watch() -> None:
+        missing_since: dict[Any, float] = {}
+        while not over.wait(_LOOK_S):
+            present = {worker["name"] for worker in cluster.scheduler_info["workers"].values()}
+            missing = set(cluster.worker_spec) - present
+            missing_since = {name: missing_since.get(name, time.monotonic()) for name in missing}
+            lost = [name for name, since in missing_since.items() if time.monotonic() - since > _LOST_S]
+            if lost:
+                cluster.sync(cluster.scale_down, lost)
+                cluster.scale(count)
+
+    keeper = threading.Thread(target=watch, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
 
 
 @contextmanager

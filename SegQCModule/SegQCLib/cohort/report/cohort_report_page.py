@@ -97,6 +97,7 @@ def render_cohort_report(
         brief=_brief,
         percent=_percent,
         sentence=_sentence,
+        name=_name,
     )
     templates.globals.update(
         measure_name=measure_name,
@@ -139,6 +140,13 @@ def render_cohort_report(
 def _brief(text: str) -> str:
     """Return a text short enough for a table."""
     return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT].rsplit(' ', 1)[0]} …"
+
+
+def _name(text: str) -> str:
+    """Return a name that breaks after its underscores, if it has to; escaped."""
+    from markupsafe import Markup, escape
+
+    return Markup("_<wbr>").join(escape(part) for part in text.split("_"))
 
 
 def _sentence(text: str) -> str:

@@ -35,9 +35,14 @@ def require_fit_workers(client: Client, folder: CohortFolder, inputs: Sequence[P
     Raises
     ------
     RunFault
-        If one is not; each worker with what is wrong there, up to some.
+        If one is not; each worker with what is wrong there, up to some. If the scheduler is lost meanwhile.
     """
-    client.wait_for_workers(1)
+    try:
+        client.wait_for_workers(1)
+    except OSError as error:
+        raise RunFault(
+            client.scheduler.address, f"the scheduler was lost ({error}).", "Start one, and run the same command again."
+        ) from error
     probe = folder.store / f"probe-{secrets.token_hex(8)}"
     try:
         probe.mkdir()

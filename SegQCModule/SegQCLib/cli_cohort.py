@@ -50,7 +50,7 @@ again: what is there is not computed twice, and a changed protocol computes anew
 DIR/cohort.json             what was asked, counts
     cases/<case>/           record.json of each case; or error.json, where it was refused or failed
     tables/                 everything as Parquet tables, and cases.csv
-    .segqc-cohort/          results by their key: what makes the next run short; may be deleted, if that run may be long
+    .segqc-cohort/          results by their key, which make the next run short, and the tables: do not change it
 
 Example:
   segqc cohort worklist.csv --protocol ct-abdomen-portal-venous --labels totalsegmentator --out results"""

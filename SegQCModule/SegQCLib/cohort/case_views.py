@@ -67,5 +67,6 @@ def remove_other_cases(folder: CohortFolder, cases: Iterable[str]) -> None:
                 continue
             for name in (RECORD_NAME, ERROR_NAME):
                 (folder.cases / entry.name / name).unlink(missing_ok=True)
-            if not any(os.scandir(entry.path)):
-                (folder.cases / entry.name).rmdir()
+            shown = folder.cases / entry.name
+            if not list(shown.iterdir()):
+                shown.rmdir()

@@ -128,7 +128,7 @@ def _kept(task: CaseTask) -> CaseOutcome | None:
 
 
 def _evaluate(task: CaseTask, folder: CohortFolder) -> CaseOutcome:
-    started, clock = datetime.now(UTC).astimezone().isoformat(timespec="seconds"), time.monotonic()
+    started, clock = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"), time.monotonic()
     if task.software != _software():
         raise RunFault(
             platform.node(),

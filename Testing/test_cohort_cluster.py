@@ -20,7 +20,11 @@ import pytest
 import slurm
 from documentation_blocks import block
 
-pytestmark = pytest.mark.nightly
+_NEEDED = ("openssl", "/usr/bin/ss")
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.skipif(not all(map(shutil.which, _NEEDED)), reason="Debian's openssl and iproute2 are not here"),
+]
 
 PAGE = "cohort-cluster.md"
 PROTOCOL = ("--protocol", "ct-abdomen-portal-venous", "--labels", "totalsegmentator")

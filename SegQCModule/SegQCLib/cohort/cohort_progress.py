@@ -103,8 +103,9 @@ class ProgressCount:
         return 60 * steps / took_s if steps >= _ENOUGH and took_s > 0 else None
 
 
-def shown_progress(stream: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic) -> CohortWatcher:
+def shown_progress(stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> CohortWatcher:
     """Return what tells a person at a terminal, and otherwise a program: one JSON object on each line."""
+    stream = sys.stderr if stream is None else stream
     return _TerminalProgress(stream, clock) if stream.isatty() else _JSONProgress(stream, clock)
 
 

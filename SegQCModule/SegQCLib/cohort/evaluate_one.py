@@ -20,6 +20,7 @@ from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.cohort_plan import PlannedProtocol
 from SegQCLib.cohort.file_hashes import (
     CaseFiles,
+    changed_file,
     hashes_of,
     keep_hashes,
     keyed_files,
@@ -27,11 +28,12 @@ from SegQCLib.cohort.file_hashes import (
     known_hashes,
     look_at_files,
 )
-from SegQCLib.cohort.known_steps import evaluate_known, known_steps_path, packed_known_steps, read_known_steps
+from SegQCLib.cohort.known_steps import KnownSteps, evaluate_known, known_steps_path, packed_known_steps, read_known_steps
 from SegQCLib.cohort.read_case import read_case
 from SegQCLib.cohort.result_store import ResultStore, place
 from SegQCLib.cohort.run_fault import RunFault
 from SegQCLib.cohort.worker_process import forget_peak_memory, give_memory_back, peak_memory_mib, set_up_process
+from SegQCLib.difficulty.in_case import model_sha256
 from SegQCLib.errors import BadDataError
 from SegQCLib.protocol import LoadedProtocol, load_protocol
 from SegQCLib.record import QCRecord
@@ -145,10 +147,14 @@ def _evaluate(task: CaseTask, folder: CohortFolder) -> CaseOutcome:
         keep_hashes(folder, task.case.case, files, hashes)
         return result.as_outcome(kept=True)
     reading = _Reading(task.case)
-    found = _found(reading, protocol, folder, inputs)
-    changed = files.changed()
+    found, steps = _found(reading, protocol, known_steps_path(folder, inputs), inputs)
+    # Nothing is kept before it is known that it was made of what its key says.
+    changed = changed_file(task.case, files, hashes)
     if changed is not None:
         raise _ChangedError(f"{changed} changed while the case was evaluated; it may still be copied")
+    _require_same_rules(task.protocol, protocol, found)
+    if steps is not None:
+        place(folder, known_steps_path(folder, inputs), packed_known_steps(steps))
     keep_hashes(folder, task.case.case, files, hashes)
     cost = CaseCost(started, round(time.monotonic() - clock, 3), round(reading.seconds, 3), peak_memory_mib(), platform.node())
     return store.keep(task.case.case, key, found, cost).as_outcome(kept=False)
@@ -169,19 +175,24 @@ class _Reading:
             self.seconds += time.monotonic() - clock
 
 
-def _found(reading: _Reading, protocol: LoadedProtocol, folder: CohortFolder, inputs: str) -> QCRecord | CaseFault:
-    """Return the record of a case, or why its files cannot be evaluated."""
-    path = known_steps_path(folder, inputs)
+def _found(reading: _Reading, protocol: LoadedProtocol, path: Path, inputs: str) -> tuple[QCRecord | CaseFault, KnownSteps | None]:
+    """Return the record of a case, or why its files cannot be evaluated; and what was learnt of its steps, None: nothing."""
     known = read_known_steps(path, inputs)
     try:
         evaluated = evaluate_known(reading, protocol, known)
     except BadDataError as error:
         if _is_circumstance(error):
             raise
-        return CaseFault.of(error)
-    if evaluated.steps is not known:
-        place(folder, path, packed_known_steps(evaluated.steps))
-    return evaluated.record
+        return CaseFault.of(error), None
+    return evaluated.record, None if evaluated.steps is known else evaluated.steps
+
+
+def _require_same_rules(planned: PlannedProtocol, protocol: LoadedProtocol, found: QCRecord | CaseFault) -> None:
+    """Make sure that what is read beside the protocol's file is still what the key says."""
+    if model_sha256(protocol) != planned.model_sha256:
+        raise _ChangedError(f"The difficulty model of the protocol {planned.name} was changed after the run was begun")
+    if isinstance(found, QCRecord) and found.protocol_sign_off != planned.sign_off:
+        raise _ChangedError(f"The signatures of the protocol {planned.name} were changed after the run was begun")
 
 
 def _keys(task: CaseTask, files: CaseFiles, hashes: Mapping[str, str]) -> tuple[str, str]:
@@ -199,7 +210,7 @@ def _software() -> dict[str, str]:
 def _protocol(name: str, sha256: str) -> LoadedProtocol:
     loaded = load_protocol(name)
     if loaded.sha256 != sha256:
-        raise _ChangedError(f"The protocol {name} was changed after the run was begun; begin it again")
+        raise _ChangedError(f"The protocol {name} was changed after the run was begun")
     return loaded
 
 

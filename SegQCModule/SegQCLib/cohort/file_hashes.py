@@ -1,4 +1,4 @@
-"""SHA-256 of a case's files: computed once, and again only when a file's size or time of change is another."""
+"""SHA-256 of a case's files: computed once, and again only when what the system says of a file is another."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _SETTLED_NS = 2_000_000_000
 # What nnU-Net writes beside a prediction, or above it: names of labels, and which model made it.
 _BESIDE_PREDICTIONS = ("dataset.json", "plans.json", "predict_from_raw_data_args.json")
 
-Stamp = tuple[int, int]
+# Size, time of change, and time at which size, place, rights or time of change were last set (ns): copy programs give a file the
+# time of change of its original, and that of another file of the same size may be the same.
+Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,18 @@ class CaseFiles:
     Attributes
     ----------
     roles : tuple of RoleFiles
-    stamps : dict of path to (size, time of change in ns)
+    stamps : dict of path to Stamp
+    looked_ns : int
+        When, ns.
     """
 
     roles: tuple[RoleFiles, ...]
     stamps: Mapping[str, Stamp]
+    looked_ns: int
 
-    def changed(self) -> Path | None:
-        """Return the first file that is not as it was when this was made; None: all are."""
-        return next((Path(path) for path, before in self.stamps.items() if _stamp_or_none(Path(path)) != before), None)
+    def has_settled(self, path: str) -> bool:
+        """Return whether a file that is written to after this look has another time of change then."""
+        return self.stamps[path][1] < self.looked_ns - _SETTLED_NS
 
 
 def look_at_files(case: CohortCase) -> CaseFiles:
@@ -78,14 +83,15 @@ def look_at_files(case: CohortCase) -> CaseFiles:
     BadDataError
         If one is a pipe or a device: reading it might never end.
     """
+    looked_ns = time.time_ns()
     roles = tuple(_roles(case))
     stamps = {}
     for file in (file for role in roles for file in role.files):
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
             raise BadDataError(file, "is a pipe or a device, not a file.", "Give a file.")
-        stamps[str(file)] = stamp(status)
-    return CaseFiles(roles, stamps)
+        stamps[str(file)] = (*stamp(status), status.st_ctime_ns)
+    return CaseFiles(roles, stamps, looked_ns)
 
 
 def known_hashes(folder: CohortFolder, case: str) -> dict[str, tuple[Stamp, str]]:
@@ -94,7 +100,7 @@ def known_hashes(folder: CohortFolder, case: str) -> dict[str, tuple[Stamp, str]
         content = json.loads(_inputs_path(folder, case).read_text(encoding="utf-8"))
         if content["schema"] != _SCHEMA or content["case"] != case:
             return {}
-        return {path: ((size, changed_ns), sha256) for path, size, changed_ns, sha256 in content["files"]}
+        return {path: ((size, changed_ns, set_ns), sha256) for path, size, changed_ns, set_ns, sha256 in content["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         # Whatever it was, what it could save is a computation.
         return {}
@@ -128,6 +134,26 @@ def hashes_of(files: CaseFiles, known: Mapping[str, tuple[Stamp, str]], *, only_
     return found
 
 
+def changed_file(case: CohortCase, files: CaseFiles, hashes: Mapping[str, str]) -> Path | None:
+    """Return the first file of a case that is not what was hashed, came after the look, or went; None: there is none.
+
+    Where size and time of change are the same and still leave a doubt, the content decides.
+    """
+    try:
+        now = look_at_files(case)
+        for path in sorted({*files.stamps, *now.stamps}):
+            before, present = files.stamps.get(path), now.stamps.get(path)
+            if before is None or present is None or before[:2] != present[:2]:
+                return Path(path)
+            if (before != present or not files.has_settled(path)) and sha256_of(Path(path)) != hashes[path]:
+                return Path(path)
+    except OSError as error:
+        return Path(error.filename or case.case)
+    except BadDataError as error:
+        return Path(error.where)
+    return None
+
+
 def keep_hashes(folder: CohortFolder, case: str, files: CaseFiles, hashes: Mapping[str, str]) -> None:
     """Keep the SHA-256 of a case's files for the next run: of those that had settled when they were hashed.
 
@@ -136,8 +162,7 @@ def keep_hashes(folder: CohortFolder, case: str, files: CaseFiles, hashes: Mappi
     RunFault
         If the folder cannot be written to, or is full.
     """
-    latest = time.time_ns() - _SETTLED_NS
-    rows = [[path, size, changed_ns, hashes[path]] for path, (size, changed_ns) in files.stamps.items() if changed_ns < latest]
+    rows = [[path, *seen, hashes[path]] for path, seen in files.stamps.items() if files.has_settled(path)]
     # Paths need not be Unicode; JSON escapes what is not.
     content = json.dumps({"schema": _SCHEMA, "case": case, "files": rows})
     place(folder, _inputs_path(folder, case), content.encode("ascii"))
@@ -168,13 +193,6 @@ def keyed_labels(case: CohortCase, hashes: Mapping[str, str]) -> KeyedLabels:
 def _inputs_path(folder: CohortFolder, case: str) -> Path:
     digest = hashlib.sha256(case.encode("utf-8", "surrogatepass")).hexdigest()
     return folder.store / "inputs" / digest[:2] / f"{digest}.json"
-
-
-def _stamp_or_none(path: Path) -> Stamp | None:
-    try:
-        return stamp(path.stat())
-    except OSError:
-        return None
 
 
 def _together(role: RoleFiles, hashes: Mapping[str, str]) -> str:

@@ -1,0 +1,138 @@
+"""Whatever happens around a cohort's run, a result is right or it is not there, and the message says what to do."""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from cohort_cases import make_tiny
+from SegQCLib.cohort import evaluate_one as worker
+from SegQCLib.cohort import plan
+from SegQCLib.cohort.case_key import deciding_software
+from SegQCLib.cohort.case_outcome import Outcome
+from SegQCLib.cohort.cohort_folder import CohortFolder
+from SegQCLib.cohort.evaluate_one import CaseTask, evaluate_one
+from SegQCLib.protocol import load_protocol
+from SegQCLib.protocols.sign_off import sign_protocol
+from SegQCLib.record import QCRecord
+from SegQCLib.resources import resource
+
+PROTOCOL = "ct-abdomen-portal-venous"
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Three tiny cases whose files have settled."""
+    csv = make_tiny(tmp_path / "source", 3)
+    for path in csv.parent.iterdir():
+        age(path)
+    return csv
+
+
+def age(path):
+    os.utime(path, (time.time() - 60,) * 2)
+
+
+def task(planned, number, out):
+    case = planned.cases[number]
+    return CaseTask(case, planned.protocols[case.protocol], planned.source_folder, out, deciding_software())
+
+
+def while_it_is_read(monkeypatch, change):
+    """Let something happen once, between hashing a case's files and reading them."""
+    read = worker.read_case
+
+    def read_after(case):
+        monkeypatch.setattr(worker, "read_case", read)
+        change()
+        return read(case)
+
+    monkeypatch.setattr(worker, "read_case", read_after)
+
+
+def store_files(out, kind):
+    return [path for path in (out / ".segqc-cohort" / kind).rglob("*") if path.is_file()]
+
+
+def test_nothing_that_was_made_of_other_bytes_is_kept_when_a_file_changes_and_changes_back(source, tmp_path, monkeypatch):
+    planned, out = plan(source, PROTOCOL), tmp_path / "out"
+    candidate = planned.cases[0].candidate
+    own, another = candidate.read_bytes(), planned.cases[1].candidate.read_bytes()
+    while_it_is_read(monkeypatch, lambda: candidate.write_bytes(another))
+    failed = evaluate_one(task(planned, 0, out))
+    assert failed.outcome is Outcome.FAILED
+    assert "candidate-0.nii changed while the case was evaluated" in failed.fault.found
+    assert not store_files(out, "steps")
+    assert not store_files(out, "results")
+    candidate.write_bytes(own)
+    age(candidate)
+    assert evaluate_one(task(planned, 0, out)).outcome is Outcome.EVALUATED
+    record = QCRecord.from_json(CohortFolder(out).record("tiny-0").read_text())
+    assert record.inputs[1].sha256 == hashlib.sha256(own).hexdigest()
+
+
+def test_other_bytes_of_the_same_size_and_time_are_noticed(source, tmp_path, monkeypatch):
+    planned, out = plan(source, PROTOCOL), tmp_path / "out"
+    candidate, another = planned.cases[0].candidate, planned.cases[1].candidate.read_bytes()
+
+    def change():
+        before = candidate.stat()
+        candidate.write_bytes(another)
+        os.utime(candidate, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    while_it_is_read(monkeypatch, change)
+    assert evaluate_one(task(planned, 0, out)).outcome is Outcome.FAILED
+    assert evaluate_one(task(planned, 0, out)).outcome is Outcome.EVALUATED
+    first = evaluate_one(task(planned, 2, out))
+    candidate = planned.cases[2].candidate
+    change()
+    changed = evaluate_one(task(planned, 2, out))
+    assert not changed.kept
+    assert changed.key != first.key
+
+
+def test_a_file_that_only_got_other_rights_meanwhile_is_the_same(source, tmp_path, monkeypatch):
+    planned = plan(source, PROTOCOL)
+    while_it_is_read(monkeypatch, lambda: planned.cases[0].image.chmod(0o600))
+    assert evaluate_one(task(planned, 0, tmp_path / "out")).outcome is Outcome.EVALUATED
+
+
+def test_a_slice_that_arrives_meanwhile_is_noticed(source, tmp_path, monkeypatch):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "1.dcm").write_bytes(b"no DICOM")
+    lines = source.read_text().replace("image-0.nii", str(folder))
+    source.write_text(lines)
+    planned = plan(source, PROTOCOL)
+    while_it_is_read(monkeypatch, lambda: (folder / "2.dcm").write_bytes(b"no DICOM"))
+    failed = evaluate_one(task(planned, 0, tmp_path / "out"))
+    assert failed.outcome is Outcome.FAILED
+    assert "2.dcm changed while the case was evaluated" in failed.fault.found
+
+
+def own_protocol(folder):
+    """Return a protocol of somebody's own, with a difficulty model of their own."""
+    folder.mkdir()
+    content = json.loads(Path(load_protocol("ct-lung-nodule").path).read_text(encoding="utf-8"))
+    content["id"] = "own"
+    content["expected_agreement"]["model"] = "model.json"
+    (folder / "own.json").write_text(json.dumps(content))
+    shutil.copy(resource("Models/lung-nodule-ct.json"), folder / "model.json")
+    return folder / "own.json"
+
+
+def test_a_model_or_signature_that_changes_during_a_run_is_not_what_the_key_says(source, tmp_path, monkeypatch):
+    protocol, out = own_protocol(tmp_path / "rules"), tmp_path / "out"
+    model = protocol.with_name("model.json")
+    planned = plan(source, protocol)
+    while_it_is_read(monkeypatch, lambda: model.write_text(model.read_text() + " "))
+    assert "difficulty model" in evaluate_one(task(planned, 0, out)).fault.found
+    planned = plan(source, protocol)
+    while_it_is_read(monkeypatch, lambda: sign_protocol(protocol, "author", "Dr. A"))
+    assert "signatures" in evaluate_one(task(planned, 0, out)).fault.found
+    assert not store_files(out, "steps")
+    assert evaluate_one(task(plan(source, protocol), 0, out)).outcome is Outcome.EVALUATED

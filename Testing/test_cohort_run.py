@@ -178,3 +178,14 @@ def test_the_command_goes_on_where_it_was_killed(tmp_path):
     assert last["kept"] >= sum(not name.endswith(".record.json") for name in before) > 0
     assert before.items() <= results(out).items() or last["kept"] + last["evaluated"] == 40
     assert not list((out / ".segqc-cohort" / "unfinished").iterdir())
+
+
+def test_who_has_not_the_keys_of_the_workers_cannot_send_them_anything(client):
+    from distributed import Client
+    from distributed.security import Security
+
+    address = client.scheduler.address
+    assert address.startswith("tls://127.0.0.1:")
+    for stranger, security in ((address, Security.temporary()), (address.replace("tls://", "tcp://"), None)):
+        with pytest.raises((OSError, RuntimeError)):
+            Client(stranger, security=security, timeout="2s")

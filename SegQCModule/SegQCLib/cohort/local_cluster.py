@@ -43,7 +43,7 @@ _SETTINGS = {
 
 @contextmanager
 def local_client(workers: int | None = None, memory_gib: float | None = None) -> Iterator[Client]:
-    """Start one worker process for each core on the loopback address, and stop them at the end.
+    """Start one worker process for each core on the loopback address, speaking TLS with new keys, and stop them at the end.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def local_client(workers: int | None = None, memory_gib: float | None = None) ->
     Raises
     ------
     BadDataError
-        If dask and distributed are not installed, or this computer lets nobody listen on its loopback address.
+        If dask, distributed and cryptography are not installed, or this computer lets nobody listen on its loopback address.
     ValueError
         If there is no worker or no memory.
     """
@@ -63,14 +63,23 @@ def local_client(workers: int | None = None, memory_gib: float | None = None) ->
     import dask
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
     count = CPU_COUNT if workers is None else workers
     if count < 1 or (memory_gib is not None and not memory_gib > 0):
         raise ValueError(f"A cluster has 1 worker or more, and each of them memory, not {count} workers with {memory_gib} GiB.")
     limit = round(memory_gib * _GIB) if memory_gib is not None else default_memory_gib(count) * _GIB
+    try:
+        # Dask does what it is sent: without keys that only this process and its workers have, whoever else is logged in to this
+        # computer could send it something.
+        security = Security.temporary()
+    except ImportError as error:
+        raise BadDataError("cryptography", "is not installed.", _NEEDED) from error
     with _quiet(), dask.config.set(_SETTINGS):
         try:
             cluster = LocalCluster(
+                security=security,
+                protocol="tls://",
                 n_workers=count,
                 threads_per_worker=1,
                 memory_limit=round(limit),

@@ -53,6 +53,7 @@ bench: $(VENV)/.test
 	$(BIN)/python Benchmarks/records_store.py --postgresql --peers
 	$(BIN)/python Benchmarks/automation_bias.py
 	$(BIN)/python Benchmarks/image_quality.py
+	$(BIN)/python Benchmarks/cohort.py
 
 clean:
 	rm -rf $(VENV) segqc-demo dist build

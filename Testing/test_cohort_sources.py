@@ -16,7 +16,7 @@ from SegQCLib.errors import BadDataError
 
 
 def names(*given):
-    return [case.case for case in with_unique_names([CohortCase(name, None, None) for name in given])]
+    return [case.case for case in with_unique_names([CohortCase(name, None, None) for name in given], Path("source"))]
 
 
 def folders(root):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from SegQCLib import cli_cohort_ingest, cli_cohort_report, cli_cohort_watch, cli_cohort_worklist
 from SegQCLib.cohort.sources.source_options import SourceOptions
-from SegQCLib.terminal import LABELS_HELP, say
+from SegQCLib.terminal import LABELS_HELP, printable, say
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -210,7 +210,7 @@ def _tell(done: CohortRun, out: Path) -> None:
         print(f"  {outcome}: {count} ({meaning})")
         told = [one for one in done.outcomes if one.outcome is outcome]
         for one in told[:_MOST_TOLD]:
-            print(f"    {one.case}: {str(one.fault).splitlines()[0]}")
+            print(printable(f"    {one.case}: {str(one.fault).splitlines()[0]}"))
         if len(told) > _MOST_TOLD:
             print(f"    and {len(told) - _MOST_TOLD} more: {folder.cases / '<case>' / 'error.json'}")
     print(f"  tables:  {folder.tables}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -242,7 +243,7 @@ def _csv_line(
     if not values.get("image"):
         own.append("the image is missing")
     paths = {name: folder / values[name] for name in _FILE_COLUMNS if values.get(name)}
-    own.extend(f"{name}: {path} does not exist" for name, path in paths.items() if not path.exists())
+    own.extend(f"{name}: {fault}" for name, path in paths.items() if (fault := path_fault(path)) is not None)
     protocol, labels = values.get("protocol") or None, values.get("labels") or None
     if protocol is not None and protocol not in shipped_protocols():
         protocol = str(folder / protocol)
@@ -250,14 +251,32 @@ def _csv_line(
         own.extend(f"protocol: {fault}" for fault in _protocol_faults(protocol))
     if labels is not None and labels not in SHIPPED_LABELS:
         labels = str(folder / labels)
-        if not Path(labels).is_file():
+        if path_fault(Path(labels)) is not None or not Path(labels).is_file():
             own.append(f"labels: {labels} is neither a file nor one of {', '.join(SHIPPED_LABELS)}")
     other = tuple((name, value) for name, value in values.items() if name and name not in COLUMNS)
     entry = WorklistCase(case=case, **paths, protocol=protocol, labels=labels, other=other) if "image" in paths else None
     yield WorklistLine(case, f"line {line}", entry, tuple(own))
 
 
+def path_fault(path: Path) -> str | None:
+    """Return what is wrong with a path where a file or a folder has to be, as the rest of a sentence; None: nothing.
+
+    Nothing is opened: a pipe or a device may never end.
+    """
+    try:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        # A path with a NUL byte is a ValueError.
+        return f"{path} does not exist"
+    except OSError as error:
+        return f"{path} cannot be looked at ({error.strerror})"
+    return None if stat.S_ISREG(kind) or stat.S_ISDIR(kind) else f"{path} is a pipe or a device, not a file"
+
+
 def _protocol_faults(protocol: str) -> tuple[str, ...]:
+    fault = None if protocol in shipped_protocols() else path_fault(Path(protocol))
+    if fault is not None:
+        return (fault,)
     return _protocol_faults_at(protocol, Path(protocol).stat().st_mtime_ns if Path(protocol).is_file() else 0)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from SegQCLib.cohort.case_outcome import CaseOutcome, Outcome
+from SegQCLib.terminal import printable
 
 # The rate is that of so many cases computed last, and is told from so many on.
 _RECENT = 100
@@ -160,7 +161,7 @@ class _TerminalProgress:
         width = shutil.get_terminal_size().columns - 1
         fault = _fault(progress)
         if fault is not None:
-            text = f"{fault.case}: {fault.outcome}: {fault.fault}"
+            text = printable(f"{fault.case}: {fault.outcome}: {fault.fault}")
             self._stream.write(f"\r{' ' * width}\r{text}\n")
         elif self._clock() < self._next_s and progress.done < progress.total:
             return

@@ -9,6 +9,7 @@ principles (inheritance). Gorgolewski et al., Sci Data 3:160044, 2016, doi:10.10
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -202,7 +203,7 @@ def _images_of(
 ) -> tuple[list[BidsName], str]:
     """Return the images that a segmentation may be of, and what speaks against one where they are not one."""
     named = _sources(root, drawn)
-    from_sidecar = [image for image in raw if image.path.resolve() in named]
+    from_sidecar = [image for image in raw if _real(image.path) in named]
     if len(from_sidecar) == 1:
         return from_sidecar, ""
     space = drawn.value("space")
@@ -229,11 +230,12 @@ def _images_of(
     return fitting, "" if len(fitting) == 1 else unclear
 
 
-def _sources(root: Path, drawn: BidsName) -> set[Path]:
+def _sources(root: Path, drawn: BidsName) -> set[str]:
     """Return the files that a segmentation's JSON file says it was made from."""
     sidecar = drawn.path.with_name(drawn.path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
     try:
-        content = json.loads(sidecar.read_text(encoding="utf-8-sig"))
+        # Reading a pipe may never end.
+        content = json.loads(sidecar.read_text(encoding="utf-8-sig")) if sidecar.is_file() else None
     except (OSError, ValueError, RecursionError):
         return set()
     if not isinstance(content, dict):
@@ -245,8 +247,17 @@ def _sources(root: Path, drawn: BidsName) -> set[Path]:
             if isinstance(text, str):
                 # bids:raw:sub-01/anat/..., or the older form without the data set's name.
                 inside = text.rpartition(":")[2] if text.startswith("bids:") else text
-                found.add((root / inside).resolve())
-    return found
+                found.add(_real(root / inside))
+    return found - {""}
+
+
+def _real(path: Path) -> str:
+    """Return where a path leads, whatever is in the way; "" for one that no file can have."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        # A NUL byte.
+        return ""
 
 
 def _named(drawn: Sequence[_Drawn]) -> Iterator[tuple[str, _Drawn]]:
@@ -330,7 +341,7 @@ def _labels(drawn: BidsName, beside: _Beside) -> str | None:
     place = drawn.path.parent
     while True:
         if place not in beside.tables:
-            names = [bids_name(file, (".tsv",)) for file in sorted(place.glob("*.tsv"))]
+            names = [bids_name(file, (".tsv",)) for file in sorted(place.glob("*.tsv")) if _is_file(file)]
             beside.tables[place] = [name for name in names if name is not None]
         fitting = [
             name for name in beside.tables[place] if name.suffix == drawn.suffix and set(name.entities) <= set(drawn.entities)
@@ -342,9 +353,16 @@ def _labels(drawn: BidsName, beside: _Beside) -> str | None:
         place = beside.root if place == beside.pipeline else place.parent
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _sites(root: Path, notes: list[str]) -> dict[str, str]:
     table = root / "participants.tsv"
-    if not table.is_file():
+    if not _is_file(table):
         return {}
     try:
         rows = read_csv_rows(table)
@@ -354,6 +372,12 @@ def _sites(root: Path, notes: list[str]) -> dict[str, str]:
     column = next((name for name in rows.header if name.casefold() in _SITES), None)
     if column is None or "participant_id" not in rows.header:
         return {}
-    sites = {row["participant_id"]: row[column] for _, row in rows.rows}
-    # n/a is BIDS's word for a value that is missing.
-    return {patient: site for patient, site in sites.items() if site and site != "n/a"}
+    sites: dict[str, set[str]] = defaultdict(set)
+    for _, row in rows.rows:
+        # n/a is BIDS's word for a value that is missing.
+        if row[column] not in ("", "n/a"):
+            sites[row["participant_id"]].add(row[column])
+    several = [patient for patient, named in sites.items() if len(named) > 1]
+    if several:
+        notes.append(f"{shown(table)}: names several sites of {few([shown(one) for one in several])}, so none is taken.")
+    return {patient: named.pop() for patient, named in sites.items() if len(named) == 1}

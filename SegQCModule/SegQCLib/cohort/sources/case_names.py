@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from SegQCLib.cohort.cohort_case import CohortCase
 
@@ -23,14 +24,14 @@ def shown(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
 
-def with_unique_names(cases: Sequence[CohortCase]) -> tuple[CohortCase, ...]:
+def with_unique_names(cases: Sequence[CohortCase], root: Path) -> tuple[CohortCase, ...]:
     """Return the cases with names that differ in more than upper and lower case, and than the Unicode form of their letters.
 
     Of several cases that share a name, each gets digits of the SHA-256 of the files that it consists of, so that a name does
-    not depend on the order of reading.
+    not depend on the order of reading; nor on where the source lies, because the files are told from its root.
     """
     count = Counter(_alike(one.case) for one in cases)
-    named = [one if count[_alike(one.case)] == 1 else replace(one, case=f"{one.case} {_digits(one)}") for one in cases]
+    named = [one if count[_alike(one.case)] == 1 else replace(one, case=f"{one.case} {_digits(one, root)}") for one in cases]
     # The same files twice, or a name that ends in such digits by itself.
     used, unique = set(), []
     for one in named:
@@ -47,6 +48,7 @@ def _alike(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _digits(case: CohortCase) -> str:
-    files = (case.case, case.image, case.candidate, *case.references)
-    return hashlib.sha256("\0".join("" if file is None else shown(file) for file in files).encode()).hexdigest()[:DIGITS]
+def _digits(case: CohortCase, root: Path) -> str:
+    files = (case.image, case.candidate, *case.references)
+    told = ["" if file is None else shown(file.relative_to(root) if file.is_relative_to(root) else file) for file in files]
+    return hashlib.sha256("\0".join([shown(case.case), *told]).encode()).hexdigest()[:DIGITS]

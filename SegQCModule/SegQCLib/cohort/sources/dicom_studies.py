@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -194,14 +195,23 @@ def _owned(source: _Source) -> tuple[dict[int, list[_Segmentation]], list[_Segme
             if file.instance in wanted:
                 by_instance[file.instance].append(series)
     owned, orphans = defaultdict(list), []
+    elsewhere: list[Path] = []
     for one in source.segmentations:
         found = [by_uid[uid] for uid in one.facts.series if uid in by_uid]
         if not one.facts.series:
             found = [by_instance[uid] for uid in one.facts.instances if uid in by_instance]
         if found:
-            owned[id(_nearest(one.path, found[0]))].append(one)
+            series = _nearest(one.path, found[0])
+            owned[id(series)].append(one)
+            if one.file.study and series.files[0].study and one.file.study != series.files[0].study:
+                elsewhere.append(one.path)
         else:
             orphans.append(one)
+    if elsewhere:
+        source.notes.append(
+            f"{len(elsewhere)} segmentations are of another study than the images that they refer to; make sure that they are of"
+            f" the same patient: {few([shown(path) for path in elsewhere])}."
+        )
     return owned, orphans
 
 
@@ -284,8 +294,8 @@ def _cases(
 
 
 def _matches(one: _Segmentation, pattern: str) -> bool:
-    # Brackets are letters in a description, not a choice of them.
-    escaped = pattern.strip().replace("[", "[[]")
+    # Brackets and question marks are letters in a description, not a choice of them.
+    escaped = re.sub(r"[\[?]", r"[\g<0>]", pattern.strip())
     return fnmatch.fnmatchcase(one.facts.description.casefold(), escaped.casefold())
 
 

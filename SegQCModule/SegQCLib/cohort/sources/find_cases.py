@@ -54,7 +54,7 @@ def find_cases(path: Path, options: SourceOptions = SourceOptions()) -> FoundCas
     if not found.cases:
         told = "".join(f"\n  {note}" for note in found.notes)
         raise BadDataError(shown(path), f"holds no case.{told}\n" if told else "holds no case.", FORMS)
-    return replace(found, cases=with_unique_names(found.cases))
+    return replace(found, cases=with_unique_names(found.cases, path if path.is_dir() else path.parent))
 
 
 def _kind(path: Path) -> str:

@@ -87,6 +87,9 @@ def read(folder: Path, options: SourceOptions) -> FoundCases:
 
 
 def _dataset(path: Path) -> dict:
+    if path.exists() and not path.is_file():
+        # Reading a pipe may never end.
+        raise BadDataError(shown(path), "is not a file.", "Give the folder of an nnU-Net data set.")
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -105,7 +108,7 @@ def _channel_names(dataset: dict) -> dict[int, str]:
     names = dataset.get("channel_names", dataset.get("modality"))
     if not isinstance(names, dict):
         return {}
-    return {int(number): str(name) for number, name in names.items() if str(number).isascii() and str(number).isdigit()}
+    return {int(number): str(name) for number, name in names.items() if re.fullmatch("[0-9]{1,8}", str(number))}
 
 
 def _labels(path: Path, notes: list[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def entries(folder: Path, notes: list[str]) -> tuple[list[Path], list[Path]]:
                     continue
                 path = Path(entry.path)
                 if not _is_folder(entry):
-                    files.append(path)
+                    if _may_end(entry):
+                        files.append(path)
+                    else:
+                        notes.append(f"{shown(path)}: passed over, because it is a pipe or a device, not a file.")
                 elif not _holds_results(path):
                     folders.append(path)
     except OSError as error:
@@ -36,20 +40,23 @@ def entries(folder: Path, notes: list[str]) -> tuple[list[Path], list[Path]]:
 def walk(root: Path, notes: list[str]) -> Iterator[tuple[Path, list[Path]]]:
     """Yield each folder at and below a root with its files, in the order of their names.
 
-    A link to a folder above itself would have no end and is passed over; so is one to a folder inside the root, which is read
-    where it lies.
+    A link to a folder above itself would have no end and is passed over, also where other links are on the way back; so is one
+    to a folder inside the root, which is read where it lies.
     """
-    real_root = os.path.realpath(root)
-    waiting = [Path(root)]
+    # Each with the folders that the links above it led to.
+    waiting: list[tuple[Path, tuple[str, ...]]] = [(Path(root), (os.path.realpath(root),))]
     while waiting:
-        folder = waiting.pop()
+        folder, entered = waiting.pop()
         folders, files = entries(folder, notes)
         yield folder, files
         kept = []
         for one in folders:
-            target = os.path.realpath(one) if one.is_symlink() else None
-            if target is None or not (_holds(real_root, target) or _holds(target, os.path.realpath(folder))):
-                kept.append(one)
+            # Unlike Path.is_symlink, this has no error for a path that is too long; whoever opens it tells.
+            target = os.path.realpath(one) if os.path.islink(one) else None  # noqa: PTH114
+            if target is None:
+                kept.append((one, entered))
+            elif not any(_holds(place, target) or _holds(target, place) for place in entered):
+                kept.append((one, (*entered, target)))
         waiting.extend(reversed(kept))
 
 
@@ -59,6 +66,14 @@ def _is_folder(entry: os.DirEntry) -> bool:
     except OSError:
         # A link to itself.
         return False
+
+
+def _may_end(entry: os.DirEntry) -> bool:
+    """Return whether reading may end: a file, or a link to nothing, of which who opens it says so; no pipe and no device."""
+    try:
+        return entry.is_file() or stat.S_ISREG(entry.stat().st_mode)
+    except OSError:
+        return True
 
 
 def _holds_results(folder: Path) -> bool:

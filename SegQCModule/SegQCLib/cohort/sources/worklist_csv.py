@@ -11,7 +11,7 @@ from SegQCLib.cohort.sources.found_cases import FoundCases
 from SegQCLib.cohort.sources.source_options import SourceOptions
 from SegQCLib.cohort.sources.walk import entries
 from SegQCLib.errors import BadDataError
-from SegQCLib.worklist import RECORDS_FOLDER_NAME, WorklistLine, is_case_folder, read_worklist_lines
+from SegQCLib.worklist import RECORDS_FOLDER_NAME, WorklistLine, is_case_folder, path_fault, read_worklist_lines
 
 _FILES = ("uncertainty", "second_image", "ratings")
 _WORDS = ("patient", "site", "reader")
@@ -81,7 +81,7 @@ def _case(folder: Path, worklist: Path, line: WorklistLine) -> CohortCase:
     numbered = sorted((int(found[1]), name) for name in values if (found := _FURTHER_REFERENCE.fullmatch(name)))
     further = [name for _, name in numbered]
     files = {name: folder / values[name] for name in (*further, *_FILES) if name in values}
-    faults += [f"{name}: {shown(file)} does not exist" for name, file in files.items() if not file.exists()]
+    faults += [f"{name}: {fault}" for name, file in files.items() if (fault := path_fault(file)) is not None]
     if entry.candidate is None and entry.draft is None:
         faults.append("there is no candidate and no draft, so nothing to evaluate")
     references = ([] if entry.reference is None else [entry.reference]) + [files[name] for name in further]

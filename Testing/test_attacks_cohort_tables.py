@@ -1,0 +1,172 @@
+"""Hostile sources, tables, reports, worklists and databases of cohorts: an answer in plain words, and no row lost."""
+
+import os
+import shutil
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from SegQCLib.cohort.sources.find_cases import find_cases
+from SegQCLib.cohort.sources.source_options import SourceOptions
+from SegQCLib.cohort.sources.walk import walk
+from SegQCLib.terminal import printable
+
+CT, SEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.66.4"
+
+
+def by_name(source, **options):
+    return {case.case: case for case in find_cases(source, SourceOptions(**options)).cases}
+
+
+def worklist(folder, columns, *values):
+    for name in ("image.nii.gz", "candidate.nii.gz"):
+        (folder / name).write_bytes(b"")
+    lines = ["case,image,candidate," + columns, "good,image.nii.gz,candidate.nii.gz,", *values]
+    path = folder / "worklist.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("reference", "r" * 300, "File name too long"),
+        ("uncertainty", "u/" * 3000, "File name too long"),
+        ("labels", "l" * 300, "is neither a file nor"),
+        ("protocol", "p" * 300, "File name too long"),
+        ("protocol", "p\0", "does not exist"),
+        ("ratings", "candidate.nii.gz/x", "does not exist"),
+        ("reference_2", "/dev/zero", "is a pipe or a device"),
+        ("protocol", "/dev/zero", "is a pipe or a device"),
+    ],
+)
+def test_a_path_that_no_file_can_have_is_the_fault_of_its_line_alone(tmp_path, column, value, told):
+    cases = by_name(worklist(tmp_path, column, f"bad,image.nii.gz,candidate.nii.gz,{value}"))
+    assert cases["good"].fault is None
+    assert told in cases["bad"].fault.found
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_are_never_opened(tmp_path):
+    (tmp_path / "csv").mkdir()
+    source = worklist(
+        tmp_path / "csv", "protocol", "bad,pipe.nii.gz,candidate.nii.gz,", "rules,image.nii.gz,candidate.nii.gz,pipe.nii.gz"
+    )
+    os.mkfifo(tmp_path / "csv" / "pipe.nii.gz")
+    cases = by_name(source)
+    assert all("is a pipe" in cases[name].fault.found for name in ("bad", "rules"))
+    (tmp_path / "dicom").mkdir()
+    os.mkfifo(tmp_path / "dicom" / "pipe")
+    notes = []
+    assert [files for _, files in walk(tmp_path / "dicom", notes)] == [[]]
+    assert "is a pipe or a device" in notes[0]
+    tree = bids(tmp_path / "bids")
+    os.mkfifo(tree / "sub-01_dseg.json")
+    os.mkfifo(tree / "dseg.tsv")
+    assert by_name(tmp_path / "bids")["sub-01_ct"].fault is None
+
+
+def test_links_that_lead_back_over_other_links_are_followed_once(tmp_path):
+    root, first, second = (tmp_path / name for name in ("root", "first", "second"))
+    for folder in (root, first, second):
+        folder.mkdir()
+    for link, target in ((root / "a", first), (first / "b", second), (second / "c", first), (second / "d", root)):
+        link.symlink_to(target)
+    assert [folder.relative_to(root).as_posix() for folder, _ in walk(root, [])] == [".", "a", "a/b"]
+
+
+def bids(root):
+    image, drawn = root / "sub-01" / "ct", root / "derivatives" / "ai" / "sub-01" / "ct"
+    for folder in (image, drawn):
+        folder.mkdir(parents=True)
+    (image / "sub-01_ct.nii.gz").write_bytes(b"")
+    (drawn / "sub-01_dseg.nii.gz").write_bytes(b"")
+    return drawn
+
+
+@pytest.mark.parametrize(
+    "content", ['{"Sources": ["\\u0000"]}', '{"Sources": ["\\ud800"]}', "[" * 100_000, '{"Sources": 1' + "0" * 5000]
+)
+def test_what_a_bids_sidecar_says_cannot_stop_the_others(tmp_path, content):
+    (bids(tmp_path) / "sub-01_dseg.json").write_text(content, encoding="utf-8")
+    assert by_name(tmp_path)["sub-01_ct"].fault is None
+
+
+def test_an_image_that_is_a_link_to_itself_stops_no_other(tmp_path):
+    bids(tmp_path)
+    loop = tmp_path / "sub-02" / "ct" / "sub-02_ct.nii.gz"
+    loop.parent.mkdir(parents=True)
+    loop.symlink_to(loop.name)
+    assert by_name(tmp_path)["sub-01_ct"].fault is None
+
+
+def test_a_subject_of_two_sites_has_none(tmp_path):
+    bids(tmp_path)
+    (tmp_path / "participants.tsv").write_text("participant_id\tsite\nsub-01\tUlm\nsub-01\tBonn\n", encoding="utf-8")
+    found = find_cases(tmp_path)
+    assert found.cases[0].site is None
+    assert "several sites of sub-01" in " ".join(found.notes)
+
+
+def test_a_channel_number_of_five_thousand_digits_is_passed_over(tmp_path):
+    for folder in ("imagesTr", "predictions"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "imagesTr" / "a_0000.nii.gz").write_bytes(b"")
+    (tmp_path / "predictions" / "a.nii.gz").write_bytes(b"")
+    (tmp_path / "dataset.json").write_text('{"channel_names": {"' + "9" * 5000 + '": "CT"}}', encoding="utf-8")
+    assert list(by_name(tmp_path)) == ["a"]
+
+
+def dicom(path, sop_class, instance, series, study, **more):
+    found = Dataset()
+    found.file_meta = FileMetaDataset()
+    found.file_meta.MediaStorageSOPClassUID, found.file_meta.MediaStorageSOPInstanceUID = sop_class, instance
+    found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    found.SOPClassUID, found.SOPInstanceUID, found.SeriesInstanceUID, found.StudyInstanceUID = sop_class, instance, series, study
+    found.Rows = found.Columns = 4
+    for keyword, value in more.items():
+        setattr(found, keyword, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found.save_as(path, enforce_file_format=True)
+
+
+def study(root, name, series, uid):
+    for k in range(3):
+        dicom(root / name / f"{k}.dcm", CT, f"{series}.{k}", series, uid, Modality="CT")
+
+
+def segmentation(path, series, uid, of, description="AI"):
+    item = Dataset()
+    item.SeriesInstanceUID = of
+    dicom(path, SEG, f"{series}.1", series, uid, Modality="SEG", ReferencedSeriesSequence=[item], SeriesDescription=description)
+
+
+def test_a_segmentation_that_refers_to_another_study_is_told(tmp_path):
+    study(tmp_path, "one", "1.1", "1")
+    study(tmp_path, "two", "2.1", "2")
+    segmentation(tmp_path / "two" / "drawn.dcm", "9.1", "2", "1.1")
+    found = find_cases(tmp_path)
+    assert any("of another study than the images" in note and "drawn.dcm" in note for note in found.notes)
+
+
+def test_only_a_star_stands_for_other_text_in_a_series_description(tmp_path):
+    study(tmp_path, "ct", "1.1", "1")
+    segmentation(tmp_path / "a.dcm", "9.1", "1", "1.1", "reader 1?")
+    segmentation(tmp_path / "b.dcm", "9.2", "1", "1.1", "reader 12")
+    (case,) = find_cases(tmp_path, SourceOptions(reference_series="reader 1?")).cases
+    assert (case.candidate.name, [path.name for path in case.references]) == ("b.dcm", ["a.dcm"])
+
+
+def test_names_that_had_to_be_told_apart_stay_when_the_source_is_moved(tmp_path):
+    for name in ("x", "y"):
+        study(tmp_path / "here", "ct", "1.1", "1")
+        segmentation(tmp_path / "here" / name / "s.dcm", "9.1", "1", "1.1")
+    before = set(by_name(tmp_path / "here"))
+    shutil.move(tmp_path / "here", tmp_path / "there" / "here")
+    assert set(by_name(tmp_path / "there" / "here")) == before
+    assert len(before) == 2
+
+
+def test_names_cannot_command_the_terminal():
+    assert printable("a\x1b[31m\u202eb\r\x00\nÉ\t") == "a\\x1b[31m\\u202eb\\r\\x00\nÉ\t"

@@ -206,6 +206,25 @@ def test_outliers_are_beyond_3_5_and_say_whether_they_are_worse(tmp_path):
     assert (found.compared, found.too_few) == (2, 1)
 
 
+def test_a_spread_that_the_page_cannot_show_gives_no_z_score(tmp_path):
+    # MAD 0.00001: 0.97 would be 2,000 of them below the median.
+    rows = [measurement(f"c{n}", "dice", 0.9999 + 0.00001 * (n % 5)) for n in range(30)]
+    rows += [measurement("near", "dice", 0.97), measurement("far", "dice", 0.4)]
+    found = measurement_outliers(segment_values(write_cohort(tmp_path, measurements=rows)))
+    assert found.found == ()
+    (alike,) = found.alike
+    assert (alike.differing, alike.count, alike.others) == (2, 32, ("far", "near"))
+
+
+def test_numbers_with_other_definitions_are_not_compared(tmp_path):
+    def rows(name, count, low, tolerance):
+        text = {"definition": f"surfel, tolerance {tolerance} mm"}
+        return [measurement(f"{name}{n}", "surface_dice_protocol", low + 0.01 * (n % 5), **text) for n in range(count)]
+
+    measured = segment_values(write_cohort(tmp_path, measurements=[*rows("a", 40, 0.9, 3), *rows("b", 20, 0.5, 1)]))
+    assert (measurement_outliers(measured).found, measurement_outliers(measured).compared) == ((), 2)
+
+
 def test_simulated_cases_are_compared_among_themselves(tmp_path):
     rows = [measurement(f"real {n}", "dice", 0.8 + 0.01 * (n % 5)) for n in range(25)] + [measurement("made", "dice", 0.1)]
     measured = segment_values(write_cohort(tmp_path, measurements=rows))

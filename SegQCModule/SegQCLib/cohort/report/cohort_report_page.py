@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from SegQCLib.cohort.case_outcome import Outcome
 from SegQCLib.cohort.report.case_pictures import CasePicture
@@ -98,6 +99,7 @@ def render_cohort_report(
         percent=_percent,
         sentence=_sentence,
         name=_name,
+        moment=_moment,
     )
     templates.globals.update(
         measure_name=measure_name,
@@ -147,6 +149,16 @@ def _name(text: str) -> str:
     from markupsafe import Markup, escape
 
     return Markup("_<wbr>").join(escape(part) for part in text.split("_"))
+
+
+def _moment(created: str) -> str:
+    """Return an ISO 8601 time to the minute, with its time zone."""
+    try:
+        at = datetime.fromisoformat(created)
+    except ValueError:
+        # Somebody edited cohort.json; what it says is shown as it stands.
+        return created
+    return f"{at:%Y-%m-%d %H:%M} UTC{at:%z}" if at.tzinfo else f"{at:%Y-%m-%d %H:%M}"
 
 
 def _sentence(text: str) -> str:

@@ -21,6 +21,9 @@ from SegQCLib.quality.quality_texts import REGION_WORDS, number_name, quality_te
 _MOST_NAMED = 5
 # These follow from others of the same segment: one enlarged liver is not told four times.
 _FOLLOWING = ("voxel_count", "slice_count", "jaccard", "surface_dice_1mm", "surface_dice_2mm", "surface_dice_3mm")
+# Half of the last digit in which the page shows a value of this unit: a smaller spread cannot be seen, and a z-score of it has
+# no meaning for a reader. Where most values of a ratio are 1 but for rounding, 0.97 would be 600 such spreads away.
+_UNSEEN = {"1": 0.0005, "mm": 0.005}
 # The reference is not under test.
 _NOT_THE_CANDIDATE = ("volume_reference_mm3",)
 
@@ -44,6 +47,8 @@ class Outlier:
         Than the others, where the measure has a better direction.
     within : str
         What cases that are compared share, beyond the structure; "": nothing.
+    definition : str
+        Of the number, as the tables name it; "": it stands elsewhere.
     """
 
     case: str
@@ -58,18 +63,21 @@ class Outlier:
     count: int
     side: str
     within: str = ""
+    definition: str = ""
 
 
 @dataclass(frozen=True)
 class AllAlike:
-    """Values that have no z-score, because more than half of them are the same.
+    """Values that have no z-score, because more than half of them are the same, or would be shown so.
 
     Attributes
     ----------
     others : tuple of str
-        Up to five cases with another value.
+        Up to five cases with another value, the furthest first.
     differing, count : int
         How many values are another, of how many.
+    definition : str
+        As of an outlier.
     """
 
     of: str
@@ -79,6 +87,7 @@ class AllAlike:
     differing: int
     count: int
     others: tuple[str, ...]
+    definition: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,10 +125,12 @@ class _Group:
     cases: Sequence[str]
     segments: Sequence[str]
     values: NDArray[np.float64]
+    definition: str = ""
+    unseen: float = 0.0
 
 
 def measurement_outliers(measured: SegmentValues, simulated: frozenset[str] = frozenset()) -> Outliers:
-    """Return what stands out among measurements, per structure and metric; simulated cases are compared among themselves.
+    """Return what stands out among measurements, per structure, metric and definition; simulated cases among themselves.
 
     Segments that are no structure of the protocol do not count, unless none is one. A value against several references is the mean
     over them. Undefined values, and sizes of empty segments, count nowhere.
@@ -153,11 +164,14 @@ def _outliers(groups: Iterator[_Group] | list[_Group]) -> Outliers:
             continue
         compared += 1
         place = robust_z(group.values)
-        if place.z is None:
-            apart = np.flatnonzero(~np.isclose(group.values, place.median, rtol=1e-9, atol=0))
-            names = tuple(dict.fromkeys(group.cases[row] for row in apart[:_MOST_NAMED]))
+        if place.z is None or place.mad < group.unseen:
+            away = np.abs(group.values - place.median)
+            apart = np.flatnonzero(away > max(group.unseen, 1e-9 * abs(place.median)))
+            furthest = apart[np.argsort(-away[apart], kind="stable")][:_MOST_NAMED]
+            names = tuple(dict.fromkeys(group.cases[row] for row in furthest))
             if len(apart):
-                alike.append(AllAlike(group.of, group.measure, group.unit, place.median, len(apart), count, names))
+                own = (group.of, group.measure, group.unit, place.median, len(apart), count, names, group.definition)
+                alike.append(AllAlike(*own))
             continue
         for row in np.flatnonzero(np.abs(place.z) > LIMIT):
             z = float(place.z[row])
@@ -175,6 +189,7 @@ def _outliers(groups: Iterator[_Group] | list[_Group]) -> Outliers:
                     count,
                     _side(group.better, z, float(group.values[row]), place.median),
                     group.within,
+                    group.definition,
                 )
             )
     found.sort(key=lambda one: (-abs(one.z), one.case, one.segment, one.measure))
@@ -193,7 +208,6 @@ def _side(better: str | None, z: float, value: float, median: float) -> str:
 def _measured_groups(measured: SegmentValues, simulated: frozenset[str]) -> Iterator[_Group]:
     kinds: dict[str, int] = {}
     kind_of = np.array([kinds.setdefault(segment.group, len(kinds)) for segment in measured.segments] or [0], np.int64)
-    names = list(kinds)
     judged = np.array([segment.structure is not None for segment in measured.segments] or [False])
     judged |= not judged.any()
     fake = np.array([case in simulated for case in measured.cases] or [False])
@@ -204,14 +218,17 @@ def _measured_groups(measured: SegmentValues, simulated: frozenset[str]) -> Iter
         # A volume of 0 is an empty segment, which is told as a missing structure and not as a small one.
         sizes = text.group == "size" and values.unit == "mm3"
         kept = np.flatnonzero(judged[values.segments] & np.isfinite(values.values) & ~(sizes & (values.values == 0)))
-        key = kind_of[values.segments[kept]] * 2 + fake[values.cases[kept]]
+        # Protocols differ in their tolerances: what is defined in another way is another number.
+        definition = values.definitions[kept].astype(np.int64)
+        key = (kind_of[values.segments[kept]] * (len(measured.definitions) + 1) + definition) * 2 + fake[values.cases[kept]]
         order = np.argsort(key, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
             if not len(rows):
                 continue
             own = kept[rows]
+            first = values.definitions[own[0]]
             yield _Group(
-                names[key[rows[0]] // 2],
+                measured.segments[values.segments[own[0]]].group,
                 metric,
                 values.unit,
                 text.better,
@@ -219,6 +236,8 @@ def _measured_groups(measured: SegmentValues, simulated: frozenset[str]) -> Iter
                 [measured.cases[case] for case in values.cases[own]],
                 [measured.segments[segment].segment for segment in values.segments[own]],
                 values.values[own],
+                "" if first < 0 else measured.definitions[first],
+                0.0 if text.shown_as == "count" and values.unit == "1" else _UNSEEN.get(values.unit, 0.0),
             )
 
 

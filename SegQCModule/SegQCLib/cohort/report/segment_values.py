@@ -12,7 +12,7 @@ from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.report.cohort_columns import CodedTexts, coded_texts, numbers, table_batches
 from SegQCLib.measure import DRAFT_ROLE
 
-_COLUMNS = ("case", "segment", "structure", "metric", "value", "unit", "candidate_role", "reference_role")
+_COLUMNS = ("case", "segment", "structure", "metric", "value", "unit", "definition", "candidate_role", "reference_role")
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class MetricValues:
     ----------
     unit : str
         UCUM unit.
-    cases, segments : ndarray of int32, shape (n,)
-        Places in `SegmentValues.cases` and `SegmentValues.segments`.
+    cases, segments, definitions : ndarray of int32, shape (n,)
+        Places in `SegmentValues.cases`, `SegmentValues.segments` and `SegmentValues.definitions`.
     values : ndarray of float, shape (n,)
         NaN: undefined.
     references : ndarray of int64, shape (n,)
@@ -47,6 +47,7 @@ class MetricValues:
     unit: str
     cases: NDArray[np.int32]
     segments: NDArray[np.int32]
+    definitions: NDArray[np.int32]
     values: NDArray[np.float64]
     references: NDArray[np.int64]
 
@@ -57,6 +58,7 @@ class SegmentValues:
 
     cases: tuple[str, ...]
     segments: tuple[SegmentName, ...]
+    definitions: tuple[str, ...]
     metrics: Mapping[str, MetricValues]
 
 
@@ -85,7 +87,7 @@ def segment_values(folder: CohortFolder) -> SegmentValues:
     BadDataError
         If there is no such table.
     """
-    cases, segments, structures, names, metrics, units = (_Places() for _ in range(6))
+    cases, segments, structures, names, metrics, units, definitions = (_Places() for _ in range(7))
     parts: dict[tuple[int, int], list[tuple[NDArray, ...]]] = {}
     for batch in table_batches(folder, "measurements", _COLUMNS):
         candidate, reference = coded_texts(batch, "candidate_role"), coded_texts(batch, "reference_role")
@@ -95,7 +97,8 @@ def segment_values(folder: CohortFolder) -> SegmentValues:
         distinct, place = np.unique(pairs, return_inverse=True)
         named = np.array([names.of(int(pair)) for pair in distinct], np.int32)[place] if len(distinct) else np.empty(0, np.int32)
         kinds = metrics.of_codes(coded_texts(batch, "metric")), units.of_codes(coded_texts(batch, "unit"))
-        columns = (cases.of_codes(coded_texts(batch, "case")), named, numbers(batch, "value"), reference.codes >= 0)
+        defined = definitions.of_codes(coded_texts(batch, "definition"))
+        columns = (cases.of_codes(coded_texts(batch, "case")), named, defined, numbers(batch, "value"), reference.codes >= 0)
         for metric, unit in {(int(m), int(u)) for m, u in zip(*kinds, strict=True)}:
             own = kept & (kinds[0] == metric) & (kinds[1] == unit)
             parts.setdefault((metric, unit), []).append(tuple(column[own] for column in columns))
@@ -108,6 +111,7 @@ def segment_values(folder: CohortFolder) -> SegmentValues:
             SegmentName(segment_names[pair & 0xFFFFFFFF], structure_names[pair >> 32] if pair >> 32 >= 0 else None)
             for pair in names.found
         ),
+        tuple(definitions.found),
         {
             metric_names[metric]: _means(unit_names[unit], *(np.concatenate(column) for column in zip(*own, strict=True)))
             for (metric, unit), own in parts.items()
@@ -119,10 +123,10 @@ def _is(texts: CodedTexts, value: str) -> NDArray[np.bool_]:
     return texts.codes == (texts.values.index(value) if value in texts.values else -2)
 
 
-def _means(unit: str, cases: NDArray, segments: NDArray, values: NDArray, compared: NDArray) -> MetricValues:
+def _means(unit: str, cases: NDArray, segments: NDArray, definitions: NDArray, values: NDArray, compared: NDArray) -> MetricValues:
     key = cases.astype(np.int64) << 32 | segments
     _, first, place = np.unique(key, return_index=True, return_inverse=True)
     rows = np.bincount(place, minlength=len(first))
     means = np.bincount(place, values, len(first)) / np.maximum(rows, 1)
     references = np.bincount(place, compared, len(first)).astype(np.int64)
-    return MetricValues(unit, cases[first], segments[first], means, references)
+    return MetricValues(unit, cases[first], segments[first], definitions[first], means, references)

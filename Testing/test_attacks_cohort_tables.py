@@ -2,15 +2,24 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from cohort_results import a_case, a_record, keep
+from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.sources.find_cases import find_cases
 from SegQCLib.cohort.sources.source_options import SourceOptions
 from SegQCLib.cohort.sources.walk import walk
-from SegQCLib.terminal import printable
+from SegQCLib.printable import printable
+
+pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'segqc[cohort]'")
+
+from SegQCLib.cohort.report.write_report import write_report
+from SegQCLib.cohort.tables.read_tables import read_table
+from SegQCLib.cohort.tables.write_tables import write_tables
 
 CT, SEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.66.4"
 
@@ -170,3 +179,57 @@ def test_names_that_had_to_be_told_apart_stay_when_the_source_is_moved(tmp_path)
 
 def test_names_cannot_command_the_terminal():
     assert printable("a\x1b[31m\u202eb\r\x00\nÉ\t") == "a\\x1b[31m\\u202eb\\r\\x00\nÉ\t"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "cohort").mkdir()
+    return CohortFolder(tmp_path / "cohort")
+
+
+def tables_of(folder, **of_record):
+    """Write the tables of a cohort of two cases, of which the first one's record is another."""
+    outcomes = [keep(folder, "odd", replace(a_record(), **of_record)), keep(folder, "plain", a_record())]
+    write_tables(folder, [a_case("odd"), a_case("plain")], outcomes)
+    return folder
+
+
+def test_a_number_that_no_column_holds_is_null_and_stops_no_table(folder):
+    first, second = a_record().measurements
+    (rating,) = a_record().ratings
+    tables_of(
+        folder,
+        measurements=(replace(first, value=10**30), replace(second, value=2**53 + 1, reason=None)),
+        ratings=(replace(rating, grade=10**30, highest=10**31),),
+    )
+    assert read_table(folder, "measurements", ["value"]).column(0).to_pylist()[:2] == [1e30, float(2**53)]
+    assert read_table(folder, "ratings", ["grade", "highest"]).to_pylist() == [
+        {"grade": None, "highest": None},
+        {"grade": 4, "highest": 5},
+    ]
+
+
+HOSTILE = "<script>alert(1)</script>\"'&\x00\x1b[31m\u202e\ud800=1+1\r\n</style><!--{{ 7*7 }}"
+
+
+def test_no_text_commands_the_page_or_the_spreadsheet(folder):
+    record = a_record()
+    tables_of(
+        folder,
+        measurements=tuple(replace(one, segment=HOSTILE, structure=HOSTILE, metric=HOSTILE) for one in record.measurements),
+        findings=tuple(replace(one, check=HOSTILE, message=HOSTILE) for one in record.findings),
+        verdicts=tuple(replace(one, segment=HOSTILE, structure=HOSTILE, reasons=(HOSTILE,)) for one in record.verdicts),
+        expected_agreement=tuple(replace(one, segment=HOSTILE, model=HOSTILE) for one in record.expected_agreement),
+        image_quality=tuple(
+            replace(one, segment=HOSTILE, structure=HOSTILE, measure=HOSTILE, method=HOSTILE) for one in record.image_quality
+        ),
+    )
+    page = write_report(folder).path.read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in page
+    assert "{{ 7*7 }}" in page
+    assert not any(text in page for text in ("<script", "<!--{{", "\x00", "\x1b", "\u202e"))
+    case = a_case("=2+3\x1b", patient="\x00@x")
+    write_tables(folder, [case], [keep(folder, case.case, None)])
+    line = (folder.tables / "cases.csv").read_text(encoding="utf-8-sig").splitlines()[1]
+    assert line.startswith("'=2+3\\x1b,refused")
+    assert "\\x00@x" in line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -12,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from SegQCLib import cli_cohort_ingest, cli_cohort_report, cli_cohort_watch, cli_cohort_worklist
 from SegQCLib.cohort.sources.source_options import SourceOptions
-from SegQCLib.terminal import LABELS_HELP, printable, say
+from SegQCLib.printable import printable
+from SegQCLib.terminal import LABELS_HELP, say
 
 if TYPE_CHECKING:
     from distributed import Client
 
     from SegQCLib.cohort.cohort_run import CohortRun
 
-_MOST_TOLD = 10
+_MOST_TOLD, _LONGEST_TOLD = 10, 400
 _STOPPED = 130
 
 _COHORT = """\
@@ -156,7 +158,7 @@ def _run(options: argparse.Namespace) -> int:
         options.usage_error("--workers and --memory are of this computer's workers; those of --scheduler have their own.")
     cli_cohort_watch.require_watch(options)
     from SegQCLib.cohort import plan, run
-    from SegQCLib.cohort.cohort_progress import shown_progress
+    from SegQCLib.cohort.cohort_progress import shown_progress, tell_note
 
     source_options = SourceOptions(**{field.name: getattr(options, field.name) for field in fields(SourceOptions)})
     if options.watch:
@@ -164,7 +166,7 @@ def _run(options: argparse.Namespace) -> int:
             cli_cohort_watch.watch_source(options, options.cases, source_options, client, shown_progress)
     planned = plan(options.cases, options.protocol, labels=options.labels, options=source_options)
     for note in planned.notes:
-        say(note)
+        tell_note(note)
     with _stoppable(), _client(options) as client:
         done = run(planned, client, options.out, shown_progress())
     _tell(done, options.out)
@@ -173,11 +175,12 @@ def _run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _client(options: argparse.Namespace) -> Iterator[Client]:
+    from SegQCLib.cohort.cohort_progress import tell_note
     from SegQCLib.cohort.local_cluster import local_client, scheduler_client
 
     with scheduler_client(options.scheduler) if options.scheduler else local_client(options.workers, options.memory) as client:
         if options.scheduler and not client.nthreads():
-            say(f"{options.scheduler}: no worker yet; waiting for the first.")
+            tell_note(f"{options.scheduler}: no worker yet; waiting for the first.")
         yield client
 
 
@@ -199,7 +202,8 @@ def _tell(done: CohortRun, out: Path) -> None:
     from SegQCLib.cohort.cohort_folder import CohortFolder
 
     counts, folder = counts_of(done.outcomes), CohortFolder(out)
-    print(f"{counts.cases} cases: {done.computed} computed in this run, {done.kept} kept from earlier runs.")
+    unread = f", {done.unread} not read (their source shows a fault)" if done.unread else ""
+    print(f"{counts.cases} cases: {done.computed} computed in this run, {done.kept} kept from earlier runs{unread}.")
     print(f"  evaluated: {counts.evaluated} (ACCEPT {counts.accept}, REVIEW {counts.review}, REJECT {counts.reject})")
     for outcome, count, meaning in (
         (Outcome.REFUSED, counts.refused, "their files cannot be evaluated"),
@@ -210,7 +214,7 @@ def _tell(done: CohortRun, out: Path) -> None:
         print(f"  {outcome}: {count} ({meaning})")
         told = [one for one in done.outcomes if one.outcome is outcome]
         for one in told[:_MOST_TOLD]:
-            print(printable(f"    {one.case}: {str(one.fault).splitlines()[0]}"))
+            print(printable(f"    {one.case}: {textwrap.shorten(str(one.fault), _LONGEST_TOLD, placeholder=' …')}"))
         if len(told) > _MOST_TOLD:
             print(f"    and {len(told) - _MOST_TOLD} more: {folder.cases / '<case>' / 'error.json'}")
     print(f"  tables:  {folder.tables}")

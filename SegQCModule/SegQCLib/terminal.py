@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 
+from SegQCLib.printable import printable
 from SegQCLib.progress import Progress, unwatched
 
 LABELS_HELP = (
@@ -20,15 +21,6 @@ _PASSWORD = re.compile(r"(:/{1,3}[^\s/:@]*:)[^\s@]+(?=@)|([?&]\w*password=)[^&\s
 def without_passwords(text: str) -> str:
     """Return a text with *** for the passwords of the URLs in it: whoever mistypes a command sees it again."""
     return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", text)
-
-
-# Control characters but tab and line break, and those that turn the direction of writing.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def printable(text: str) -> str:
-    """Return a text with the characters escaped by which a name from a file could command the terminal or disguise itself."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def say(text: str) -> None:

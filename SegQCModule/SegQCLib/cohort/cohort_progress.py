@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from SegQCLib.cohort.case_outcome import CaseOutcome, Outcome
-from SegQCLib.terminal import printable
+from SegQCLib.printable import printable
+from SegQCLib.terminal import say
 
 # The rate is that of so many cases computed last, and is told from so many on.
 _RECENT = 100
@@ -118,8 +119,14 @@ def words_of(progress: CohortProgress) -> str:
         parts.append(f"{progress.cases_per_minute:g} cases/min")
     if progress.remaining_s is not None and progress.done < progress.total:
         parts.append(f"{_duration(progress.remaining_s)} left")
-    parts += [f"{n} {word}" for n, word in ((progress.refused, "refused"), (progress.failed, "failed")) if n]
+    told = ((progress.kept, "kept"), (progress.refused, "refused"), (progress.failed, "failed"))
+    parts += [f"{n} {word}" for n, word in told if n]
     return "  ".join(parts)
+
+
+def tell_note(text: str) -> None:
+    """Tell what is neither progress nor a fault: a line on a terminal, else JSON on one line."""
+    say(text if sys.stderr.isatty() else json.dumps({"event": "note", "message": text}))
 
 
 def json_of(progress: CohortProgress) -> str:

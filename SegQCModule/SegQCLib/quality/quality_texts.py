@@ -99,8 +99,9 @@ _ORDER = {text.measure: place for place, text in enumerate(QUALITY_TEXTS)}
 
 
 def quality_text(measure: QualityMeasure) -> QualityText:
-    """Return the words of a measure."""
-    return _BY_MEASURE[measure]
+    """Return the words of a measure; for one without words of its own, as tables of another version have, words that say so."""
+    known = _BY_MEASURE.get(measure)
+    return QualityText(measure, measure, measure, "This version of SegQC does not know it.", None) if known is None else known
 
 
 def quality_order(measure: str) -> int:

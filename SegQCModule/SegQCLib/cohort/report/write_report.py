@@ -12,6 +12,7 @@ from SegQCLib.cohort.report.cohort_report import CohortReport, cohort_report
 from SegQCLib.cohort.report.cohort_report_page import render_cohort_report
 from SegQCLib.evaluate import software_versions
 from SegQCLib.output import require_writable, write_files
+from SegQCLib.printable import printable
 from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.record import Verdict
 
@@ -57,7 +58,7 @@ def write_report(folder: CohortFolder, worst: int = DEFAULT_WORST, progress: Pro
     pictures = case_pictures(folder, report.worst, part(progress, 0.4, 0.9))
     created = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M UTC%z")
     page = render_cohort_report(report, pictures, created, software_versions("pyarrow", "matplotlib"), part(progress, 0.9, 1.0))
-    write_files(folder.path, {REPORT_NAME: page})
+    write_files(folder.path, {REPORT_NAME: printable(page)})
     progress("Done", 1.0)
     notes = tuple(f"{case}: {found.why_not}" for case, found in pictures.items() if found.why_not is not None)
     return WrittenReport(folder.path / REPORT_NAME, _told(report), notes)

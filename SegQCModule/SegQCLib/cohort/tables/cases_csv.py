@@ -9,6 +9,7 @@ from typing import Any
 
 from SegQCLib.cohort.tables.cases import CASES
 from SegQCLib.measurements_csv import inert
+from SegQCLib.printable import printable
 
 CASES_CSV_NAME = "cases.csv"
 
@@ -38,6 +39,6 @@ def _cell(value: Any) -> Any:
     if isinstance(value, list):
         value = "; ".join(value)
     if isinstance(value, str):
-        return inert(value)
+        return inert(printable(value))
     # A bool is an int too, and repr of a float has all its digits.
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else repr(value) if isinstance(value, float) else value

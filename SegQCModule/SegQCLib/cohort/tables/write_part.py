@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -112,12 +113,19 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
     try:
         return pa.array(values, kind)
-    except UnicodeEncodeError:
-        # Names of files need not be Unicode.
-        return pa.array([_unicode(value) for value in values], kind)
+    except (UnicodeEncodeError, OverflowError, pa.ArrowInvalid):
+        return pa.array([_stored(value, kind) for value in values], kind)
 
 
-def _unicode(value: Any) -> Any:
+def _stored(value: Any, kind: pa.DataType) -> Any:
+    """Return a value as Parquet can hold it: names of files need not be Unicode, and a protocol may name any number."""
+    import pyarrow as pa
+
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
-    return [_unicode(item) for item in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_stored(item, kind.value_type) for item in value]
+    if isinstance(value, int) and pa.types.is_floating(kind):
+        return float(value) if abs(value) <= sys.float_info.max else None
+    # No number of these tables comes near; one that does is no measurement.
+    return None if isinstance(value, int) and not -(2**63) <= value < 2**63 else value

@@ -73,6 +73,12 @@ def test_a_program_is_told_at_most_once_a_second_and_of_each_fault_and_of_the_en
     }  # fmt: skip
 
 
+def test_the_line_says_how_many_cases_were_kept():
+    count = ProgressCount(3, Clock())
+    count.add(evaluated("1", kept=True))
+    assert words_of(count.add(evaluated("2"))) == "[#############-------] 2/3  1 kept"
+
+
 def test_a_terminal_shows_one_line_and_each_fault_above_it_once():
     clock, stream = Clock(), Terminal()
     tell, count = shown_progress(stream, clock), ProgressCount(4, clock)

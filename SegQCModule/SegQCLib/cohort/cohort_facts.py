@@ -36,9 +36,10 @@ class LastRun:
 
     started: str = field(metadata={"doc": "When, ISO 8601 with time zone."})
     ended: str = field(metadata={"doc": "When."})
-    computed: int = field(metadata={"doc": "Cases that it evaluated or refused."})
+    computed: int = field(metadata={"doc": "Cases whose files it read, and that it evaluated or refused."})
     kept: int = field(metadata={"doc": "Cases that earlier runs had done."})
     workers: int = field(metadata={"doc": "Worker threads at its beginning."})
+    unread: int = field(default=0, metadata={"doc": "Cases that it refused unread, because the source shows a fault of theirs."})
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ class CohortRun:
         Cases that an earlier run had evaluated or refused.
     refused, failed : int
         Of all cases: see `case_outcome.Outcome`.
+    unread : int
+        Refused cases of which no file was read, because their source shows that they cannot be evaluated: in every run anew.
     """
 
     outcomes: tuple[CaseOutcome, ...]
@@ -59,6 +61,7 @@ class CohortRun:
     kept: int
     refused: int
     failed: int
+    unread: int = 0
 
 
 def run(
@@ -105,9 +108,10 @@ def run(
         write_tables(folder, plan.cases, outcomes, client)
         kept = sum(outcome.kept for outcome in outcomes)
         refused, failed = (sum(one.outcome is kind for one in outcomes) for kind in (Outcome.REFUSED, Outcome.FAILED))
-        computed = len(outcomes) - kept - sum(one.outcome is Outcome.FAILED and not one.kept for one in outcomes)
-        write_facts(folder, plan, outcomes, LastRun(started, _now(), computed, kept, cluster.threads))
-    return CohortRun(outcomes, computed, kept, refused, failed)
+        unread = sum(case.fault is not None and not one.kept for case, one in zip(plan.cases, outcomes, strict=True))
+        computed = len(outcomes) - kept - unread - sum(one.outcome is Outcome.FAILED and not one.kept for one in outcomes)
+        write_facts(folder, plan, outcomes, LastRun(started, _now(), computed, kept, cluster.threads, unread))
+    return CohortRun(outcomes, computed, kept, refused, failed, unread)
 
 
 def _now() -> str:

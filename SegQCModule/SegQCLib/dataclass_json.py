@@ -18,7 +18,7 @@ import math
 import types
 import typing
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -29,12 +29,14 @@ _MISSING = object()
 _UNREADABLE = object()
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
-# float() of a longer integer can overflow, and Python refuses to read one of more than 4,300 digits.
-_LONGEST_INTEGER = 300
+
+# Where a value stands: the place of what it is in, and its key or number there. Words are made of it only for a fault.
+_Place = tuple["_Place", str | int] | None
+_Read = Callable[[Any, _Place, list["Fault"]], Any]
 
 
-class _JSONObject(dict[str, Any]):
-    """A JSON object that remembers which keys were given more than once, and how often."""
+class _RepeatingObject(dict[str, Any]):
+    """A JSON object in which a key was given more than once: which, and how often."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -72,20 +74,33 @@ def from_json(cls: type[T], text: str) -> T:
         checked if all its fields could be read, so a wrong type can hide a contradiction until it is corrected.
     """
     try:
-        data = json.loads(
-            text,
-            object_pairs_hook=_JSONObject,
-            parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits),
-        )
+        data = _loaded(text)
     except json.JSONDecodeError as error:
         raise FaultyJSONError([Fault(f"line {error.lineno}, column {error.colno}", f"not JSON: {error.msg}")]) from error
     except RecursionError as error:
         raise FaultyJSONError([Fault("", "not usable JSON: lists or objects are nested too deeply")]) from error
     faults: list[Fault] = []
-    value = _read(cls, data, "", faults)
+    value = _reader(cls)(data, None, faults)
     if faults:
         raise FaultyJSONError(faults)
     return value
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        # Python reads no integer of so many digits; as a number it is infinite, which is said where it stands.
+        return json.loads(
+            text, object_pairs_hook=_object, parse_int=lambda digits: int(digits) if len(digits) < 400 else float(digits)
+        )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    plain = dict(pairs)
+    return plain if len(plain) == len(pairs) else _RepeatingObject(pairs)
 
 
 def to_json(value: Any) -> str:
@@ -152,42 +167,78 @@ def _is_required(field: dataclasses.Field) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _read(hint: Any, data: Any, path: str, faults: list[Fault]) -> Any:
-    """Return `data` as `hint`, or `_UNREADABLE` after adding to `faults` why it is not one."""
+def _reader(hint: Any) -> _Read:
+    """Return what reads a value of a hint: it gives it, or `_UNREADABLE` after adding to the faults why it is not one.
+
+    Hints are looked at once, when a class is first read, and not for each of the thousands of values of a record.
+    """
     if _is_optional(hint):
-        return None if data is None else _read(_inner(hint), data, path, faults)
+        inner = _reader(_inner(hint))
+        return lambda data, place, faults: None if data is None else inner(data, place, faults)
     if dataclasses.is_dataclass(hint):
-        return _read_dataclass(hint, data, path, faults)
+        return _dataclass_reader(hint)
     origin = get_origin(hint)
     if origin is tuple:
-        return _read_tuple(get_args(hint), data, path, faults)
+        return _tuple_reader(get_args(hint))
     if origin is dict:
-        return _read_dict(get_args(hint)[1], data, path, faults)
+        return _dict_reader(get_args(hint)[1])
     if origin is Literal or (isinstance(hint, type) and issubclass(hint, Enum)):
-        return _read_choice(hint, data, path, faults)
-    return _read_scalar(hint, data, path, faults)
+        return _choice_reader(hint)
+    return _number_reader(hint) if hint in (int, float) else _plain_reader(hint)
 
 
-def _read_choice(hint: Any, data: Any, path: str, faults: list[Fault]) -> Any:
+def _as_it_is(hint: Any) -> frozenset[type]:
+    """Return the types of which every value is one of a hint and needs no reading: most of what a record holds."""
+    if _is_optional(hint):
+        return _as_it_is(_inner(hint)) | {type(None)}
+    return frozenset({hint}) if hint in (str, bool) else frozenset()
+
+
+def _choice_reader(hint: Any) -> _Read:
     is_literal = get_origin(hint) is Literal
     allowed = get_args(hint) if is_literal else tuple(member.value for member in hint)
-    if data in allowed and not isinstance(data, bool):
-        return data if is_literal else hint(data)
-    near = difflib.get_close_matches(str(data), [str(value) for value in allowed], n=1)
-    return _wrong(path, data, f"one of {', '.join(map(_shown, allowed))}", faults, near)
+    texts = {value: value if is_literal else hint(value) for value in allowed if isinstance(value, str)}
+
+    def read(data: Any, place: _Place, faults: list[Fault]) -> Any:
+        if type(data) is str and data in texts:
+            return texts[data]
+        if data in allowed and not isinstance(data, bool):
+            return data if is_literal else hint(data)
+        near = difflib.get_close_matches(str(data), [str(value) for value in allowed], n=1)
+        return _wrong(place, data, f"one of {', '.join(map(_shown, allowed))}", faults, near)
+
+    return read
 
 
-def _read_scalar(hint: type, data: Any, path: str, faults: list[Fault]) -> Any:
-    words = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
-    # bool is a subclass of int in Python, not in JSON.
-    if hint in (int, float) and isinstance(data, int | float) and not isinstance(data, bool):
-        if not math.isfinite(data):
-            return _wrong(path, data, "a finite number; use null where a value is undefined", faults)
-        if hint is float or float(data).is_integer():
-            return hint(data)
-    elif hint in (str, bool) and isinstance(data, hint):
-        return data
-    return _wrong(path, data, words[hint], faults)
+def _number_reader(hint: type) -> _Read:
+    needed = {int: "a whole number", float: "a number"}[hint]
+
+    def read(data: Any, place: _Place, faults: list[Fault]) -> Any:
+        if type(data) is hint is float and math.isfinite(data):
+            return data
+        # bool is a subclass of int in Python, not in JSON.
+        if type(data) is not float and type(data) is not int:
+            return _wrong(place, data, needed, faults)
+        try:
+            number = float(data)
+        except OverflowError:
+            number = math.inf if data > 0 else -math.inf
+        if not math.isfinite(number):
+            return _wrong(place, number, "a finite number; use null where a value is undefined", faults)
+        if hint is float:
+            return number
+        return int(data) if number.is_integer() else _wrong(place, data, needed, faults)
+
+    return read
+
+
+def _plain_reader(hint: type) -> _Read:
+    needed = {str: "text", bool: "true or false"}[hint]
+
+    def read(data: Any, place: _Place, faults: list[Fault]) -> Any:
+        return data if type(data) is hint else _wrong(place, data, needed, faults)
+
+    return read
 
 
 def _shown(data: Any) -> str:
@@ -195,70 +246,115 @@ def _shown(data: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _wrong(path: str, data: Any, needed: str, faults: list[Fault], near: list[str] | None = None) -> Any:
+def _wrong(place: _Place, data: Any, needed: str, faults: list[Fault], near: list[str] | None = None) -> Any:
     suggestion = f"; did you mean {_shown(near[0])}?" if near else ""
-    faults.append(Fault(path, f"{_shown(data)} is not {needed}{suggestion}"))
+    faults.append(Fault(_path(place), f"{_shown(data)} is not {needed}{suggestion}"))
     return _UNREADABLE
+
+
+def _path(place: _Place) -> str:
+    """Return a place in words, such as structures[2].name."""
+    parts: list[str | int] = []
+    while place is not None:
+        place, part = place
+        parts.append(part)
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in reversed(parts)).removeprefix(".")
 
 
 def _readable(items: Any, whole: Any) -> Any:
     return _UNREADABLE if any(item is _UNREADABLE for item in items) else whole
 
 
-def _read_dict(hint: Any, data: Any, path: str, faults: list[Fault]) -> Any:
-    if not isinstance(data, _JSONObject):
-        return _wrong(path, data, "an object", faults)
-    _read_repeated(data, path, faults)
-    values = {key: _read(hint, item, _at(path, key), faults) for key, item in data.items()}
-    return _readable(values.values(), values)
+def _dict_reader(hint: Any) -> _Read:
+    read_item = _reader(hint)
+
+    def read(data: Any, place: _Place, faults: list[Fault]) -> Any:
+        if not isinstance(data, dict):
+            return _wrong(place, data, "an object", faults)
+        _read_repeated(data, place, faults)
+        values = {key: read_item(item, (place, key), faults) for key, item in data.items()}
+        return _readable(values.values(), values)
+
+    return read
 
 
-def _read_tuple(hints: tuple[Any, ...], data: Any, path: str, faults: list[Fault]) -> Any:
-    if not isinstance(data, list):
-        return _wrong(path, data, "a list", faults)
+def _tuple_reader(hints: tuple[Any, ...]) -> _Read:
     if len(hints) == 2 and hints[1] is Ellipsis:
-        hints = (hints[0],) * len(data)
-    if len(hints) != len(data):
-        return _wrong(path, data, f"a list of {len(hints)}", faults)
-    items = [_read(hint, item, f"{path}[{n}]", faults) for n, (hint, item) in enumerate(zip(hints, data, strict=True))]
-    return _readable(items, tuple(items))
+        read_item, length = _reader(hints[0]), None
+    else:
+        readers, length = [_reader(hint) for hint in hints], len(hints)
+
+    def read(data: Any, place: _Place, faults: list[Fault]) -> Any:
+        if not isinstance(data, list):
+            return _wrong(place, data, "a list", faults)
+        if length is None:
+            items = [read_item(item, (place, n), faults) for n, item in enumerate(data)]
+        elif length == len(data):
+            items = [one(item, (place, n), faults) for n, (one, item) in enumerate(zip(readers, data, strict=True))]
+        else:
+            return _wrong(place, data, f"a list of {length}", faults)
+        return _readable(items, tuple(items))
+
+    return read
 
 
-def _at(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+def _read_repeated(data: dict[str, Any], place: _Place, faults: list[Fault]) -> None:
+    if isinstance(data, _RepeatingObject):
+        faults.extend(Fault(_path((place, key)), f"is given {count} times; keep one") for key, count in data.repeated.items())
 
 
-def _read_repeated(data: _JSONObject, path: str, faults: list[Fault]) -> None:
-    faults.extend(Fault(_at(path, key), f"is given {count} times; keep one") for key, count in data.repeated.items())
-
-
-def _read_dataclass(cls: type, data: Any, path: str, faults: list[Fault]) -> Any:
+@functools.cache
+def _dataclass_reader(cls: type) -> _Read:
     fields = {f.name: f for f in dataclasses.fields(cls)}
-    if not isinstance(data, _JSONObject):
-        return _wrong(path, data, f"an object with {', '.join(fields)}", faults)
-    _read_repeated(data, path, faults)
-    for key in data:
-        if key not in fields and key != "$schema":  # editors add "$schema" to find the schema
-            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
-            known = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(fields)}"
-            faults.append(Fault(_at(path, key), f"unknown key; {known}"))
-    hints = _hints(cls)
-    values = {}
-    for name, field in fields.items():
-        given = data.get(name, _MISSING)
-        if given is not _MISSING:
-            values[name] = _read(hints[name], given, _at(path, name), faults)
-        elif _is_required(field):
-            values[name] = _UNREADABLE
-            meaning = f": {field.metadata['doc']}" if "doc" in field.metadata else ""
-            faults.append(Fault(_at(path, name), f"is missing{meaning}"))
-    if _readable(values.values(), values) is _UNREADABLE:
-        return _UNREADABLE
-    value = cls(**values)
-    own_rules: Callable[[], Iterator[tuple[str, str]]] | None = getattr(value, "faults", None)
-    if own_rules is not None:
-        faults.extend(Fault(_at(path, where) if where else path, text) for where, text in own_rules())
-    return value
+    known = frozenset({*fields, "$schema"})  # editors add "$schema" to find the schema
+    own_rules: Callable[[Any], Iterator[tuple[str, str]]] | None = getattr(cls, "faults", None)
+    readers: tuple[tuple[str, frozenset[type], _Read], ...] | None = None
+
+    def read(data: Any, place: _Place, faults: list[Fault]) -> Any:
+        nonlocal readers
+        if readers is None:
+            # Not before: a class may hold others of its own.
+            hints = _hints(cls)
+            readers = tuple((name, _as_it_is(hints[name]), _reader(hints[name])) for name in fields)
+        if not isinstance(data, dict):
+            return _wrong(place, data, f"an object with {', '.join(fields)}", faults)
+        _read_repeated(data, place, faults)
+        if not data.keys() <= known:
+            faults.extend(_unknown_key(key, fields, place) for key in data if key not in known)
+        values = {}
+        readable = True
+        for name, as_they_are, read_field in readers:
+            given = data.get(name, _MISSING)
+            if type(given) in as_they_are:
+                values[name] = given
+            elif given is not _MISSING:
+                value = values[name] = read_field(given, (place, name), faults)
+                if value is _UNREADABLE:
+                    readable = False
+            elif _is_required(fields[name]):
+                readable = False
+                faults.append(_missing_key(fields[name], place))
+        if not readable:
+            return _UNREADABLE
+        whole = cls(**values)
+        if own_rules is not None:
+            for where, text in own_rules(whole):
+                path = _path(place)
+                faults.append(Fault(f"{path}.{where}" if path and where else where or path, text))
+        return whole
+
+    return read
+
+
+def _unknown_key(key: str, fields: Mapping[str, dataclasses.Field], place: _Place) -> Fault:
+    near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+    known = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(fields)}"
+    return Fault(_path((place, key)), f"unknown key; {known}")
+
+
+def _missing_key(field: dataclasses.Field, place: _Place) -> Fault:
+    meaning = f": {field.metadata['doc']}" if "doc" in field.metadata else ""
+    return Fault(_path((place, field.name)), f"is missing{meaning}")
 
 
 def _schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:

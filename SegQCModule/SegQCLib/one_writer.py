@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from SegQCLib.errors import BadDataError
+from SegQCLib.file_lock import take_lock
 
 _LONGEST_S = 10.0
 _PAUSE_S = 0.02
@@ -34,40 +35,18 @@ def one_writer(folder: Path) -> Iterator[None]:
     """
     try:
         # Windows opens no folders; there the lock is a file that goes when it is closed.
-        lock = os.open(folder, os.O_RDONLY) if sys.platform != "win32" else os.open(folder / ".writing", _WINDOWS_FLAGS)
+        if sys.platform == "win32":
+            lock = os.open(folder / ".writing", os.O_RDWR | os.O_CREAT | os.O_TEMPORARY)
+        else:
+            lock = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise BadDataError(folder, f"cannot be opened ({error.strerror}).", "Check the path and who may write there.") from error
     try:
         end = time.monotonic() + _LONGEST_S
-        while not _held(lock):
+        while not take_lock(lock):
             if time.monotonic() > end:
                 raise BadDataError(folder, "is being written to by another program.", "Wait until it is done, and try again.")
             time.sleep(_PAUSE_S)
         yield
     finally:
         os.close(lock)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _WINDOWS_FLAGS = os.O_RDWR | os.O_CREAT | os.O_TEMPORARY
-
-    def _held(lock: int) -> bool:
-        try:
-            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _held(lock: int) -> bool:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # no locks here
-            return True
-        return True

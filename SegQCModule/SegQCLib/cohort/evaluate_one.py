@@ -89,8 +89,6 @@ def evaluate_one(task: CaseTask) -> CaseOutcome:
         # Before there was a key: it could not even be hashed.
         failed = _is_circumstance(error)
         outcome = CaseOutcome(task.case.case, None, Outcome.FAILED if failed else Outcome.REFUSED, fault=CaseFault.of(error))
-    except (OSError, MemoryError, _ChangedError) as error:
-        outcome = _failed(task.case.case, error)
     except Exception as error:  # noqa: BLE001 - one case's fault must not end the others; its type and words are kept
         outcome = _failed(task.case.case, error)
     show_case(folder, outcome)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.errors import BadDataError
+from SegQCLib.file_lock import take_lock
 
 _LOCK_NAME = "run.lock"
 
@@ -30,7 +30,7 @@ def one_run(folder: CohortFolder) -> Iterator[None]:
     path = folder.store / _LOCK_NAME
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if not _held(lock):
+        if not take_lock(lock):
             raise BadDataError(
                 folder.path, f"is being written to by another run{_whose(path)}.", "Wait until it is done, or stop it."
             )
@@ -47,26 +47,3 @@ def _whose(path: Path) -> str:
     except (OSError, UnicodeDecodeError):  # Windows lets nobody read what is locked
         return ""
     return f" ({text})" if text else ""
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _held(lock: int) -> bool:
-        try:
-            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _held(lock: int) -> bool:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # no locks here
-            return True
-        return True

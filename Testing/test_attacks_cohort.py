@@ -4,18 +4,23 @@ import hashlib
 import json
 import os
 import shutil
+import socket
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from cohort_cases import make_tiny
+from SegQCLib import cli
 from SegQCLib.cohort import evaluate_one as worker
-from SegQCLib.cohort import plan
+from SegQCLib.cohort import local_cluster, plan
 from SegQCLib.cohort.case_key import deciding_software
 from SegQCLib.cohort.case_outcome import Outcome
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.evaluate_one import CaseTask, evaluate_one
+from SegQCLib.cohort.local_cluster import scheduler_client
+from SegQCLib.errors import BadDataError
 from SegQCLib.protocol import load_protocol
 from SegQCLib.protocols.sign_off import sign_protocol
 from SegQCLib.record import QCRecord
@@ -136,3 +141,19 @@ def test_a_model_or_signature_that_changes_during_a_run_is_not_what_the_key_says
     assert "signatures" in evaluate_one(task(planned, 0, out)).fault.found
     assert not store_files(out, "steps")
     assert evaluate_one(task(plan(source, protocol), 0, out)).outcome is Outcome.EVALUATED
+
+
+@pytest.mark.parametrize("words", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"\x10" + bytes(7) + b"0123456789abcdef"])
+def test_somebody_else_than_a_scheduler_is_not_waited_for(words, monkeypatch):
+    monkeypatch.setattr(local_cluster, "_ANSWER_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].sendall(words), daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(BadDataError, match=f"{address}: no Dask scheduler answers there"), scheduler_client(address):
+            pass
+
+
+def test_an_empty_address_is_not_taken_for_none(source, tmp_path, capsys):
+    code = cli.main(["cohort", str(source), "--protocol", PROTOCOL, "--out", str(tmp_path / "out"), "--scheduler", ""])
+    assert code == 1
+    assert "no Dask scheduler answers there" in capsys.readouterr().err

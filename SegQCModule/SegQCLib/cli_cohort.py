@@ -178,8 +178,9 @@ def _client(options: argparse.Namespace) -> Iterator[Client]:
     from SegQCLib.cohort.cohort_progress import tell_note
     from SegQCLib.cohort.local_cluster import local_client, scheduler_client
 
-    with scheduler_client(options.scheduler) if options.scheduler else local_client(options.workers, options.memory) as client:
-        if options.scheduler and not client.nthreads():
+    own = options.scheduler is None
+    with local_client(options.workers, options.memory) if own else scheduler_client(options.scheduler) as client:
+        if not own and not client.nthreads():
             tell_note(f"{options.scheduler}: no worker yet; waiting for the first.")
         yield client
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,7 @@ _GIB = 2**30
 _SHARE = 0.8
 _LOOK_S = 2.0
 _LOST_S = 60.0
+_ANSWER_S = 20.0
 _NEEDED = "Install what cohorts need: pip install 'segqc[cohort]'."
 _LOGGERS = ("distributed", "tornado", "asyncio")
 
@@ -140,16 +144,39 @@ def scheduler_client(address: str) -> Iterator[Client]:
 
     with _quiet():
         try:
-            client = Client(address, timeout="20s")
+            # In a thread of its own: notebooks have a loop that is running.
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, _greet(address)).result()
+            client = Client(address, timeout=f"{_ANSWER_S:.0f}s")
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise BadDataError(
-                address,
+                address or "--scheduler",
                 f"no Dask scheduler answers there ({error}).",
                 "Give the address that 'dask scheduler' printed, tcp://host:port or tls://host:port; tls needs certificates in"
                 " Dask's configuration.",
             ) from error
         with client:
             yield client
+
+
+async def _greet(address: str) -> None:
+    """Make sure that whoever listens there speaks as Dask does.
+
+    Dask itself waits without end for the first word of somebody who says nothing, or something else, as a web server does.
+    """
+    from distributed import Security
+    from distributed.comm import connect
+
+    async def greet() -> None:
+        comm = await connect(address, timeout=_ANSWER_S, **Security().get_connection_args("client"))
+        await comm.close()
+
+    try:
+        await asyncio.wait_for(greet(), _ANSWER_S)
+    except TimeoutError as error:
+        raise TimeoutError(f"not a word that Dask would say within {_ANSWER_S:.0f} s") from error
+    except (struct.error, MemoryError, LookupError, AssertionError) as error:
+        raise ConnectionError("what is said there is not what Dask would say") from error
 
 
 def default_memory_gib(workers: int) -> float:

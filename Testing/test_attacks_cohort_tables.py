@@ -2,21 +2,29 @@
 
 import os
 import shutil
+import struct
 from dataclasses import replace
 
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from cohort_results import a_case, a_record, keep
+from cohort_results import a_case, a_cohort, a_record, keep
+from SegQCLib.cli import main
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.sources.find_cases import find_cases
 from SegQCLib.cohort.sources.source_options import SourceOptions
 from SegQCLib.cohort.sources.walk import walk
+from SegQCLib.errors import BadDataError
 from SegQCLib.printable import printable
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'segqc[cohort]'")
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from SegQCLib.cohort.cohort_worklists import WorklistChoice, write_worklists
+from SegQCLib.cohort.report.report_cases import report_cases
 from SegQCLib.cohort.report.write_report import write_report
 from SegQCLib.cohort.tables.read_tables import read_table
 from SegQCLib.cohort.tables.write_tables import write_tables
@@ -233,3 +241,103 @@ def test_no_text_commands_the_page_or_the_spreadsheet(folder):
     line = (folder.tables / "cases.csv").read_text(encoding="utf-8-sig").splitlines()[1]
     assert line.startswith("'=2+3\\x1b,refused")
     assert "\\x00@x" in line
+
+
+def part_of(folder, table):
+    return next((folder.tables / table).glob("part-*.parquet"))
+
+
+def rewritten(path, change):
+    table = pq.read_table(path)
+    path.unlink()
+    pq.write_table(change(table), path)
+
+
+def refused(function, *arguments):
+    with pytest.raises(BadDataError) as raised:
+        function(*arguments)
+    return str(raised.value)
+
+
+def test_one_flipped_bit_of_a_table_is_not_read_as_a_number(folder):
+    cases, outcomes = a_cohort(folder, 5)
+    write_tables(folder, cases, outcomes)
+    part = part_of(folder, "measurements")
+    column = pq.ParquetFile(part).metadata.row_group(0).column(4)
+    assert column.path_in_schema == "value"
+    content = bytearray(part.read_bytes())
+    content[content.index(struct.pack("<d", 0.8), column.dictionary_page_offset)] ^= 4
+    part.write_bytes(content)
+    assert "checksum" in refused(read_table, folder, "measurements")
+    told = refused(write_report, folder)
+    assert "Delete the folder 'tables'" in told
+    folder.tables.unlink()
+    write_tables(folder, cases, outcomes)
+    assert read_table(folder, "measurements", ["value"]).column(0).to_pylist()[::2] == [0.8] * 5
+
+
+def test_tables_of_another_version_are_refused_with_what_to_do(folder):
+    def another(table):
+        place = table.schema.get_field_index("verdict")
+        return table.set_column(place, "verdict", pa.array(["POSTPONE"] * len(table)))
+
+    tables_of(folder)
+    rewritten(part_of(folder, "cases"), another)
+    for function in (write_report, lambda folder: write_worklists(folder, WorklistChoice())):
+        told = refused(function, folder)
+        assert "POSTPONE" in told
+        assert "with this version of SegQC" in told
+    rewritten(part_of(folder, "cases"), lambda table: table.drop_columns(["reference_paths"]))
+    assert "no column reference_paths" in refused(lambda folder: write_worklists(folder, WorklistChoice()), folder)
+
+
+def test_what_is_read_while_a_run_replaces_the_tables_is_not_told(folder, monkeypatch):
+    tables_of(folder)
+
+    def replaced_meanwhile(*arguments):
+        found = report_cases(*arguments)
+        write_tables(folder, [a_case("other")], [keep(folder, "other", a_record())])
+        return found
+
+    monkeypatch.setattr("SegQCLib.cohort.report.cohort_report.report_cases", replaced_meanwhile)
+    assert "was replaced while it was read" in refused(write_report, folder)
+    assert not (folder.path / "report.html").exists()
+
+
+def test_a_worklist_of_cases_that_cannot_be_opened_does_not_say_that_none_needs_a_reader(folder, capsys):
+    tables_of(folder)
+    assert main(["cohort", "worklist", str(folder.path)]) == 0
+    told = capsys.readouterr().out
+    assert "No case can be listed: 0 accepted, 2 cannot be opened." in told
+    assert "needs a reader" not in told
+
+
+@pytest.fixture
+def database(tmp_path):
+    pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed: pip install 'segqc[records]'")
+    from SegQCLib.record_store.connect import connect
+
+    return connect(f"sqlite:///{tmp_path / 'records.sqlite'}"), tmp_path / "records.names.json"
+
+
+def test_another_cohort_of_the_same_name_does_not_take_the_place_of_one(tmp_path, database):
+    from SegQCLib.cohort.sql_ingest import ingest_cohort
+
+    for site, names in (("ulm", ("u1", "u2")), ("bonn", ("b1",))):
+        folder = CohortFolder(tmp_path / site / "results")
+        folder.path.mkdir(parents=True)
+        write_tables(folder, [a_case(name) for name in names], [keep(folder, name, a_record()) for name in names])
+    assert ingest_cohort(CohortFolder(tmp_path / "ulm" / "results"), *database).loaded == 2
+    assert "--name" in refused(ingest_cohort, folder, *database)
+    done = ingest_cohort(folder, *database, "bonn")
+    assert (done.cases, done.removed) == (1, 0)
+
+
+def test_rows_of_a_case_that_is_not_there_are_not_loaded(folder, database):
+    from SegQCLib.cohort.sql_ingest import ingest_cohort
+
+    tables_of(folder)
+    rewritten(
+        part_of(folder, "verdicts"), lambda table: table.set_column(0, table.schema.field(0), pa.array(["ghost"] * len(table)))
+    )
+    assert "of a case that the table cases does not have" in refused(ingest_cohort, folder, *database)

@@ -102,7 +102,11 @@ def _worklist(options: argparse.Namespace) -> int:
     written = write_worklists(CohortFolder(options.folder), choice, options.to)
     to = options.folder if options.to is None else options.to
     if not written.routed:
-        print(f"No case needs a reader: {written.accepted} accepted.")
+        # Cases that cannot be opened may need one.
+        none = "No case needs a reader" if not written.not_listed else "No case can be listed"
+        print(
+            f"{none}: {written.accepted} accepted{f', {len(written.not_listed)} cannot be opened' if written.not_listed else ''}."
+        )
     else:
         print(f"Cases for readers: {len(written.routed)}, the hardest first.")
         for route, name in ROUTE_WORKLISTS.items():

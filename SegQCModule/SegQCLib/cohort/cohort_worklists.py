@@ -17,6 +17,8 @@ from SegQCLib.cohort.case_outcome import Outcome
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.routing import CaseForecast, Route, RoutedCase, RoutingRule, route_cases
 from SegQCLib.cohort.tables.read_tables import read_table
+from SegQCLib.cohort.tables.versions import one_version
+from SegQCLib.errors import BadDataError
 from SegQCLib.importers.label_names import SHIPPED as SHIPPED_LABELS
 from SegQCLib.measurements_csv import inert
 from SegQCLib.output import require_writable, write_files
@@ -125,7 +127,10 @@ def write_worklists(folder: CohortFolder, choice: WorklistChoice, to: Path | Non
         If there are no tables, or a folder cannot be written to.
     """
     to = folder.path if to is None else to
-    rows = read_table(folder, "cases", _CASE_COLUMNS).to_pylist()
+    with one_version(folder):
+        rows = read_table(folder, "cases", _CASE_COLUMNS).to_pylist()
+        forecasts = {one.case: one for one in _forecasts(folder, (row["case"] for row in rows if row["verdict"] is not None))}
+    _require_known_verdicts(folder, rows)
     apart = [row for row in rows if row["outcome"] != Outcome.EVALUATED]
     accepted = [row for row in rows if row["verdict"] == Verdict.ACCEPT]
     asked = [row for row in rows if row["verdict"] in (Verdict.REVIEW, Verdict.REJECT)]
@@ -141,7 +146,7 @@ def write_worklists(folder: CohortFolder, choice: WorklistChoice, to: Path | Non
             spot_checks.append(row)
     require_writable(to)
     by_name = {row["case"]: row for row in [*listed, *spot_checks]}
-    routed = route_cases(_forecasts(folder, by_name), choice.rule)
+    routed = route_cases([forecasts[name] for name in by_name], choice.rule)
     lists = {WORKLIST: routed} | {name: [one for one in routed if one.route is route] for route, name in ROUTE_WORKLISTS.items()}
     write_files(to, {name: _worklist(ones, by_name, to.absolute(), blinded=bool(spot_checks)) for name, ones in lists.items()})
     write_files(folder.path, {NOT_LISTED: _not_listed(apart)})
@@ -152,6 +157,17 @@ def write_worklists(folder: CohortFolder, choice: WorklistChoice, to: Path | Non
         # Of an earlier choice: it would name cases that are no spot checks any more.
         (folder.path / SPOT_CHECKS).unlink(missing_ok=True)
     return CohortWorklists(routed, names, len(accepted), tuple(row["case"] for row in apart))
+
+
+def _require_known_verdicts(folder: CohortFolder, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Raise BadDataError where a case would be on no list at all."""
+    unknown = {str(row["verdict"]) for row in rows if row["outcome"] == Outcome.EVALUATED} - {str(verdict) for verdict in Verdict}
+    if unknown:
+        raise BadDataError(
+            folder.tables / "cases",
+            f"has a verdict that this version of SegQC does not know ({', '.join(sorted(unknown))}).",
+            "Run the same segqc cohort command again with this version of SegQC; results that are kept are not computed again.",
+        )
 
 
 def _drawn(seed: int, case: str) -> bytes:

@@ -14,6 +14,7 @@ from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.sql_schema import PARTS_OF_A_CASE, STORED, cohort_tables
 from SegQCLib.cohort.tables.pyarrow_needed import require_pyarrow
 from SegQCLib.cohort.tables.read_tables import read_part, table_parts
+from SegQCLib.cohort.tables.versions import one_version
 from SegQCLib.errors import BadDataError
 from SegQCLib.progress import Progress, unwatched
 from SegQCLib.record_store.connect import Database
@@ -81,7 +82,8 @@ def ingest_cohort(
     """
     require_pyarrow()
     name = clear_word(folder.path.resolve().name if cohort is None else cohort)
-    parts = _parts(folder)
+    with one_version(folder):
+        parts = _parts(folder)
     keys = prepared_database(database, names)
     database.write(cohort_tables().create_all)
     return database.write(lambda connection: _load(connection, name, parts, keys, names, progress))
@@ -115,6 +117,8 @@ def _load(
     there = dict(connection.execute(select(stored.c.part, stored.c.costs).where(stored.c.cohort == number)).all())
     new = [part for part in parts if part.name not in there]
     cases, readers = _names_in(new)
+    if len(new) == len(parts):
+        _require_own_cohort(connection, number, cohort, {keys.case(case) for case in cases})
     # Under the database's lock, and before its rows: a key without a name would be nobody.
     add_names(names, keys.secret, readers, cases)
     removed = _delete_parts(connection, number, there.keys() - {part.name for part in parts})
@@ -143,6 +147,20 @@ def _cohort_number(connection: sqlalchemy.Connection, cohort: str) -> int:
         number = (connection.execute(select(func.max(cohorts.c.number))).scalar() or 0) + 1
         connection.execute(cohorts.insert(), {"number": number, "cohort": cohort})
     return number
+
+
+def _require_own_cohort(connection: sqlalchemy.Connection, number: int, cohort: str, cases: set[str]) -> None:
+    """Raise BadDataError if this would be another cohort's end: most output folders are called results."""
+    from sqlalchemy import select
+
+    stored = cohort_tables().tables["cohort_cases"].c
+    there = set(connection.execute(select(stored.case).where(stored.cohort == number)).scalars())
+    if there and cases and not there & cases:
+        raise BadDataError(
+            f"The cohort {cohort!r} in the database",
+            f"has {len(there):,} cases, none of which is in this folder.",
+            "Give this cohort another name (--name).",
+        )
 
 
 def _names_in(parts: Sequence[_Part]) -> tuple[list[str], set[str]]:
@@ -204,6 +222,12 @@ def _insert_rows_of_cases(
     positions = dict.fromkeys(numbers, 0)
     batch: list[tuple[Any, ...]] = []
     for name, cells in _stored_rows(table, part, keys):
+        if name not in numbers:
+            raise BadDataError(
+                part.files[table],
+                "has rows of a case that the table cases does not have.",
+                "Delete the folder 'tables' and run the same segqc cohort command again.",
+            )
         batch.append((numbers[name], positions[name], *cells))
         positions[name] += 1
         if len(batch) >= _ROWS_AT_ONCE:
@@ -236,12 +260,4 @@ def _columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def _read(path: Path, names: Sequence[str]) -> pa.Table:
-    rows = read_part(path, names)
-    missing = [name for name in names if name not in rows.column_names]
-    if missing:
-        raise BadDataError(
-            path,
-            f"has no column {', '.join(missing)}.",
-            "Run the same segqc cohort command again with this version of SegQC; results that are kept are not computed again.",
-        )
-    return rows
+    return read_part(path, names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,7 @@ from numpy.typing import NDArray
 
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.tables.pyarrow_needed import require_pyarrow
-from SegQCLib.cohort.tables.read_tables import table_parts
-from SegQCLib.errors import BadDataError
+from SegQCLib.cohort.tables.read_tables import damaged, require_columns, table_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +49,8 @@ def table_columns(folder: CohortFolder, table: str, names: Sequence[str], keep: 
     BadDataError
         If pyarrow is not installed, the table is not there or lacks a column.
     """
-    return _dataset(folder, table, names).to_table(columns=list(names), filter=keep).unify_dictionaries()
+    with _readable(folder, table):
+        return _dataset(folder, table, names).to_table(columns=list(names), filter=keep).unify_dictionaries()
 
 
 def table_batches(
@@ -62,32 +63,33 @@ def table_batches(
     BadDataError
         As `table_columns` does.
     """
-    yield from _dataset(folder, table, names).to_batches(columns=list(names), filter=keep, batch_size=_ROWS_AT_ONCE)
+    with _readable(folder, table):
+        yield from _dataset(folder, table, names).to_batches(columns=list(names), filter=keep, batch_size=_ROWS_AT_ONCE)
+
+
+@contextmanager
+def _readable(folder: CohortFolder, table: str) -> Iterator[None]:
+    require_pyarrow()
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(folder.tables / table, error) from error
 
 
 def _dataset(folder: CohortFolder, table: str, names: Sequence[str]) -> ds.Dataset:
-    require_pyarrow()
     import pyarrow as pa
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
     files = table_parts(folder, table)
-    try:
-        schema = pq.read_schema(files[0])
-        missing = [name for name in names if name not in schema.names]
-        if missing:
-            remedy = (
-                "Run the same `segqc cohort` command again with this version of SegQC: results that are kept are not recomputed."
-            )
-            raise BadDataError(files[0], f"has no column {', '.join(missing)}.", remedy)
-        texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
-        return ds.dataset(
-            [str(file) for file in files], format=ds.ParquetFileFormat(dictionary_columns=texts), schema=_coded(schema, texts)
-        )
-    except pa.ArrowInvalid as error:
-        raise BadDataError(
-            folder.tables / table, f"is not readable as Parquet ({error}).", "Run the same `segqc cohort` command again."
-        ) from error
+    schema = pq.read_schema(files[0])
+    require_columns(files[0], schema, names)
+    texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
+    checked = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    coded = ds.ParquetFileFormat(dictionary_columns=texts, default_fragment_scan_options=checked)
+    return ds.dataset([str(file) for file in files], format=coded, schema=_coded(schema, texts))
 
 
 def _coded(schema: pa.Schema, texts: Sequence[str]) -> pa.Schema:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from SegQCLib.cohort.case_outcome import Outcome
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.report.cohort_columns import table_columns
+from SegQCLib.errors import BadDataError
 from SegQCLib.record import Verdict
 
 
@@ -80,7 +81,14 @@ def report_cases(folder: CohortFolder) -> tuple[ReportCase, ...]:
     names = [field.name for field in fields(ReportCase)]
     table = table_columns(folder, "cases", names)
     rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
-    return tuple(_case(dict(zip(names, row, strict=True))) for row in rows)
+    try:
+        return tuple(_case(dict(zip(names, row, strict=True))) for row in rows)
+    except ValueError as error:
+        raise BadDataError(
+            folder.tables / "cases",
+            f"has a word that this version of SegQC does not know ({error}).",
+            "Run the same segqc cohort command again with this version of SegQC; results that are kept are not computed again.",
+        ) from error
 
 
 def _case(row: dict) -> ReportCase:

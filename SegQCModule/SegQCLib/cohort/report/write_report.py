@@ -10,6 +10,7 @@ from SegQCLib.cohort.cohort_folder import REPORT_NAME, CohortFolder
 from SegQCLib.cohort.report.case_pictures import case_pictures
 from SegQCLib.cohort.report.cohort_report import CohortReport, cohort_report
 from SegQCLib.cohort.report.cohort_report_page import render_cohort_report
+from SegQCLib.cohort.tables.versions import one_version
 from SegQCLib.evaluate import software_versions
 from SegQCLib.output import require_writable, write_files
 from SegQCLib.printable import printable
@@ -53,7 +54,8 @@ def write_report(folder: CohortFolder, worst: int = DEFAULT_WORST, progress: Pro
     """
     if worst < 0:
         raise ValueError(f"{worst} is no count of cases; give 0 or more.")
-    report = cohort_report(folder, worst, part(progress, 0.0, 0.4))
+    with one_version(folder):
+        report = cohort_report(folder, worst, part(progress, 0.0, 0.4))
     require_writable(folder.path)
     pictures = case_pictures(folder, report.worst, part(progress, 0.4, 0.9))
     created = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M UTC%z")

@@ -71,11 +71,29 @@ def read_part(part: Path, columns: Sequence[str] | None = None) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(part).read(columns)
+        with pq.ParquetFile(part, page_checksum_verification=True) as file:
+            require_columns(part, file.schema_arrow, columns or ())
+            return file.read(columns)
     except (pa.ArrowException, OSError) as error:
+        raise damaged(part, error) from error
+
+
+def require_columns(part: Path, schema: pa.Schema, columns: Sequence[str]) -> None:
+    """Raise BadDataError if a file lacks a column, as one of another version of SegQC may."""
+    missing = [name for name in columns if name not in schema.names]
+    if missing:
         raise BadDataError(
-            part, f"cannot be read ({error}).", "Delete the folder 'tables' and run the same segqc cohort command again."
-        ) from error
+            part,
+            f"has no column {', '.join(missing)}.",
+            "Run the same segqc cohort command again with this version of SegQC; results that are kept are not computed again.",
+        )
+
+
+def damaged(place: Path, error: Exception) -> BadDataError:
+    """Return what to say of a table that cannot be read."""
+    return BadDataError(
+        place, f"cannot be read ({error}).", "Delete the folder 'tables' and run the same segqc cohort command again."
+    )
 
 
 def _require(name: str, columns: Sequence[str] | None) -> None:

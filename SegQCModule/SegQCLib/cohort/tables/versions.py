@@ -12,10 +12,11 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from SegQCLib.cohort.cohort_folder import CohortFolder
+from SegQCLib.errors import BadDataError
 
 _UNFINISHED = ".new-"
 _LINK = ".tables-"
@@ -29,6 +30,27 @@ def versions_folder(folder: CohortFolder) -> Path:
 def shown_version(folder: CohortFolder) -> Path | None:
     """Return the folder with the tables as they are now, itself and not the link to it; None: there are none yet."""
     return folder.tables.resolve() if folder.tables.is_dir() else None
+
+
+@contextlib.contextmanager
+def one_version(folder: CohortFolder) -> Iterator[None]:
+    """Let several tables be read as those of one run.
+
+    Raises
+    ------
+    BadDataError
+        If other tables are shown at the end than at the beginning: what was read is of two runs.
+    """
+    before = shown_version(folder)
+    try:
+        yield
+    except (BadDataError, OSError):
+        if shown_version(folder) == before:
+            raise
+    if shown_version(folder) != before:
+        raise BadDataError(
+            folder.tables, "was replaced while it was read, because a run has just ended.", "Give this command again."
+        )
 
 
 def version_name(parts: Iterable[str]) -> str:

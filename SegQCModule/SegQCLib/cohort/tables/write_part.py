@@ -60,7 +60,7 @@ def write_part(folder: CohortFolder, paths: Mapping[str, Path], cases: Sequence[
         own = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
             rows = pa.Table.from_batches(batches[name], schemas[name]).combine_chunks()
-            pq.write_table(rows, own, row_group_size=_ROWS_OF_A_GROUP)
+            pq.write_table(rows, own, row_group_size=_ROWS_OF_A_GROUP, write_page_checksum=True)
             with own.open("rb+") as file:
                 os.fsync(file.fileno())
             own.replace(path)

@@ -19,7 +19,8 @@ from SegQCLib.cohort.case_outcome import CaseCost, CaseOutcome, Outcome
 from SegQCLib.cohort.cohort_case import CaseFault, CohortCase
 from SegQCLib.cohort.cohort_folder import STORE_NAME
 from SegQCLib.cohort.folder_look import FolderLook, being_copied
-from SegQCLib.cohort.sources.find_cases import FoundCases, find_cases
+from SegQCLib.cohort.sources.find_cases import find_cases
+from SegQCLib.cohort.sources.found_cases import FoundCases
 from SegQCLib.cohort.watch import WatchPace, watch
 from SegQCLib.errors import BadDataError
 

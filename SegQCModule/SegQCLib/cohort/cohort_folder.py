@@ -3,7 +3,8 @@
 <folder>/cohort.json                          what was asked: source, protocols, versions, counts
          cases/<case>/record.json             the case's present record; or error.json, where it was refused or failed
          tables/<table>/part-*.parquet        the data set
-         report.html, worklist*.csv           what `segqc cohort report` writes
+         report.html                          what `segqc cohort report` writes
+         worklist*.csv                        what `segqc cohort worklist` writes
          .segqc-cohort/results/<ab>/<key>.*   results by their key: written once, never changed
                        inputs/, steps/        what is known of files, and of steps that a changed protocol does not touch
 """

@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 from SegQCLib.cohort.case_outcome import CaseOutcome, Outcome
 from SegQCLib.cohort.cohort_case import CohortCase
 from SegQCLib.cohort.folder_look import FolderLook, Stamps, being_copied
-from SegQCLib.cohort.sources.find_cases import FoundCases
+from SegQCLib.cohort.sources.found_cases import FoundCases
 from SegQCLib.errors import BadDataError
 from SegQCLib.words import few
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from SegQCLib.cohort.report.report_cases import ReportCase
+
+Key = TypeVar("Key", str, tuple[str, str])
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ def duplicates(cases: Sequence[ReportCase]) -> Duplicates:
     )
 
 
-def _groups(cases: Sequence[ReportCase], key) -> dict:
-    found: dict = {}
+def _groups(cases: Sequence[ReportCase], key: Callable[[ReportCase], Key | None]) -> dict[Key, tuple[str, ...]]:
+    found: dict[Key, list[str]] = {}
     for case in cases:
         of = key(case)
         if of:

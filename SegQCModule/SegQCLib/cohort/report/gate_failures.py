@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +85,9 @@ def gate_failures(folder: CohortFolder, cases: Sequence[ReportCase]) -> GateFail
     )
 
 
-def _rows(judged: Sequence[ReportCase], name, failed: dict[str, set[str]], open_: set[str]) -> tuple[GateRow, ...]:
+def _rows(
+    judged: Sequence[ReportCase], name: Callable[[ReportCase], str | None], failed: dict[str, set[str]], open_: set[str]
+) -> tuple[GateRow, ...]:
     groups: dict[str, list[ReportCase]] = {}
     shown: dict[str, str] = {}
     for case in judged:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from SegQCLib.cohort.report.predicted_agreement import PredictedAgreement
 from SegQCLib.cohort.report.segment_values import SegmentValues
@@ -78,7 +79,9 @@ def structure_agreement(measured: SegmentValues, predicted: PredictedAgreement) 
     return tuple(sorted(rows, key=lambda row: (row.dice is None, row.dice.median if row.dice else 0.0, row.structure)))
 
 
-def _by_structure(measured: SegmentValues, metric: str, wanted) -> dict[str, list[tuple[str, str, float]]]:
+def _by_structure(
+    measured: SegmentValues, metric: str, wanted: Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+) -> dict[str, list[tuple[str, str, float]]]:
     values = measured.metrics.get(metric)
     found: dict[str, list[tuple[str, str, float]]] = {}
     if values is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from SegQCLib.cohort.case_outcome import Outcome
-from SegQCLib.cohort.cohort_facts import CohortFacts
+from SegQCLib.cohort.cohort_facts import CohortFacts, read_facts
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.report.report_cases import ReportCase
 from SegQCLib.errors import BadDataError
@@ -103,7 +103,7 @@ def what_was_run(folder: CohortFolder, cases: Sequence[ReportCase]) -> WhatWasRu
 
 def _facts(folder: CohortFolder) -> CohortFacts | None:
     try:
-        return read_json_file(CohortFacts, folder.facts, "what was asked of a cohort", "Run segqc cohort again.")
+        return read_facts(folder)
     except BadDataError:
         # Tables alone make a page, too; it says what it lacks.
         return None

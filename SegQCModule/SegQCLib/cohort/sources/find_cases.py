@@ -11,13 +11,11 @@ from SegQCLib.cohort.sources.found_cases import FoundCases
 from SegQCLib.cohort.sources.source_options import SourceOptions
 from SegQCLib.errors import BadDataError
 
-__all__ = ["FORMS", "FoundCases", "find_cases"]
-
-FORMS = (
+_FORMS = (
     "Give one of:\n"
     "  a CSV file (worklist) whose columns are case, image, candidate and, if there are any, reference, reference_2, draft,\n"
-    "    uncertainty, protocol, labels, patient, site, reader; or a folder with one sub-folder for each case, with files image,\n"
-    "    candidate, reference and draft\n"
+    "    uncertainty, second_image, ratings, protocol, labels, patient, site, reader; or a folder with one sub-folder for each\n"
+    "    case, with files image, candidate, reference and draft\n"
     "  a folder of DICOM studies, at any depth, with SEG or RTSTRUCT objects\n"
     "  a BIDS tree: sub-*/ with the images, derivatives/<pipeline>/sub-*/ with *_dseg or *_mask files\n"
     "  an nnU-Net data set: dataset.json, imagesTr or imagesTs, and a folder with predictions"
@@ -44,26 +42,26 @@ def find_cases(path: Path, options: SourceOptions = SourceOptions()) -> FoundCas
     """
     path = Path(path)
     if not path.exists():
-        raise BadDataError(shown(path), "does not exist.", FORMS)
+        raise BadDataError(shown(path), "does not exist.", _FORMS)
     kind = options.kind or _kind(path)
     if kind != "csv" and not path.is_dir():
-        raise BadDataError(shown(path), f"is a file; {kind} is a folder.", FORMS)
+        raise BadDataError(shown(path), f"is a file; {kind} is a folder.", _FORMS)
     if kind == "csv" and path.is_dir():
-        raise BadDataError(shown(path), "is a folder, not a CSV file.", FORMS)
+        raise BadDataError(shown(path), "is a folder, not a CSV file.", _FORMS)
     found = _READ[kind](path, options)
     if not found.cases:
         told = "".join(f"\n  {note}" for note in found.notes)
-        raise BadDataError(shown(path), f"holds no case.{told}\n" if told else "holds no case.", FORMS)
+        raise BadDataError(shown(path), f"holds no case.{told}\n" if told else "holds no case.", _FORMS)
     return replace(found, cases=with_unique_names(found.cases, path if path.is_dir() else path.parent))
 
 
 def _kind(path: Path) -> str:
     if path.is_file():
         if path.suffix.lower() not in _TABLES:
-            raise BadDataError(shown(path), "is no source of cases.", FORMS)
+            raise BadDataError(shown(path), "is no source of cases.", _FORMS)
         return "csv"
     if not path.is_dir():
-        raise BadDataError(shown(path), "is neither a file nor a folder.", FORMS)
+        raise BadDataError(shown(path), "is neither a file nor a folder.", _FORMS)
     try:
         if nnunet_set.recognises(path):
             return "nnunet"
@@ -71,4 +69,4 @@ def _kind(path: Path) -> str:
             return "bids"
         return "worklist-folder" if worklist_csv.recognises(path) else "dicom"
     except OSError as error:
-        raise BadDataError(shown(path), f"cannot be read ({error.strerror}).", FORMS) from error
+        raise BadDataError(shown(path), f"cannot be read ({error.strerror}).", _FORMS) from error

@@ -56,7 +56,7 @@ class SourceOptions:
         },
     )
     channel: int = field(
-        default=0, metadata={"doc": "nnU-Net: number of the channel that is the image, from 0 (case_0000.nii.gz).", "minimum": 0}
+        default=0, metadata={"doc": "nnU-Net: number of the channel that is the image, from 0 (case_0000.nii.gz)."}
     )
 
     def __post_init__(self) -> None:

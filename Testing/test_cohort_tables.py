@@ -107,6 +107,13 @@ def test_simulated_is_what_the_record_says(folder):
     assert [row["simulated"] for row in rows(folder, "cases")] == [a_record().says_simulated, real.says_simulated] == [True, False]
 
 
+def test_a_case_whose_name_says_so_is_simulated_whatever_became_of_it(folder):
+    real = replace(a_record(), inputs=())
+    cases = [a_case("SIMULATED 1"), a_case("Simulated 2"), a_case("c")]
+    write_tables(folder, cases, [keep(folder, "SIMULATED 1", real), failed("Simulated 2"), failed("c")])
+    assert [row["simulated"] for row in rows(folder, "cases")] == [True, True, None]
+
+
 def test_a_slice_thickness_that_differs_between_slices_is_none(folder):
     write_tables(folder, [a_case("a")], [keep(folder, "a", a_record(slice_thicknesses_mm=(2.0, 3.0)))])
     assert rows(folder, "cases")[0]["slice_thickness_mm"] is None

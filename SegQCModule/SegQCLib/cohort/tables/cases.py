@@ -45,7 +45,7 @@ COLUMNS = (
     Column("size_k", "int", "Slices.", "{voxels}"),
     Column("size_j", "int", "Rows.", "{voxels}"),
     Column("size_i", "int", "Columns.", "{voxels}"),
-    Column("simulated", "bool", "True: an input, a finding or a difficulty model says that its data are simulated."),
+    Column("simulated", "bool", "True: its name, a path, a finding or a difficulty model says that its data are simulated."),
     Column("failed_findings", "int", "Findings with status FAIL.", "{count}"),
     Column("warnings", "int", "Findings with status WARN.", "{count}"),
     Column("hardest_segment", "text", "Segment with the lowest expected expert agreement; null: none was predicted."),
@@ -73,10 +73,12 @@ def _rows(result: CaseResult) -> Iterator[tuple[Any, ...]]:
         case.site,
         case.reader,
     )
+    # A record names segmentations and not the image; better one case too many than one too few.
+    named = any("simulated" in (text or "").casefold() for text in (case.case, _path(case.image), _path(case.candidate)))
     if record is None:
         missing = len(COLUMNS) - len(said)
         row: list[Any] = [*said, *(None,) * missing]
-        row[_KEY] = outcome.key
+        row[_KEY], row[_SIMULATED] = outcome.key, named or None
         yield tuple(row)
         return
     acquisition, grid = record["case"]["acquisition"], record["case"]["geometry"]
@@ -96,14 +98,14 @@ def _rows(result: CaseResult) -> Iterator[tuple[Any, ...]]:
         thicknesses[0] if len(thicknesses) == 1 else None,
         *grid["spacing_mm"],
         *grid["size"],
-        _says_simulated(record),
+        named or _says_simulated(record),
         statuses.count("FAIL"),
         statuses.count("WARN"),
         *((None, None) if hardest is None else (hardest["segment"], hardest["dice"])),
     )
 
 
-_KEY = next(place for place, column in enumerate(COLUMNS) if column.name == "key")
+_KEY, _SIMULATED = ([column.name for column in COLUMNS].index(name) for name in ("key", "simulated"))
 
 
 def _path(path: Path | None) -> str | None:

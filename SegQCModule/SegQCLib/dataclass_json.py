@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 T = TypeVar("T")
@@ -119,8 +120,10 @@ def to_plain(value: Any) -> Any:
     # Most values are plain already, and a record has thousands. An Enum is a subclass of these, not one of them.
     if type(value) in _PLAIN:
         return value
-    if dataclasses.is_dataclass(value):
-        return {name: to_plain(getattr(value, name)) for name in _names(type(value))}
+    fields = _fields(type(value))
+    if fields is not None:
+        names, values_of = fields
+        return {name: item if type(item) in _PLAIN else to_plain(item) for name, item in zip(names, values_of(value), strict=True)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, list | tuple):
@@ -145,8 +148,13 @@ def json_schema(cls: type, *, title: str, identifier: str) -> dict[str, Any]:
 
 
 @functools.cache
-def _names(cls: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
+def _fields(cls: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]] | None:
+    """Return the names of a dataclass's fields and what gives their values; None: it is none."""
+    if not dataclasses.is_dataclass(cls):
+        return None
+    names = tuple(field.name for field in dataclasses.fields(cls))
+    # Of a single name, attrgetter would give the bare value.
+    return names, attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, name) for name in names)
 
 
 @functools.cache

@@ -50,7 +50,11 @@ class WatchedProtocol(QCProtocol):
 
 def watched(protocol: QCProtocol) -> WatchedProtocol:
     """Return a protocol of the same values of which no field was read yet."""
-    return WatchedProtocol(*_values(protocol))
+    own = WatchedProtocol.__new__(WatchedProtocol)
+    # There is one for each step of each case: the values are valid already, and setting a frozen field takes long.
+    values = vars(protocol)
+    object.__getattribute__(own, "__dict__").update({name: values[name] for name in _FIELDS})
+    return own
 
 
 def fields_read(protocol: WatchedProtocol) -> frozenset[str]:

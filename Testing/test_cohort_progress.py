@@ -99,3 +99,23 @@ def test_hours_are_told_as_hours():
         clock.now_s += 60.0
         progress = count.add(evaluated(str(n)))
     assert words_of(progress).endswith("16 h 37 min left")
+
+
+def test_thousands_of_faults_do_not_flood_a_terminal():
+    clock, stream = Clock(), Terminal()
+    tell, count = shown_progress(stream, clock), ProgressCount(3000, clock)
+    for n in range(3000):
+        clock.now_s += 0.5
+        tell(count.add(refused(f"case {n}")))
+    lines = stream.getvalue().split("\n")
+    assert len(lines) == 22
+    assert "case 19: refused" in lines[19]
+    assert "only counted; each has its error.json" in lines[20]
+    assert "2999 refused" in lines[21]
+
+
+def test_a_narrow_terminal_loses_the_bar_first(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    stream, count = Terminal(), ProgressCount(900, Clock())
+    shown_progress(stream, Clock())(count.add(evaluated("1")))
+    assert stream.getvalue() == f"\r{'1/900':<19}\r"

@@ -20,6 +20,8 @@ _RECENT = 100
 _ENOUGH = 3
 _PAUSE_S = 1.0
 _BAR = 20
+# A terminal shows so many faults one by one: of thousands, what matters is how many there are.
+_FAULTS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -162,18 +164,25 @@ def _fault(progress: CohortProgress) -> CaseOutcome | None:
 class _TerminalProgress:
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
         self._stream, self._clock, self._next_s = stream, clock, 0.0
+        self._faults = 0
 
     def __call__(self, progress: CohortProgress) -> None:
         # The last column stays empty: some terminals begin a new line after it.
         width = shutil.get_terminal_size().columns - 1
         fault = _fault(progress)
-        if fault is not None:
+        self._faults += fault is not None
+        if fault is not None and self._faults <= _FAULTS_SHOWN:
             text = printable(f"{fault.case}: {fault.outcome}: {fault.fault}")
+            if self._faults == _FAULTS_SHOWN:
+                text += "\nFrom here on such cases are only counted; each has its error.json, and a row in the table cases."
             self._stream.write(f"\r{' ' * width}\r{text}\n")
         elif self._clock() < self._next_s and progress.done < progress.total:
             return
         self._next_s = self._clock() + 0.1
-        line = words_of(progress)[:width] if progress.done < progress.total else ""
+        words = words_of(progress)
+        # What does not fit loses the bar first: it says the least.
+        fits = words if len(words) <= width else words.partition("] ")[2][:width]
+        line = fits if progress.done < progress.total else ""
         self._stream.write(f"\r{line:<{width}}\r")
         self._stream.flush()
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -52,7 +51,9 @@ def age(folder):
 
 
 def results(out):
-    return {path.name: path.stat().st_ino for path in (out / ".segqc-cohort" / "results").rglob("*.json")}
+    """Return the kept results by their key, with what tells whether a file was written again."""
+    found = (out / ".segqc-cohort" / "results").rglob("*.json")
+    return {path.name: path.stat().st_ino for path in found if not path.name.endswith(".record.json")}
 
 
 def without_date(record):
@@ -163,20 +164,21 @@ def test_the_command_goes_on_where_it_was_killed(tmp_path):
     source, out = make_tiny(tmp_path / "source", 40), tmp_path / "out"
     age(tmp_path / "source")
     first = command(source, out)
-    while first.poll() is None and len(results(out)) < 6:
+    # On a busy computer it may be done before it is killed; then everything is kept.
+    while first.poll() is None and len(results(out)) < 3:
         time.sleep(0.02)
-    first.send_signal(signal.SIGKILL)
+    first.kill()
     first.communicate()
     before = results(out)
-    assert 6 <= len(before) < 80
+    assert before
     second = command(source, out)
     told, progress = second.communicate(timeout=300)
     assert second.returncode == 0, progress
     assert "40 cases:" in told
     last = json.loads(progress.splitlines()[-1])
     assert (last["done"], last["failed"]) == (40, 0)
-    assert last["kept"] >= sum(not name.endswith(".record.json") for name in before) > 0
-    assert before.items() <= results(out).items() or last["kept"] + last["evaluated"] == 40
+    assert (last["kept"], last["evaluated"]) == (len(before), 40 - len(before))
+    assert before.items() <= results(out).items()
     assert not list((out / ".segqc-cohort" / "unfinished").iterdir())
 
 

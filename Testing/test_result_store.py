@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from cohort_results import a_record
 from SegQCLib.cohort.case_outcome import CaseCost, CaseOutcome, Outcome
 from SegQCLib.cohort.case_views import remove_other_cases, show_case
 from SegQCLib.cohort.cohort_case import CaseFault
@@ -14,17 +15,9 @@ from SegQCLib.cohort.run_fault import RunFault, writing_to
 from SegQCLib.errors import BadDataError
 
 KEY = "ab" * 32
+RECORD = a_record()
 COST = CaseCost("2026-11-22T10:00:00+00:00", 1.5, 0.5, None, "here")
 FAULT = CaseFault("image.nii.gz", "is empty (0 bytes).", "Copy it again.")
-
-
-class Record:
-    """As much of a record as keeping one needs."""
-
-    verdict = "REVIEW"
-
-    def to_json(self):
-        return '{"verdict": "REVIEW"}\n'
 
 
 @pytest.fixture
@@ -34,9 +27,9 @@ def folder(tmp_path):
 
 def test_a_record_is_read_as_it_was_kept(folder):
     store = ResultStore(folder)
-    kept = store.keep("one", KEY, Record(), COST)
+    kept = store.keep("one", KEY, RECORD, COST)
     assert store.read(KEY) == kept
-    assert store.record_path(KEY).read_text() == Record().to_json()
+    assert store.record_path(KEY).read_text(encoding="utf-8") == RECORD.to_json()
     assert kept.as_outcome(kept=True) == CaseOutcome("one", KEY, Outcome.EVALUATED, True, "REVIEW", None, COST)
 
 
@@ -66,7 +59,7 @@ def flip_a_bit(path):
 )
 def test_a_damaged_result_counts_as_none(folder, damage):
     store = ResultStore(folder)
-    store.keep("one", KEY, Record(), COST)
+    store.keep("one", KEY, RECORD, COST)
     damage(store)
     assert store.read(KEY) is None
 
@@ -93,7 +86,7 @@ def test_a_full_disk_ends_the_run_with_a_message(tmp_path):
 
 def test_the_folder_of_a_case_shows_its_present_record_or_its_error_never_both(folder):
     store = ResultStore(folder)
-    kept = store.keep("Case 1", KEY, Record(), COST)
+    kept = store.keep("Case 1", KEY, RECORD, COST)
     show_case(folder, kept.as_outcome(kept=False))
     assert folder.record("Case 1").samefile(store.record_path(KEY))
     show_case(folder, CaseOutcome("Case 1", None, Outcome.FAILED, fault=FAULT))
@@ -104,7 +97,7 @@ def test_the_folder_of_a_case_shows_its_present_record_or_its_error_never_both(f
 
 
 def test_cases_that_left_the_cohort_are_no_longer_shown_and_what_others_put_there_stays(folder):
-    kept = ResultStore(folder).keep("gone", KEY, Record(), COST)
+    kept = ResultStore(folder).keep("gone", KEY, RECORD, COST)
     for case in ("gone", "commented", "stays"):
         show_case(folder, CaseOutcome(case, KEY, Outcome.EVALUATED, verdict="REVIEW"))
     (folder.case("commented") / "comment.txt").write_text("mine")

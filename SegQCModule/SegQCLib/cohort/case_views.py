@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from SegQCLib.cohort.case_outcome import CaseOutcome, Outcome
 from SegQCLib.cohort.cohort_case import CaseFault
 from SegQCLib.cohort.cohort_folder import ERROR_NAME, CohortFolder
-from SegQCLib.cohort.result_store import ResultStore, place, place_link
+from SegQCLib.cohort.result_store import ResultStore, holds, place, place_link
 from SegQCLib.cohort.run_fault import writing_to
 from SegQCLib.dataclass_json import to_json
 from SegQCLib.file_name import file_name
@@ -42,18 +41,12 @@ def show_case(folder: CohortFolder, outcome: CaseOutcome) -> None:
         stale = error
     else:
         content = to_json(CaseError("segqc-cohort-error", outcome.case, outcome.outcome, outcome.fault))
-        if not _is(error, content):
-            place(folder, error, content.encode("utf-8", "backslashreplace"))
+        written = content.encode("utf-8", "backslashreplace")
+        if not holds(error, written):
+            place(folder, error, written)
         stale = record
     with writing_to(folder.path):
         stale.unlink(missing_ok=True)
-
-
-def _is(path: Path, content: str) -> bool:
-    try:
-        return path.read_text(encoding="utf-8") == content
-    except (OSError, UnicodeDecodeError):
-        return False
 
 
 def remove_other_cases(folder: CohortFolder, cases: Iterable[str]) -> None:

@@ -145,7 +145,7 @@ def place_link(folder: CohortFolder, path: Path, target: Path) -> None:
             _with_parents(unfinished, lambda: os.link(target, unfinished))
         except OSError:
             content = target.read_bytes()
-            if not _holds(path, content):
+            if not holds(path, content):
                 place(folder, path, content)
             return
         _with_parents(path, lambda: unfinished.replace(path))
@@ -156,7 +156,8 @@ def unfinished_path(folder: CohortFolder) -> Path:
     return folder.store / _UNFINISHED / secrets.token_hex(12)
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def holds(path: Path, content: bytes) -> bool:
+    """Return whether a file is there and has this content."""
     try:
         return path.read_bytes() == content
     except OSError:

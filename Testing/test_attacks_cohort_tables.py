@@ -11,12 +11,14 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from cohort_results import a_case, a_cohort, a_record, keep
 from SegQCLib.cli import main
+from SegQCLib.cohort.cohort_case import CohortCase
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.sources.find_cases import find_cases
 from SegQCLib.cohort.sources.source_options import SourceOptions
 from SegQCLib.cohort.sources.walk import walk
 from SegQCLib.errors import BadDataError
 from SegQCLib.printable import printable
+from SegQCLib.worklist import read_worklist
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'segqc[cohort]'")
 
@@ -341,3 +343,40 @@ def test_rows_of_a_case_that_is_not_there_are_not_loaded(folder, database):
         part_of(folder, "verdicts"), lambda table: table.set_column(0, table.schema.field(0), pa.array(["ghost"] * len(table)))
     )
     assert "of a case that the table cases does not have" in refused(ingest_cohort, folder, *database)
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "@x", "a;b", 'a"b', "a\tb", "sep=;", "\ufeffa", "a\u2028b", "\u202ex\x1b[31m", "'q", "a" * 3000]
+)
+def test_every_name_that_a_list_holds_comes_back_as_it_is(folder, name):
+    place = folder.path.parent / "=x; y"
+    place.mkdir()
+    files = [place / f"{role}.nii.gz" for role in ("image", "candidate")]
+    for file in files:
+        file.write_bytes(b"")
+    case = CohortCase(name, *files, references=(files[1],))
+    write_tables(folder, [case], [keep(folder, name, a_record())])
+    write_worklists(folder, WorklistChoice())
+    (entry,) = read_worklist(folder.path / "worklist.csv").cases
+    assert entry.case == name
+    assert [path.resolve() for path in (entry.image, entry.candidate, entry.reference)] == [*files, files[1]]
+
+
+def test_a_case_without_a_name_makes_no_list_unreadable(folder):
+    write_tables(folder, [a_case("")], [keep(folder, "", a_record())])
+    assert write_worklists(folder, WorklistChoice()).not_listed == ("",)
+
+
+def test_a_blank_reader_is_nobody(folder, database):
+    from SegQCLib.cohort.sql_ingest import ingest_cohort
+    from SegQCLib.cohort.sql_schema import cohort_tables
+
+    (rating,) = a_record().ratings
+    write_tables(
+        folder, [a_case("a", reader=" ", site="")], [keep(folder, "a", replace(a_record(), ratings=(replace(rating, reader=" "),)))]
+    )
+    ingest_cohort(folder, *database)
+    tables = cohort_tables().tables
+    with database[0].reading() as connection:
+        for name in ("cohort_cases", "cohort_ratings"):
+            assert connection.execute(tables[name].select()).mappings().one()["reader"] is None

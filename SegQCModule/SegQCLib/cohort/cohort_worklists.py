@@ -211,11 +211,11 @@ def _files(row: Mapping[str, Any]) -> dict[str, str]:
 def _fault(row: Mapping[str, Any]) -> dict[str, str] | None:
     """Return why a case cannot stand on a worklist; None: it can."""
     for text in (row["case"], *_files(row).values()):
-        if text != text.strip() or _UNHELD.search(text):
+        if not text or text != text.strip() or _UNHELD.search(text):
             return _error(
                 text,
                 "has a name that a worklist cannot hold.",
-                "Give it a name without spaces at its ends and without line breaks.",
+                "Give it a name, without spaces at its ends and without line breaks.",
             )
     for path in _files(row).values():
         if not Path(path).exists():

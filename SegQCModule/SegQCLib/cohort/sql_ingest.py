@@ -245,13 +245,14 @@ def _stored_rows(table: str, part: _Part, keys: Keys) -> Iterator[tuple[str, tup
     }  # fmt: skip
     for batch in rows.to_batches(max_chunksize=_ROWS_AT_ONCE):
         columns = batch.to_pydict()
-        stored = [[_cell(value, keyed.get(name, clear_word)) for value in columns[name]] for name in wanted]
+        stored = [[_cell(value, keyed.get(name, clear_word), name in keyed) for value in columns[name]] for name in wanted]
         yield from zip(columns["case"], zip(*stored, strict=True), strict=True)
 
 
-def _cell(value: Any, of_text: Callable[[str], str]) -> Any:
+def _cell(value: Any, of_text: Callable[[str], str], is_key: bool) -> Any:
     if isinstance(value, str):
-        return of_text(value)
+        # A blank is nobody, and would have a key without a name.
+        return None if is_key and not value.strip() else of_text(value)
     return json.dumps([clear_word(item) for item in value], ensure_ascii=False) if isinstance(value, list) else value
 
 

@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -48,6 +49,10 @@ SegQC is not a medical device. Its verdicts support research, training and quali
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    for name in ("stdout", "stderr"):
+        # Python has none where it was closed (>&-), as some schedulers do.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
     options = command_line_parser().parse_args(cli_cohort.with_action(sys.argv[1:] if arguments is None else arguments))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -226,14 +231,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from SegQCLib.case import Case
+    from SegQCLib.cohort.cohort_case import CohortCase
+    from SegQCLib.cohort.read_case import read_case
     from SegQCLib.deidentify import deidentified_case, marked_deidentified
     from SegQCLib.dicom import burned_in
     from SegQCLib.difficulty.in_case import protocol_model
     from SegQCLib.evaluate import evaluate_with_background
-    from SegQCLib.images import read_image
     from SegQCLib.importers import read_segmentation
-    from SegQCLib.importers.uncertainty_map import read_map
     from SegQCLib.output import require_writable
     from SegQCLib.prepare import prepare
     from SegQCLib.protocol import load_protocol
@@ -251,24 +255,23 @@ def _evaluate(options: argparse.Namespace) -> int:
         _require_slicer_core()
         require_writable(options.scene.parent)
 
-    def segmentation(path: Path):
-        return read_segmentation(path, labels=options.labels, image=image)
-
     progress = terminal_progress()
     progress("Reading image and segmentations", 0.0)
-    image = read_image(options.image)
-    cli_evaluate_dicom.require_dicom_image(options, image)
-    draft = segmentation(options.draft) if options.draft else None
-    case = Case(
-        image=image,
-        candidate=segmentation(options.candidate),
-        references=tuple(segmentation(path) for path in options.reference),
-        draft=draft,
+    files = CohortCase(
+        case=options.candidate.name,
+        image=options.image,
+        candidate=options.candidate,
+        references=tuple(options.reference),
+        draft=options.draft,
+        uncertainty=options.uncertainty,
+        second_image=options.second_image,
+        labels=options.labels,
+    )
+    read = read_case(files, partial(cli_evaluate_dicom.require_dicom_image, options))
+    case = replace(
+        read,
         ratings=ratings,
-        # nnU-Net's .npz has no grid of its own: it is that of the label map written with it.
-        uncertainty=read_map(options.uncertainty, draft and draft.geometry).volume if options.uncertainty else None,
-        second_image=read_image(options.second_image) if options.second_image else None,
-        drawn_background=read_segmentation(options.drawn_background, image=image) if options.drawn_background else None,
+        drawn_background=read_segmentation(options.drawn_background, image=read.image) if options.drawn_background else None,
         reader_training=training,
         quality_norms=cli_quality_study.norms(options),
     )

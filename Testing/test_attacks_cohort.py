@@ -1,24 +1,29 @@
 """Whatever happens around a cohort's run, a result is right or it is not there, and the message says what to do."""
 
+import gzip
 import hashlib
 import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cohort_cases import make_tiny
+from cohort_runs import ENVIRONMENT
 from SegQCLib import cli
 from SegQCLib.cohort import evaluate_one as worker
 from SegQCLib.cohort import local_cluster, plan
 from SegQCLib.cohort.case_key import deciding_software
 from SegQCLib.cohort.case_outcome import Outcome
 from SegQCLib.cohort.cohort_folder import CohortFolder
-from SegQCLib.cohort.evaluate_one import CaseTask, evaluate_one
+from SegQCLib.cohort.evaluate_one import CaseTask, evaluate_one, look_up
 from SegQCLib.cohort.local_cluster import scheduler_client
 from SegQCLib.errors import BadDataError
 from SegQCLib.protocol import load_protocol
@@ -157,3 +162,29 @@ def test_an_empty_address_is_not_taken_for_none(source, tmp_path, capsys):
     code = cli.main(["cohort", str(source), "--protocol", PROTOCOL, "--out", str(tmp_path / "out"), "--scheduler", ""])
     assert code == 1
     assert "no Dask scheduler answers there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["inputs", "steps", "results"])
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff", b"null", b'{"files": [[1, 2, 3, 4, 5]]}'])
+def test_whatever_stands_in_the_store_costs_no_more_than_computing(source, tmp_path, kind, content):
+    out = tmp_path / "out"
+    given = task(plan(source, PROTOCOL), 0, out)
+    evaluate_one(given)
+    found = CohortFolder(out).record("tiny-0")
+    good = replace(QCRecord.from_json(found.read_text()), created="")
+    for path in store_files(out, kind):
+        # Not through the link that the case's folder has to it.
+        path.unlink()
+        path.write_bytes(gzip.compress(content) if kind == "steps" else content)
+    if kind == "steps":
+        shutil.rmtree(out / ".segqc-cohort" / "results")
+    look_up([given])
+    assert evaluate_one(given).outcome is Outcome.EVALUATED
+    assert replace(QCRecord.from_json(found.read_text()), created="") == good
+
+
+def test_names_have_letters_that_the_system_s_own_encoding_lacks():
+    code = "from SegQCLib.cohort.sources.case_names import shown; print(ascii(shown('\\u0141\\udcff')))"
+    ascii_only = {**ENVIRONMENT, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    told = subprocess.run([sys.executable, "-c", code], env=ascii_only, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == r"'\u0141\\xff'"

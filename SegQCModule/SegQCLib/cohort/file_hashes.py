@@ -101,7 +101,7 @@ def known_hashes(folder: CohortFolder, case: str) -> dict[str, tuple[Stamp, str]
         if content["schema"] != _SCHEMA or content["case"] != case:
             return {}
         return {path: ((size, changed_ns, set_ns), sha256) for path, size, changed_ns, set_ns, sha256 in content["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         # Whatever it was, what it could save is a computation.
         return {}
 

@@ -98,8 +98,9 @@ def local_client(workers: int | None = None, memory_gib: float | None = None) ->
             raise BadDataError(
                 "127.0.0.1",
                 f"no workers could be started there ({error}).",
-                "They speak with each other over the loopback address, which must be up (ip link set lo up). If a worker was ended"
-                " while it started, by the system for want of memory or by somebody, run the same command again.",
+                "They speak with each other over the loopback address, which must be up (ip link set lo up), and on Linux /dev/shm"
+                " must be writable. If a worker was ended while it started, by the system for want of memory or by somebody, run"
+                " the same command again.",
             ) from error
         with cluster, Client(cluster) as client, _kept_up(cluster, count):
             yield client

@@ -21,7 +21,8 @@ def shown(path: str | os.PathLike[str]) -> str:
     A name written by another system may hold bytes of another encoding; Python keeps them as lone surrogates, which no JSON,
     Parquet or HTML file can hold.
     """
-    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+    # Not os.fsencode: letters that the system's own encoding lacks may stand in a CSV file.
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def with_unique_names(cases: Sequence[CohortCase], root: Path) -> tuple[CohortCase, ...]:

@@ -1,11 +1,13 @@
 """Tables of a cohort written by hand, for tests of its report."""
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pytest
 
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.tables import TABLES
 from SegQCLib.cohort.tables.column import arrow_schema
+
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'segqc[cohort]'")
+pq = pytest.importorskip("pyarrow.parquet")
 
 
 def write_cohort(path, **rows):

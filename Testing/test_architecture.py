@@ -149,6 +149,7 @@ def test_core_can_be_imported_where_only_numpy_scipy_and_simpleitk_are_installed
         if layer(path) in ("core", "cli")
     ]
     absent = ["slicer", "vtk", "qt", "ctk", "pydicom", "highdicom", "jinja2", "sklearn", "torch", "PIL", "pywt", "dask"]
+    absent += ["distributed", "pyarrow", "psutil", "cryptography"]
     absent += ["sqlalchemy", "psycopg", "pandas", "pingouin", "statsmodels", "matplotlib"]
     # Not as None in sys.modules: scipy.stats takes torch from there if the name is there.
     hide = f"""

@@ -8,6 +8,8 @@ from cohort_cases import make_tiny
 from SegQCLib import cli
 from SegQCLib.cli_cohort import with_action
 
+pytest.importorskip("distributed", reason="dask and distributed are not installed: pip install 'segqc[cohort]'")
+
 PROTOCOL = "ct-abdomen-portal-venous"
 
 

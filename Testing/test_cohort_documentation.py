@@ -22,6 +22,8 @@ from SegQCLib.cli import command_line_parser, main
 from SegQCLib.cli_cohort import with_action
 from SegQCLib.geometry import sitk_image
 
+pytest.importorskip("distributed", reason="dask and distributed are not installed: pip install 'segqc[cohort]'")
+
 PAGE = "cohort.md"
 SEGQC = (sys.executable, "-m", "SegQCLib.cli")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "SegQCModule"), "PYTHONIOENCODING": "utf-8"}

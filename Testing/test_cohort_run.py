@@ -26,6 +26,8 @@ from SegQCLib.evaluate import evaluate
 from SegQCLib.protocol import load_protocol
 from SegQCLib.record import QCRecord
 
+pytest.importorskip("distributed", reason="dask and distributed are not installed: pip install 'segqc[cohort]'")
+
 PROTOCOL = "ct-abdomen-portal-venous"
 
 

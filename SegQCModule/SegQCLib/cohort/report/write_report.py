@@ -51,6 +51,8 @@ def write_report(folder: CohortFolder, worst: int = DEFAULT_WORST, progress: Pro
     ------
     BadDataError
         If the folder is no cohort's or cannot be written to, or a package is not installed.
+    ValueError
+        If `worst` is below 0.
     """
     if worst < 0:
         raise ValueError(f"{worst} is no count of cases; give 0 or more.")

@@ -68,7 +68,11 @@ class Measurement:
     unit: str = field(metadata={"doc": "UCUM unit: 1, mm, mm3, {voxels}."})
     definition: str = field(metadata={"doc": "Name of the definition: libraries differ under one metric name."})
     candidate_role: str = field(metadata={"doc": "candidate or draft."})
-    reference_role: str | None = field(metadata={"doc": "reference, reference 2, ...; null for measures of one segmentation."})
+    reference_role: str | None = field(
+        metadata={
+            "doc": "reference, reference 2, ...; draft: the AI draft that the candidate started from; null: measure of one segmentation."
+        }
+    )
     reason: str | None = field(default=None, metadata={"doc": "Why the value is null."})
 
 

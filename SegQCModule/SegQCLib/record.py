@@ -69,9 +69,7 @@ class Measurement:
     definition: str = field(metadata={"doc": "Name of the definition: libraries differ under one metric name."})
     candidate_role: str = field(metadata={"doc": "candidate or draft."})
     reference_role: str | None = field(
-        metadata={
-            "doc": "reference, reference 2, ...; draft: the AI draft that the candidate started from; null: measure of one segmentation."
-        }
+        metadata={"doc": "reference, reference 2, ...; draft: what the candidate started from; null: measure of one segmentation."}
     )
     reason: str | None = field(default=None, metadata={"doc": "Why the value is null."})
 

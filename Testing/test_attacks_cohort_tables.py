@@ -17,6 +17,7 @@ from SegQCLib.cohort.sources.find_cases import find_cases
 from SegQCLib.cohort.sources.source_options import SourceOptions
 from SegQCLib.cohort.sources.walk import walk
 from SegQCLib.errors import BadDataError
+from SegQCLib.file_name import file_name
 from SegQCLib.printable import printable
 from SegQCLib.worklist import read_worklist
 
@@ -380,3 +381,12 @@ def test_a_blank_reader_is_nobody(folder, database):
     with database[0].reading() as connection:
         for name in ("cohort_cases", "cohort_ratings"):
             assert connection.execute(tables[name].select()).mappings().one()["reader"] is None
+
+
+def test_long_names_with_one_beginning_have_folders_of_their_own(folder):
+    study = "archive/2026/ct-abdomen/1.3.6.1.4.1.14519.5.2.1.6279.6001.298806137288633453246975630178"
+    # These two share the digits that `file_name` adds.
+    first, second = f"{study}/series 4539", f"{study}/series 4626"
+    assert file_name(first) == file_name(second)
+    assert folder.case(first) != folder.case(second)
+    assert folder.case("plain").name == "plain"

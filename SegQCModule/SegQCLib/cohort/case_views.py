@@ -13,7 +13,6 @@ from SegQCLib.cohort.cohort_folder import ERROR_NAME, CohortFolder
 from SegQCLib.cohort.result_store import ResultStore, holds, place, place_link
 from SegQCLib.cohort.run_fault import writing_to
 from SegQCLib.dataclass_json import to_json
-from SegQCLib.file_name import file_name
 from SegQCLib.record_files import RECORD_NAME
 
 
@@ -53,7 +52,7 @@ def remove_other_cases(folder: CohortFolder, cases: Iterable[str]) -> None:
     """Remove what is shown of cases that are no longer in the cohort; their results stay, and so does what others put there."""
     if not folder.cases.is_dir():
         return
-    present = {file_name(case) for case in cases}
+    present = {folder.case(case).name for case in cases}
     with writing_to(folder.path), os.scandir(folder.cases) as entries:
         for entry in entries:
             if entry.name in present or not entry.is_dir(follow_symlinks=False):

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +47,12 @@ class CohortFolder:
         return self.path / "cohort.json"
 
     def case(self, case: str) -> Path:
-        """Return the folder of a case."""
-        return self.cases / file_name(case)
+        """Return the folder of a case; no two cases share one."""
+        name = file_name(case)
+        if name == case:
+            return self.cases / name
+        # Of a hundred thousand long names with one beginning, some share the few digits that tell readers apart.
+        return self.cases / f"{name}{hashlib.sha256(case.encode('utf-8', 'surrogatepass')).hexdigest()[-10:]}"
 
     def record(self, case: str) -> Path:
         """Return where the present record of a case is, if it has one."""

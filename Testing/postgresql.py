@@ -1,6 +1,7 @@
 """A PostgreSQL server of one's own for the time of a test run, from Debian's packages."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -40,3 +41,25 @@ def server():
             _run([bin_folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def command(text, sockets):
+    """Run one command on a server, outside its databases."""
+    import psycopg
+
+    with psycopg.connect(f"host={sockets} user=segqc dbname=postgres", autocommit=True) as connection:
+        connection.execute(text)
+
+
+_databases = itertools.count(1)
+
+
+@contextlib.contextmanager
+def database(sockets):
+    """Yield the URL of a new empty database; it is gone afterwards."""
+    name = f"t{next(_databases)}"
+    command(f'CREATE DATABASE "{name}"', sockets)
+    try:
+        yield f"postgresql://segqc@/{name}?host={sockets}"
+    finally:
+        command(f'DROP DATABASE "{name}" WITH (FORCE)', sockets)

@@ -1,7 +1,6 @@
 """A cohort beside the readers' records in one database: same keys, nothing twice, nothing that names anybody."""
 
 import argparse
-import itertools
 import re
 import sqlite3
 from dataclasses import replace
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import postgresql
 from cohort_results import a_case, a_cohort, a_record, failed, keep
 from SegQCLib import cli_cohort_ingest
 from SegQCLib.cohort.cohort_folder import CohortFolder
@@ -36,31 +34,6 @@ from SegQCLib.record_store.reader_keys import Keys, make_names, read_names
 
 PAGE = Path(__file__).parents[1] / "Documentation" / "cohort-tables.md"
 READER = "Dr. Éva Szabó"
-
-_databases = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def postgresql_server():
-    if postgresql.programs() is None:
-        pytest.skip("Debian's PostgreSQL is not installed: make services")
-    with postgresql.server() as found:
-        yield found
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'records.sqlite'}"
-        return
-    import psycopg
-
-    sockets, _ = request.getfixturevalue("postgresql_server")
-    name = f"c{next(_databases)}"
-    with psycopg.connect(f"host={sockets} user=segqc dbname=postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        yield f"postgresql://segqc@/{name}?host={sockets}"
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

@@ -151,33 +151,6 @@ def a_log(folder, reader=READER, case=CASE, *, events=None, start=START, session
     return write_log(folder, replace(header, **fields), lines)
 
 
-@pytest.fixture(scope="session")
-def postgresql_server():
-    if postgresql.programs() is None:
-        pytest.skip("Debian's PostgreSQL is not installed: make services")
-    with postgresql.server() as found:
-        yield found
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'records.sqlite'}"
-        return
-    sockets, _ = request.getfixturevalue("postgresql_server")
-    name = f"t{next(_session)}"
-    postgresql_command(f'CREATE DATABASE "{name}"', sockets)
-    yield f"postgresql://segqc@/{name}?host={sockets}"
-    postgresql_command(f'DROP DATABASE "{name}" WITH (FORCE)', sockets)
-
-
-def postgresql_command(command, sockets):
-    import psycopg
-
-    with psycopg.connect(f"host={sockets} user=segqc dbname=postgres", autocommit=True) as connection:
-        connection.execute(command)
-
-
 @pytest.fixture
 def logs(tmp_path):
     return tmp_path / "logs"
@@ -690,8 +663,8 @@ def test_a_database_that_may_only_be_read_is_told(logs, names, tmp_path):
 
 def test_a_server_that_goes_away_is_told_and_nothing_is_half_loaded(logs, names, postgresql_server, monkeypatch):
     sockets, _ = postgresql_server
-    name = f"t{next(_session)}"
-    postgresql_command(f'CREATE DATABASE "{name}"', sockets)
+    name = "goes_away"
+    postgresql.command(f'CREATE DATABASE "{name}"', sockets)
     url = f"postgresql://segqc:hush@/{name}?host={sockets}"
     a_log(logs)
     from SegQCLib.record_store import load
@@ -699,7 +672,7 @@ def test_a_server_that_goes_away_is_told_and_nothing_is_half_loaded(logs, names,
     insert = load._replace_reads
 
     def gone(connection, batch):
-        postgresql_command(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'", sockets)  # noqa: S608
+        postgresql.command(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'", sockets)  # noqa: S608
         insert(connection, batch)
 
     monkeypatch.setattr(load, "_replace_reads", gone)
@@ -709,4 +682,4 @@ def test_a_server_that_goes_away_is_told_and_nothing_is_half_loaded(logs, names,
     monkeypatch.undo()
     assert rows(url, "events") == []
     assert ingest(logs, connect(url), names).sessions == 1
-    postgresql_command(f'DROP DATABASE "{name}" WITH (FORCE)', sockets)
+    postgresql.command(f'DROP DATABASE "{name}" WITH (FORCE)', sockets)

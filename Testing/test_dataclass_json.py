@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -102,6 +103,36 @@ def test_a_number_that_is_not_finite_is_refused_where_it_stands(number):
     text = json.dumps(GOOD).replace("700.5", number)
     (path,) = faults_of(text)
     assert path == "wheels[1].diameter_mm"
+
+
+def test_a_long_number_is_told_as_it_was_written():
+    assert faults_of(changed(name=-(10**400)))["name"].startswith("-1000")
+    assert faults_of('{"diameter_mm": -' + "9" * 5000 + "}", Wheel)["diameter_mm"].startswith("-Infinity is not a finite number")
+
+
+def test_a_whole_number_keeps_all_its_digits():
+    assert from_json(Wheel, f'{{"diameter_mm": 1, "spokes": {10**304 + 1}}}').spokes == 10**304 + 1
+
+
+@dataclass(frozen=True)
+class Folder:
+    name: str
+    folders: tuple["Folder", ...] = ()
+    above: "Folder | None" = None
+
+
+def test_a_class_may_hold_others_of_its_own():
+    text = '{"name": "a", "folders": [{"name": "b", "folders": [{"name": "c"}]}], "above": {"name": "d"}}'
+    assert from_json(Folder, text) == Folder("a", (Folder("b", (Folder("c"),)),), Folder("d"))
+    assert faults_of(text.replace('"c"', "3"), Folder) == {"folders[0].folders[0].name": "3 is not text"}
+
+
+def test_readers_of_many_threads_see_all_of_a_class():
+    text = json.dumps({"name": "a", "parts": []})
+    for _ in range(20):
+        cls = dataclasses.make_dataclass("Thing", [("name", str), ("parts", tuple[str, ...])], frozen=True)
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(from_json, [cls] * 8, [text] * 8)) == {cls("a", ())}
 
 
 def test_a_syntax_error_comes_with_line_and_column():

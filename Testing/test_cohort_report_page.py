@@ -125,6 +125,15 @@ def test_simulated_cases_are_said_first(tmp_path):
     )
 
 
+def test_empty_segments_are_told_beside_the_verdicts_of_their_structure(tmp_path):
+    cases = [case(name) for name in "abc"]
+    sizes = [measurement(name, "voxel_count", 5.0 * (name == "a"), reference=None) for name in "abc"]
+    verdicts = [{"case": name, "segment": "liver", "structure": "liver", "verdict": "ACCEPT", "reasons": []} for name in "abc"]
+    told = words(page(write_cohort(tmp_path, cases=cases, measurements=sizes, verdicts=verdicts)))
+    assert "liver32 empty003100 %" in told
+    assert "agree that the structure is absent, and nothing was drawn" in told
+
+
 def test_equal_values_are_said_to_have_no_z_score(tmp_path):
     values = [measurement(f"c{n}", "islands", float(n == 3), reference=None) for n in range(30)]
     told = words(page(write_cohort(tmp_path, cases=[case(f"c{n}") for n in range(30)], measurements=values)))

@@ -101,7 +101,7 @@ def test_several_pipelines_without_a_choice_and_an_unknown_one_are_errors_that_l
         "derivatives/a/sub-01/ct/sub-01_dseg.nii.gz",
         "derivatives/b/sub-01/ct/sub-01_dseg.nii.gz",
     )
-    with pytest.raises(BadDataError, match=r"2 pipelines that may be the candidate's \(a, b\)"):
+    with pytest.raises(BadDataError, match=r"2 pipelines that may be the candidate's \(a, b\)\. Say.* --candidate-pipeline"):
         find_cases(root)
     with pytest.raises(BadDataError, match=r"no pipeline c with subjects \(it has a, b\)"):
         find_cases(root, SourceOptions(candidate_pipeline="c"))

@@ -122,6 +122,7 @@ def render_cohort_report(
         quality_rows=_together(report.quality.found),
         plot=_plot(report),
         metrics=_metrics(report),
+        empty={row.structure: len(row.stated) for row in report.presence},
         compared=[row for row in report.agreement if row.dice is not None],
         alone=[row for row in report.agreement if row.dice is None and row.volume_mm3 is not None],
         volumes_high=volumes_high,

@@ -169,7 +169,8 @@ def _candidate_pipeline(root: Path, pipelines: dict[str, Path], options: SourceO
         raise BadDataError(
             shown(root / _DERIVATIVES),
             f"has {len(left)} pipelines that may be the candidate's ({few([shown(name) for name in left]) or 'none'}).",
-            "Say which is the candidate's, the reference's and the draft's (options candidate, reference and draft pipeline).",
+            "Say which is the candidate's, the reference's and the draft's: --candidate-pipeline, --reference-pipeline,"
+            " --draft-pipeline.",
         )
     return left[0], False
 
@@ -287,7 +288,7 @@ def _case(
         fault = CaseFault(
             shown(one.name.path),
             f"belongs to no image for certain: {one.unclear}.",
-            "Name its image in its JSON file (Sources), or choose the kind of image (option image suffix), such as T1w or ct.",
+            "Name its image in its JSON file (Sources), or choose the kind of image (--image-suffix), such as T1w or ct.",
         )
     if fault is None and beside.references is not None:
         references, fault = _fitting(one, beside.references.get(one.session, ()), "reference")

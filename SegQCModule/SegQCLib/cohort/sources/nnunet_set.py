@@ -132,7 +132,7 @@ def _predictions(folder: Path, options: SourceOptions) -> Path:
         return named[0]
     found = f"has {len(named)} folders whose names begin with {_PREDICTIONS}"
     listed = f": {few([shown(item.name) for item in named])}." if named else "."
-    raise BadDataError(shown(folder), found + listed, "Say which folder holds the predictions (option predictions).")
+    raise BadDataError(shown(folder), found + listed, "Say which folder holds the predictions (--predictions).")
 
 
 def _split(folder: Path, names: tuple[str, str], ending: str, predicted: Collection[str], notes: list[str]) -> _Split:

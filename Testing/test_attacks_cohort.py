@@ -188,3 +188,32 @@ def test_names_have_letters_that_the_system_s_own_encoding_lacks():
     ascii_only = {**ENVIRONMENT, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     told = subprocess.run([sys.executable, "-c", code], env=ascii_only, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == r"'\u0141\\xff'"
+
+
+def test_results_that_are_written_into_an_image_s_folder_are_none_of_its_files(source, tmp_path, monkeypatch):
+    folder = source.parent / "study"
+    folder.mkdir()
+    (folder / "1.dcm").write_bytes(b"no DICOM")
+    age(folder / "1.dcm")
+    source.write_text(source.read_text().replace("image-0.nii", "study"))
+    planned, out = plan(source, PROTOCOL), folder / "out"
+    while_it_is_read(monkeypatch, lambda: evaluate_one(task(planned, 1, out)))
+    first = evaluate_one(task(planned, 0, out))
+    assert first.outcome is Outcome.REFUSED
+    assert look_up([task(planned, 0, out)])[0].key == first.key
+
+
+def test_voxels_may_lie_where_a_header_says(source, tmp_path):
+    voxels = tmp_path / "voxels.raw"
+    voxels.write_bytes(bytes(8))
+    header = source.parent / "image.nhdr"
+    header.write_text(
+        "NRRD0004\ntype: uint8\ndimension: 3\nspace: left-posterior-superior\nsizes: 2 2 2\n"
+        "space directions: (1,0,0) (0,1,0) (0,0,1)\nkinds: domain domain domain\nencoding: raw\nspace origin: (0,0,0)\n"
+        f"data file: {voxels}\n"
+    )
+    source.write_text(source.read_text().replace("image-0.nii", header.name))
+    first = evaluate_one(task(plan(source, PROTOCOL), 0, tmp_path / "out"))
+    assert first.outcome is not Outcome.FAILED
+    voxels.write_bytes(b"12345678")
+    assert evaluate_one(task(plan(source, PROTOCOL), 0, tmp_path / "out")).key != first.key

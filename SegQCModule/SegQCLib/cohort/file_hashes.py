@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from SegQCLib.cohort.case_key import KeyedFile, KeyedLabels
 from SegQCLib.cohort.cohort_case import CohortCase
-from SegQCLib.cohort.cohort_folder import CohortFolder
+from SegQCLib.cohort.cohort_folder import STORE_NAME, CohortFolder
 from SegQCLib.cohort.result_store import place
 from SegQCLib.complete_file import data_files
 from SegQCLib.errors import BadDataError
@@ -198,7 +199,8 @@ def _inputs_path(folder: CohortFolder, case: str) -> Path:
 def _together(role: RoleFiles, hashes: Mapping[str, str]) -> str:
     if role.files == (role.path,):
         return hashes[str(role.path)]
-    return sha256_of_digests({file.relative_to(role.folder).as_posix(): hashes[str(file)] for file in role.files})
+    # A header may name its voxels by a path from the root.
+    return sha256_of_digests({_told(file, role.folder): hashes[str(file)] for file in role.files})
 
 
 def _told(path: Path, source: Path | None) -> str:
@@ -227,8 +229,18 @@ def _roles(case: CohortCase) -> Iterator[RoleFiles]:
 
 def _role(role: str, path: Path, *, is_image: bool) -> RoleFiles:
     if path.is_dir():
-        return RoleFiles(role, path, tuple(sorted(file for file in path.rglob("*") if file.is_file() and not _hidden(file))), path)
+        return RoleFiles(role, path, tuple(sorted(_files_below(path))), path)
     return RoleFiles(role, path, _with_companions(path, is_image), path.parent)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder, but for hidden ones and for a cohort's results, which are written while its cases are read."""
+    for place_of, folders, names in os.walk(folder):
+        if STORE_NAME in folders and Path(place_of) != folder:
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (file for name in names if not name.startswith(".") and (file := Path(place_of, name)).is_file())
 
 
 def _with_companions(path: Path, is_image: bool) -> tuple[Path, ...]:
@@ -249,7 +261,3 @@ def _beside(prediction: Path) -> Iterator[RoleFiles]:
         for name in _BESIDE_PREDICTIONS:
             if (where / name).is_file():
                 yield RoleFiles(f"{name} {place_of}", where / name, (where / name,), where)
-
-
-def _hidden(file: Path) -> bool:
-    return file.name.startswith(".")

@@ -39,16 +39,28 @@ def parts_of(cases: Sequence[PartCase]) -> Iterator[tuple[PartCase, ...]]:
         yield tuple(taken)
 
 
-def part_hash(table: str, columns: Sequence[Column], cases: Sequence[PartCase], has_costs: bool) -> str:
-    """Return 32 hexadecimal digits that say what is in a table's part before it is written: results never change under their key.
+def rows_hash(cases: Sequence[PartCase], *, has_costs: bool) -> str:
+    """Return what says which rows some cases become, before any is read: results never change under their key.
+
+    Parameters
+    ----------
+    cases : sequence of PartCase
+    has_costs : bool
+        Whether rows say what a case took, which differs from run to run.
+    """
+    said = [[*_said_of_case(item.case), *_said_of_outcome(item.outcome, has_costs)] for item in cases]
+    return hashlib.sha256(json.dumps(said, separators=(",", ":")).encode()).hexdigest()
+
+
+def part_hash(table: str, columns: Sequence[Column], rows: str) -> str:
+    """Return 32 hexadecimal digits that say what is in a table's part.
 
     Parameters
     ----------
     table : str
     columns : sequence of Column
-    cases : sequence of PartCase
-    has_costs : bool
-        Whether rows say what a case took, which differs from run to run.
+    rows : str
+        Of `rows_hash`.
     """
     import pyarrow as pa
 
@@ -57,9 +69,9 @@ def part_hash(table: str, columns: Sequence[Column], cases: Sequence[PartCase], 
         "pyarrow": pa.__version__,
         "table": table,
         "columns": [asdict(column) for column in columns],
-        "cases": [[_said_of_case(item.case), _said_of_outcome(item.outcome, has_costs)] for item in cases],
+        "rows": rows,
     }
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), default=str)
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -70,8 +82,7 @@ def _said_of_case(case: CohortCase) -> list[object]:
     ]  # fmt: skip
 
 
-def _said_of_outcome(outcome: CaseOutcome, has_costs: bool) -> dict[str, object]:
-    said = asdict(outcome)
-    if not has_costs:
-        del said["cost"], said["kept"]
-    return said
+def _said_of_outcome(outcome: CaseOutcome, has_costs: bool) -> list[object]:
+    said: list[object] = [outcome.key, outcome.outcome, outcome.verdict]
+    said += [None] if outcome.fault is None else [outcome.fault.where, outcome.fault.found, outcome.fault.remedy]
+    return [*said, outcome.kept, None if outcome.cost is None else asdict(outcome.cost)] if has_costs else said

@@ -15,7 +15,7 @@ from SegQCLib.cohort.cohort_case import CohortCase
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.tables import TABLES
 from SegQCLib.cohort.tables.cases_csv import CASES_CSV_NAME, write_cases_csv
-from SegQCLib.cohort.tables.part import PartCase, part_hash, parts_of
+from SegQCLib.cohort.tables.part import PartCase, part_hash, parts_of, rows_hash
 from SegQCLib.cohort.tables.pyarrow_needed import require_pyarrow
 from SegQCLib.cohort.tables.versions import begin_version, show_version, shown_version, take_over, version_name
 from SegQCLib.cohort.tables.write_part import unwritable, write_part
@@ -91,14 +91,11 @@ def write_tables(
 
 
 def _planned(number: int, cases: tuple[PartCase, ...]) -> _PlannedPart:
+    # Ten thousand cases are told once, and not once for each table.
+    rows, costs = rows_hash(cases, has_costs=False), rows_hash(cases, has_costs=True)
+    hashes = {table.name: part_hash(table.name, table.columns, costs if table.name == "costs" else rows) for table in TABLES}
     # The number keeps the plan's order for everybody who reads files by their names.
-    return _PlannedPart(
-        cases,
-        {
-            table.name: f"part-{number:05d}-{part_hash(table.name, table.columns, cases, table.name == 'costs')}.parquet"
-            for table in TABLES
-        },
-    )
+    return _PlannedPart(cases, {table: f"part-{number:05d}-{digits}.parquet" for table, digits in hashes.items()})
 
 
 def _hash(file: str) -> str:

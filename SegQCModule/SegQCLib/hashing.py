@@ -16,8 +16,8 @@ def sha256_of(path: Path) -> str:
 def sha256_of_files(paths: Iterable[Path], folder: Path) -> str:
     """Return one SHA-256 for many files: of the lines 'relative/path sha256', sorted, joined by newlines.
 
-    The same files give the same value on every system and in every order of reading. A file outside the folder, which a header names
-    by its path from the root, counts by that path.
+    The same files give the same value on every system and in every order of reading. A file outside the folder, which a
+    header names by its path from the root, counts by that path.
     """
     named = {path.relative_to(folder) if path.is_relative_to(folder) else path: path for path in paths}
     return sha256_of_digests({name.as_posix(): sha256_of(path) for name, path in named.items()})

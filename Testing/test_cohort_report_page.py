@@ -130,7 +130,7 @@ def test_empty_segments_are_told_beside_the_verdicts_of_their_structure(tmp_path
     sizes = [measurement(name, "voxel_count", 5.0 * (name == "a"), reference=None) for name in "abc"]
     verdicts = [{"case": name, "segment": "liver", "structure": "liver", "verdict": "ACCEPT", "reasons": []} for name in "abc"]
     told = words(page(write_cohort(tmp_path, cases=cases, measurements=sizes, verdicts=verdicts)))
-    assert "liver32 empty003100 %" in told
+    assert "liver32 emptyfew003100 %" in told
     assert "agree that the structure is absent, and nothing was drawn" in told
 
 

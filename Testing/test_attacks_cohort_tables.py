@@ -390,3 +390,20 @@ def test_long_names_with_one_beginning_have_folders_of_their_own(folder):
     assert file_name(first) == file_name(second)
     assert folder.case(first) != folder.case(second)
     assert folder.case("plain").name == "plain"
+
+
+@pytest.mark.parametrize("changed", ["inputs", "protocol"])
+def test_a_record_that_is_newer_than_the_tables_is_not_drawn_beside_their_numbers(folder, changed):
+    tables_of(folder)
+    record = a_record()
+    image, candidate = record.inputs
+    newer = {
+        "inputs": replace(record, inputs=(image, replace(candidate, sha256="dd" * 32))),
+        "protocol": replace(record, protocol=replace(record.protocol, sha256="ee" * 32)),
+    }
+    for name, present in (("odd", newer[changed]), ("plain", record)):
+        folder.case(name).mkdir(parents=True)
+        folder.record(name).write_text(present.to_json(), encoding="utf-8")
+    notes = {note.partition(":")[0]: note for note in write_report(folder).notes}
+    assert "evaluated again since the tables were written" in notes["odd"]
+    assert "evaluated again" not in notes["plain"]

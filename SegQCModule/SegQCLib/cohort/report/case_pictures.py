@@ -57,6 +57,10 @@ def case_pictures(folder: CohortFolder, worst: Sequence[WorstCase], progress: Pr
 def _picture(folder: CohortFolder, entry: WorstCase) -> CasePicture:
     case = entry.case
     record = read_json_file(QCRecord, folder.record(case.case), "a record", "Run segqc cohort again.")
+    now = (_sha256(record, "image"), _sha256(record, "candidate"), record.protocol.sha256)
+    if now != (case.image_sha256, case.candidate_sha256, case.protocol_sha256):
+        # A run that was stopped before it wrote tables: numbers and picture would be of different files.
+        return CasePicture(None, "Not drawn: it was evaluated again since the tables were written. Run segqc cohort to its end.")
     view = _view(record, entry.segment)
     if view is None:
         return CasePicture(
@@ -89,8 +93,12 @@ def _view(record: QCRecord, segment: str | None) -> SliceToView | None:
     return next(iter([*own, *record.slices_to_view]), None)
 
 
+def _sha256(record: QCRecord, role: str) -> str | None:
+    return next((item.sha256 for item in record.inputs if item.role == role), None)
+
+
 def _require(record: QCRecord, role: str, source: FileSource | None) -> None:
-    known = next((item.sha256 for item in record.inputs if item.role == role), None)
+    known = _sha256(record, role)
     if known is None or source is None or source.sha256 != known:
         raise BadDataError(
             f"The {role}",

@@ -105,6 +105,9 @@ def test_verdicts_are_counted_by_case_and_structure_with_reasons_by_frequency(tm
         finding("b", "holes", "FAIL", "2 holes"),
         finding("c", "holes", "FAIL", "5 holes"),
         finding("c", "spikes", "WARN"),
+        finding("a", "holes", "NOT_EVALUATED"),
+        finding("a", "holes", "NOT_EVALUATED"),
+        finding("b", "spikes", "NOT_EVALUATED"),
     ]
     cases = [case("a", "REVIEW"), case("b", "REVIEW"), case("c", "REJECT"), case("d", None, outcome="failed")]
     folder = write_cohort(tmp_path, cases=cases, verdicts=rows, findings=checks)
@@ -117,9 +120,9 @@ def test_verdicts_are_counted_by_case_and_structure_with_reasons_by_frequency(tm
     told = [(reason.verdict, reason.text, reason.segments, reason.cases) for reason in counts.reasons]
     assert told[0] == (Verdict.REVIEW, "Dice is …; accepted: at least 0.9 (study).", 2, 2)
     assert (Verdict.REJECT, "Dice is 0.1; accepted: at least 0.9 (study).", 1, 1) in told
-    assert [(row.check, row.cases, row.findings, row.kept, row.text) for row in counts.checks] == [
-        ("holes", 2, 2, 0, "… holes"),
-        ("islands", 1, 2, 1, "… islands"),
+    assert [(row.check, row.cases, row.findings, row.kept, row.text, row.not_made) for row in counts.checks] == [
+        ("holes", 2, 2, 0, "… holes", 1),
+        ("islands", 1, 2, 1, "… islands", 0),
     ]
 
 

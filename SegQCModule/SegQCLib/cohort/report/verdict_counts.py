@@ -52,6 +52,8 @@ class FailedCheck:
         How many of the findings a reader keeps with a reason.
     text : str
         Its commonest wording.
+    not_made : int
+        Cases in which it, or a part of it, could not be made, as where the header lacks a fact: whether they would fail nobody knows.
     """
 
     check: str
@@ -59,6 +61,7 @@ class FailedCheck:
     findings: int
     kept: int
     text: str
+    not_made: int
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,10 @@ def _of_segments(folder: CohortFolder) -> tuple[tuple[StructureVerdicts, ...], t
 def _failed(folder: CohortFolder) -> tuple[FailedCheck, ...]:
     import pyarrow.compute as pc
 
+    open_ = table_columns(folder, "findings", ("case", "check"), pc.field("status") == Status.NOT_EVALUATED.value)
+    open_case, open_check = coded_texts(open_, "case"), coded_texts(open_, "check")
+    pairs = np.unique(np.stack([open_check.codes, open_case.codes], axis=1), axis=0)
+    not_made = Counter(open_check.values[code] for code in pairs[:, 0].tolist())
     table = table_columns(folder, "findings", ("case", "check", "message", "kept"), pc.field("status") == Status.FAIL.value)
     case, check, message, kept = (coded_texts(table, name) for name in ("case", "check", "message", "kept"))
     found = []
@@ -138,5 +145,6 @@ def _failed(folder: CohortFolder) -> tuple[FailedCheck, ...]:
         amounts = list(times.values())
         commonest = max(alike, key=lambda one: sum(amounts[place] for place in one.places))
         cases = len(np.unique(case.codes[rows]))
-        found.append(FailedCheck(name, cases, len(rows), int(np.count_nonzero(kept.codes[rows] >= 0)), commonest.text))
+        by_reader = int(np.count_nonzero(kept.codes[rows] >= 0))
+        found.append(FailedCheck(name, cases, len(rows), by_reader, commonest.text, not_made[name]))
     return tuple(sorted(found, key=lambda one: (-one.cases, -one.findings, one.check)))

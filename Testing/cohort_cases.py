@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from scipy import ndimage
 
@@ -466,8 +466,10 @@ def _write_series(folder: Path, scan: _Scan, scanner: _Scanner, number: int, mis
     for k, plane in enumerate(scan.values):
         if k == missing:
             continue
-        dataset = Dataset()
-        dataset.file_meta = FileMetaDataset()
+        path = folder / f"IM{k * 7 % 101:03}"
+        # So that pydicom 2.4 (of Slicer 5.10) writes it as 3.0 does: the keyword for a standard file has changed its name.
+        dataset = FileDataset(path, {}, b"\0" * 128, FileMetaDataset(), is_implicit_VR=False, is_little_endian=True)
+        dataset.file_meta.FileMetaInformationGroupLength = 0
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage if is_ct else MRImageStorage
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid("slice", k)
@@ -499,7 +501,7 @@ def _write_series(folder: Path, scan: _Scan, scanner: _Scanner, number: int, mis
         if is_ct:
             dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "0", "1", "HU"
         dataset.PixelData = plane.tobytes()
-        dataset.save_as(folder / f"IM{k * 7 % 101:03}", enforce_file_format=True)
+        dataset.save_as(path)
 
 
 def _write_ratings(path: Path, reader: str, rng: np.random.Generator) -> Path:

@@ -19,6 +19,7 @@ PROTOCOL = "ct-abdomen-portal-venous"
         (["cohort", "cases.csv", "--out", "x"], ["cohort", "run", "cases.csv", "--out", "x"]),
         (["cohort", "--protocol", "p", "cases.csv"], ["cohort", "run", "--protocol", "p", "cases.csv"]),
         (["cohort", "./report"], ["cohort", "run", "./report"]),
+        (["cohort", "reprot", "DIR"], ["cohort", "reprot", "DIR"]),
         (["cohort", "report", "DIR"], ["cohort", "report", "DIR"]),
         (["cohort", "--help"], ["cohort", "--help"]),
         (["cohort"], ["cohort"]),

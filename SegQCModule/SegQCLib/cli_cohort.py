@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,10 @@ def with_action(arguments: Sequence[str]) -> list[str]:
     """Return a command's arguments with `run` put in where `segqc cohort` is given cases and no action."""
     named = list(arguments)
     if named[:1] == ["cohort"] and len(named) > 1 and named[1] not in (*ACTIONS, "-h", "--help"):
-        named.insert(1, "run")
+        # Who mistypes an action is told the actions, and not what a run lacks.
+        mistyped = named[1].isalpha() and get_close_matches(named[1], ACTIONS) and not Path(named[1]).exists()
+        if not mistyped:
+            named.insert(1, "run")
     return named
 
 

@@ -53,7 +53,8 @@ class FailedCheck:
     text : str
         Its commonest wording.
     not_made : int
-        Cases in which it, or a part of it, could not be made, as where the header lacks a fact: whether they would fail nobody knows.
+        Cases in which it, or a part of it, could not be made, as where the header lacks a fact: nobody knows whether they would
+        fail.
     """
 
     check: str

@@ -25,6 +25,8 @@ from SegQCLib.cohort.case_outcome import Outcome
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.evaluate_one import CaseTask, evaluate_one, look_up
 from SegQCLib.cohort.local_cluster import scheduler_client
+from SegQCLib.cohort.one_run import one_run
+from SegQCLib.cohort.run_fault import RunFault
 from SegQCLib.errors import BadDataError
 from SegQCLib.protocol import load_protocol
 from SegQCLib.protocols.sign_off import sign_protocol
@@ -217,3 +219,14 @@ def test_voxels_may_lie_where_a_header_says(source, tmp_path):
     assert first.outcome is not Outcome.FAILED
     voxels.write_bytes(b"12345678")
     assert evaluate_one(task(plan(source, PROTOCOL), 0, tmp_path / "out")).key != first.key
+
+
+def test_a_run_ends_when_its_folder_is_gone_though_workers_made_it_again(tmp_path):
+    folder = CohortFolder(tmp_path / "out")
+    folder.store.mkdir(parents=True)
+    with one_run(folder) as require_folder:
+        require_folder()
+        folder.path.rename(tmp_path / "unmounted")
+        folder.store.mkdir(parents=True)
+        with pytest.raises(RunFault, match=r"its drive went away.*Bring it back and run the same command again"):
+            require_folder()

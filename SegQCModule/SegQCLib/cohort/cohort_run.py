@@ -17,7 +17,7 @@ from SegQCLib.cohort.cohort_case import CaseFault
 from SegQCLib.cohort.cohort_facts import LastRun, write_facts
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.cohort_plan import CohortPlan
-from SegQCLib.cohort.cohort_progress import CohortWatcher, ProgressCount, unwatched_cohort
+from SegQCLib.cohort.cohort_progress import CohortProgress, CohortWatcher, ProgressCount, unwatched_cohort
 from SegQCLib.cohort.evaluate_one import CaseTask, evaluate_one, look_up
 from SegQCLib.cohort.fit_workers import require_fit_workers
 from SegQCLib.cohort.one_run import one_run
@@ -99,11 +99,16 @@ def run(
     require_pyarrow()
     folder = CohortFolder(Path(out).absolute())
     require_writable(folder.store)
-    with one_run(folder):
+    with one_run(folder) as require_folder:
+
+        def told(progress_now: CohortProgress) -> None:
+            require_folder()
+            progress(progress_now)
+
         ResultStore(folder).sweep()
         started = _now()
         cluster = _Cluster(client)
-        outcomes = _outcomes(plan, cluster, folder, progress, standing or {}, started)
+        outcomes = _outcomes(plan, cluster, folder, told, standing or {}, started)
         remove_other_cases(folder, (case.case for case in plan.cases))
         write_tables(folder, plan.cases, outcomes, client)
         kept = sum(outcome.kept for outcome in outcomes)

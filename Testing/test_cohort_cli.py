@@ -73,12 +73,13 @@ def test_a_fault_that_the_source_shows_is_computed_in_no_run_and_a_long_one_is_t
     source = make_tiny(tmp_path / "source", 2)
     (tmp_path / "source" / "candidate-1.nii").unlink()
     with source.open("a") as file:
-        file.write("many,image-0.nii,candidate-0.nii,many.json\n")
+        file.write("SIMULATED many,image-0.nii,candidate-0.nii,many.json\n")
     (tmp_path / "source" / "many.json").write_text('{"labels": {"a": 1, "b": "x", "c": "y"}}')
     command = ["cohort", str(source), "--protocol", PROTOCOL, "--out", str(tmp_path / "out"), "--workers", "1", "--memory", "2"]
     for first in ("3 cases: 1 computed in this run, 0 kept", "3 cases: 0 computed in this run, 1 kept"):
         assert cli.main(command) == 0
         told = capsys.readouterr()
         assert told.out.startswith(f"{first} from earlier runs, 2 not read (their source shows a fault).\n")
-        assert len(told.out.split("failed")[0].splitlines()) == 8, told.out
+        assert len(told.out.split("failed")[0].splitlines()) == 9, told.out
+        assert "SIMULATED: 1 of the cases" in told.out
         assert all(json.loads(line)["event"] in ("note", "refused", "progress") for line in told.err.splitlines())

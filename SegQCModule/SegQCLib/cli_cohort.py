@@ -205,11 +205,15 @@ def _tell(done: CohortRun, out: Path) -> None:
     from SegQCLib.cohort.case_outcome import Outcome
     from SegQCLib.cohort.cohort_facts import counts_of
     from SegQCLib.cohort.cohort_folder import CohortFolder
+    from SegQCLib.cohort.tables.read_tables import read_table
 
     counts, folder = counts_of(done.outcomes), CohortFolder(out)
     unread = f", {done.unread} not read (their source shows a fault)" if done.unread else ""
     print(f"{counts.cases} cases: {done.computed} computed in this run, {done.kept} kept from earlier runs{unread}.")
     print(f"  evaluated: {counts.evaluated} (ACCEPT {counts.accept}, REVIEW {counts.review}, REJECT {counts.reject})")
+    simulated = read_table(folder, "cases", ["simulated"]).column(0).to_pylist().count(True)
+    if simulated:
+        print(f"  SIMULATED: {simulated} of the cases say that images, readers or models are simulated")
     for outcome, count, meaning in (
         (Outcome.REFUSED, counts.refused, "their files cannot be evaluated"),
         (Outcome.FAILED, counts.failed, "the same command tries them again"),

@@ -191,7 +191,8 @@ def _scans(files: Path) -> dict[str, _Scan]:
 def _make_case(folder: Path, number: int, rng: np.random.Generator, scans: dict[str, _Scan]) -> tuple[MadeCase, dict[str, str]]:
     family = _FAMILIES[number % len(_FAMILIES)]
     # Some names are what hospitals really write: spaces, commas, letters beyond ASCII.
-    case = {3: f"Fall ä, {number:03}", 11: f"stück {number:03}"}.get(number % 50, f"{family}-{number:03}")
+    name = "simulated-nodule" if family == "nodule" else family
+    case = {3: f"Fall ä, {number:03}", 11: f"stück {number:03}"}.get(number % 50, f"{name}-{number:03}")
     place = folder / "files" / f"{number:03}"
     place.mkdir(parents=True)
     row = dict.fromkeys(COLUMNS, "") | {"case": case, "patient": f"derived-{number // 3:03}", "reader": f"reader-{number % 4 + 1}"}
@@ -228,7 +229,7 @@ def _make_case(folder: Path, number: int, rng: np.random.Generator, scans: dict[
     def map_file(name: str, labels: NDArray) -> str:
         return _relative(folder, _write(place / f"{name}{ending}", labels.astype(np.uint8), scan.geometry))
 
-    if number % 10 == 9:
+    if number % 10 == 6:
         row["draft"] = map_file("draft", candidate)  # nobody read it yet: the draft itself is evaluated
     else:
         row["candidate"] = map_file("candidate", candidate)

@@ -3,6 +3,8 @@
 import csv
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -218,15 +220,29 @@ def test_whatever_stops_the_writing_the_old_tables_stay_and_the_next_run_shows_t
     assert read_table(folder, "cases").num_rows == 3
 
 
-def test_a_run_that_was_killed_before_it_showed_its_tables_leaves_the_old_ones_and_no_rest(folder, monkeypatch):
+# A process that ends as a kill ends it, at the moment when the new tables are whole and not shown.
+KILLED = """
+import os, sys
+from pathlib import Path
+
+from cohort_results import a_cohort
+from SegQCLib.cohort.cohort_folder import CohortFolder
+from SegQCLib.cohort.tables import versions
+from SegQCLib.cohort.tables.write_tables import write_tables
+
+versions._link = lambda *_: os._exit(9)
+folder = CohortFolder(Path(sys.argv[1]))
+write_tables(folder, *a_cohort(folder, 2))
+"""
+
+
+def test_a_run_that_was_killed_before_it_showed_its_tables_leaves_the_old_ones_and_no_rest(folder):
     cases, outcomes = a_cohort(folder, 2)
     write_tables(folder, cases[:1], outcomes)
     before = contents(folder)
-    if os.fork() == 0:
-        versions._link = lambda *_: os._exit(9)
-        write_tables(folder, cases, outcomes)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.wait()[1]) == 9
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = subprocess.run([sys.executable, "-c", KILLED, folder.path], env=here, capture_output=True, text=True, timeout=120)
+    assert killed.returncode == 9, killed.stderr
     assert contents(folder) == before
     write_tables(folder, cases, outcomes)
     assert read_table(folder, "cases").num_rows == 2

@@ -6,7 +6,7 @@ import struct
 from dataclasses import replace
 
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from cohort_results import a_case, a_cohort, a_record, keep
@@ -139,8 +139,7 @@ def test_a_channel_number_of_five_thousand_digits_is_passed_over(tmp_path):
 
 
 def dicom(path, sop_class, instance, series, study, **more):
-    found = Dataset()
-    found.file_meta = FileMetaDataset()
+    found = FileDataset(path, {}, b"\0" * 128, FileMetaDataset(), is_implicit_VR=False, is_little_endian=True)
     found.file_meta.MediaStorageSOPClassUID, found.file_meta.MediaStorageSOPInstanceUID = sop_class, instance
     found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     found.SOPClassUID, found.SOPInstanceUID, found.SeriesInstanceUID, found.StudyInstanceUID = sop_class, instance, series, study
@@ -148,7 +147,7 @@ def dicom(path, sop_class, instance, series, study, **more):
     for keyword, value in more.items():
         setattr(found, keyword, value)
     path.parent.mkdir(parents=True, exist_ok=True)
-    found.save_as(path, enforce_file_format=True)
+    found.save_as(path)
 
 
 def study(root, name, series, uid):
@@ -235,7 +234,7 @@ def test_no_text_commands_the_page_or_the_spreadsheet(folder):
             replace(one, segment=HOSTILE, structure=HOSTILE, measure=HOSTILE, method=HOSTILE) for one in record.image_quality
         ),
     )
-    page = write_report(folder).path.read_text(encoding="utf-8")
+    page = write_report(folder, 12).path.read_text(encoding="utf-8")
     assert "&lt;script&gt;" in page
     assert "{{ 7*7 }}" in page
     assert not any(text in page for text in ("<script", "<!--{{", "\x00", "\x1b", "\u202e"))
@@ -404,6 +403,6 @@ def test_a_record_that_is_newer_than_the_tables_is_not_drawn_beside_their_number
     for name, present in (("odd", newer[changed]), ("plain", record)):
         folder.case(name).mkdir(parents=True)
         folder.record(name).write_text(present.to_json(), encoding="utf-8")
-    notes = {note.partition(":")[0]: note for note in write_report(folder).notes}
+    notes = {note.partition(":")[0]: note for note in write_report(folder, 12).notes}
     assert "evaluated again since the tables were written" in notes["odd"]
     assert "evaluated again" not in notes["plain"]

@@ -17,8 +17,6 @@ from SegQCLib.printable import printable
 from SegQCLib.progress import Progress, part, unwatched
 from SegQCLib.record import Verdict
 
-DEFAULT_WORST = 12
-
 
 @dataclass(frozen=True)
 class WrittenReport:
@@ -38,7 +36,7 @@ class WrittenReport:
     notes: tuple[str, ...]
 
 
-def write_report(folder: CohortFolder, worst: int = DEFAULT_WORST, progress: Progress = unwatched) -> WrittenReport:
+def write_report(folder: CohortFolder, worst: int, progress: Progress = unwatched) -> WrittenReport:
     """Write report.html into a cohort's output folder, from its tables and, for pictures, the files of its worst cases.
 
     Parameters

@@ -260,7 +260,8 @@ def simulate(folder, short):
     per_second = count / one["cases_s"]
     print(
         f"Extrapolation: one client and scheduler hand out {per_second:.0f} cases a second; with cases of 1 s they keep"
-        f" {per_second:.0f} workers busy, with cases of 30 s {30 * per_second:.0f}, if storage keeps up; heartbeats of so many are not in it."
+        f" {per_second:.0f} workers busy, with cases of 30 s {30 * per_second:.0f}, if storage keeps up; the heartbeats of so many"
+        " workers are not in it."
     )
 
 

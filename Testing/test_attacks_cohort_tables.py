@@ -271,7 +271,7 @@ def test_one_flipped_bit_of_a_table_is_not_read_as_a_number(folder):
     content[content.index(struct.pack("<d", 0.8), column.dictionary_page_offset)] ^= 4
     part.write_bytes(content)
     assert "checksum" in refused(read_table, folder, "measurements")
-    told = refused(write_report, folder)
+    told = refused(lambda folder: write_report(folder, 12), folder)
     assert "Delete the folder 'tables'" in told
     folder.tables.unlink()
     write_tables(folder, cases, outcomes)
@@ -285,7 +285,7 @@ def test_tables_of_another_version_are_refused_with_what_to_do(folder):
 
     tables_of(folder)
     rewritten(part_of(folder, "cases"), another)
-    for function in (write_report, lambda folder: write_worklists(folder, WorklistChoice())):
+    for function in (lambda folder: write_report(folder, 12), lambda folder: write_worklists(folder, WorklistChoice())):
         told = refused(function, folder)
         assert "POSTPONE" in told
         assert "with this version of SegQC" in told
@@ -302,7 +302,7 @@ def test_what_is_read_while_a_run_replaces_the_tables_is_not_told(folder, monkey
         return found
 
     monkeypatch.setattr("SegQCLib.cohort.report.cohort_report.report_cases", replaced_meanwhile)
-    assert "was replaced while it was read" in refused(write_report, folder)
+    assert "was replaced while it was read" in refused(lambda folder: write_report(folder, 12), folder)
     assert not (folder.path / "report.html").exists()
 
 

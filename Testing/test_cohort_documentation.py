@@ -26,6 +26,10 @@ pytest.importorskip("distributed", reason="dask and distributed are not installe
 
 PAGE = "cohort.md"
 SEGQC = (sys.executable, "-m", "SegQCLib.cli")
+# Shells start what they put into the background with Ctrl-C ignored.
+_HEARS_CTRL_C = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from SegQCLib.cli import main; sys.exit(main())"
+)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "SegQCModule"), "PYTHONIOENCODING": "utf-8"}
 
 
@@ -136,7 +140,8 @@ def test_the_watch_of_the_page_evaluates_and_ends_with_ctrl_c(here):
     arguments[arguments.index("--every") + 1] = "1"
     arguments[arguments.index("--settled") + 1] = "2"
     with (here / "watch.log").open("w") as log:
-        process = subprocess.Popen([*SEGQC, *arguments], cwd=here, env=ENVIRONMENT, stdout=log, stderr=log)
+        command = [sys.executable, "-c", _HEARS_CTRL_C, *arguments]
+        process = subprocess.Popen(command, cwd=here, env=ENVIRONMENT, stdout=log, stderr=log)
     try:
         end = time.monotonic() + 120
         while len(list(here.glob("watched/cases/*/record.json"))) < 2 and time.monotonic() < end:

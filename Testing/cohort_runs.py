@@ -28,6 +28,11 @@ ENVIRONMENT = {
     "PYTHONPATH": os.pathsep.join(filter(None, (str(Path(SegQCLib.__file__).parents[1]), os.environ.get("PYTHONPATH")))),
 }
 
+# `segqc` that ends with Ctrl-C: shells start what they put into the background with it ignored.
+HEARS_CTRL_C = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from SegQCLib.cli import main; sys.exit(main())"
+)
+
 
 def cohort_command(cohort: Path, out: Path, *more: str) -> list[str]:
     """Return the command that evaluates a cohort made by `make_cohort` or `make_tiny`."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 
+from cohort_runs import HEARS_CTRL_C
 from dicom_series import write_series
 from documentation_blocks import PAGES, blocks
 from phantoms import a_geometry, a_segmentation
@@ -26,10 +27,6 @@ pytest.importorskip("distributed", reason="dask and distributed are not installe
 
 PAGE = "cohort.md"
 SEGQC = (sys.executable, "-m", "SegQCLib.cli")
-# Shells start what they put into the background with Ctrl-C ignored.
-_HEARS_CTRL_C = (
-    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from SegQCLib.cli import main; sys.exit(main())"
-)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "SegQCModule"), "PYTHONIOENCODING": "utf-8"}
 
 
@@ -140,7 +137,7 @@ def test_the_watch_of_the_page_evaluates_and_ends_with_ctrl_c(here):
     arguments[arguments.index("--every") + 1] = "1"
     arguments[arguments.index("--settled") + 1] = "2"
     with (here / "watch.log").open("w") as log:
-        command = [sys.executable, "-c", _HEARS_CTRL_C, *arguments]
+        command = [sys.executable, "-c", HEARS_CTRL_C, *arguments]
         process = subprocess.Popen(command, cwd=here, env=ENVIRONMENT, stdout=log, stderr=log)
     try:
         end = time.monotonic() + 120

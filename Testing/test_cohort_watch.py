@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cohort_cases import make_tiny
+from cohort_runs import HEARS_CTRL_C
 from SegQCLib.cohort.case_outcome import CaseCost, CaseOutcome, Outcome
 from SegQCLib.cohort.cohort_case import CaseFault, CohortCase
 from SegQCLib.cohort.cohort_folder import STORE_NAME
@@ -299,14 +300,9 @@ def test_the_command_watches_until_ctrl_c_and_leaves_whole_tables(tmp_path):
     pytest.importorskip("distributed")
     table = make_tiny(tmp_path / "in", 1)
     out = tmp_path / "out"
-    # Shells start what they put into the background with Ctrl-C ignored.
-    start = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        " from SegQCLib.cli import main; sys.exit(main())"
-    )
     options = ["--protocol", "ct-abdomen-portal-venous", "--workers", "1", "--watch", "--every", "0.2", "--settled", "0.4"]
     process = subprocess.Popen(
-        [sys.executable, "-c", start, "cohort", str(table), "--out", str(out), *options],
+        [sys.executable, "-c", HEARS_CTRL_C, "cohort", str(table), "--out", str(out), *options],
         cwd=Path(__file__).parents[1] / "SegQCModule", stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     watchdog = threading.Timer(120, process.kill)

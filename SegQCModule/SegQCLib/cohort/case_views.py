@@ -10,9 +10,8 @@ from typing import Literal
 from SegQCLib.cohort.case_outcome import CaseOutcome, Outcome
 from SegQCLib.cohort.cohort_case import CaseFault
 from SegQCLib.cohort.cohort_folder import ERROR_NAME, CohortFolder
-from SegQCLib.cohort.result_store import ResultStore, holds, place, place_link
+from SegQCLib.cohort.result_store import ResultStore, holds, json_bytes, place, place_link
 from SegQCLib.cohort.run_fault import writing_to
-from SegQCLib.dataclass_json import to_json
 from SegQCLib.record_files import RECORD_NAME
 
 
@@ -39,8 +38,7 @@ def show_case(folder: CohortFolder, outcome: CaseOutcome) -> None:
         place_link(folder, record, ResultStore(folder).record_path(outcome.key))
         stale = error
     else:
-        content = to_json(CaseError("segqc-cohort-error", outcome.case, outcome.outcome, outcome.fault))
-        written = content.encode("utf-8", "backslashreplace")
+        written = json_bytes(CaseError("segqc-cohort-error", outcome.case, outcome.outcome, outcome.fault))
         if not holds(error, written):
             place(folder, error, written)
         stale = record

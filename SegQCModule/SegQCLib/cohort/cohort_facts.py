@@ -11,8 +11,7 @@ from SegQCLib.cohort.case_key import deciding_software
 from SegQCLib.cohort.case_outcome import CaseOutcome, Outcome
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.cohort_plan import CohortPlan, PlannedProtocol
-from SegQCLib.cohort.result_store import place
-from SegQCLib.dataclass_json import to_json
+from SegQCLib.cohort.result_store import json_bytes, place
 from SegQCLib.json_file import read_json_file
 from SegQCLib.record import Verdict
 
@@ -87,7 +86,7 @@ def write_facts(folder: CohortFolder, plan: CohortPlan, outcomes: Sequence[CaseO
         notes=plan.notes,
         last_run=last_run,
     )
-    place(folder, folder.facts, to_json(facts).encode("utf-8", "backslashreplace"))
+    place(folder, folder.facts, json_bytes(facts))
     return facts
 
 

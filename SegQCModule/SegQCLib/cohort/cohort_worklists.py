@@ -16,7 +16,7 @@ from typing import Any
 from SegQCLib.cohort.case_outcome import Outcome
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.routing import CaseForecast, Route, RoutedCase, RoutingRule, route_cases
-from SegQCLib.cohort.tables.read_tables import read_table
+from SegQCLib.cohort.tables.read_tables import OF_ANOTHER_VERSION, read_table
 from SegQCLib.cohort.tables.versions import one_version
 from SegQCLib.errors import BadDataError
 from SegQCLib.importers.label_names import SHIPPED as SHIPPED_LABELS
@@ -166,7 +166,7 @@ def _require_known_verdicts(folder: CohortFolder, rows: Iterable[Mapping[str, An
         raise BadDataError(
             folder.tables / "cases",
             f"has a verdict that this version of SegQC does not know ({', '.join(sorted(unknown))}).",
-            "Run the same segqc cohort command again with this version of SegQC; results that are kept are not computed again.",
+            OF_ANOTHER_VERSION,
         )
 
 

@@ -88,12 +88,11 @@ class ResultStore:
         if isinstance(found, CaseFault):
             result = KeptResult(_SCHEMA, case, key, Outcome.REFUSED, None, found, cost, None)
         else:
-            # A path that is not Unicode has surrogates, which JSON reads as they were.
-            content = found.to_json().encode("utf-8", "backslashreplace")
+            content = json_bytes(found)
             place(self.folder, self.record_path(key), content)
             digest = hashlib.sha256(content).hexdigest()
             result = KeptResult(_SCHEMA, case, key, Outcome.EVALUATED, found.verdict, None, cost, digest)
-        place(self.folder, self.envelope_path(key), to_json(result).encode("utf-8", "backslashreplace"))
+        place(self.folder, self.envelope_path(key), json_bytes(result))
         return result
 
     def has_results(self) -> bool:
@@ -106,6 +105,11 @@ class ResultStore:
         if places.is_dir():
             for path in places.iterdir():
                 path.unlink(missing_ok=True)
+
+
+def json_bytes(value: object) -> bytes:
+    """Return a dataclass as the JSON of a file; a path that is not Unicode has surrogates, which JSON reads as they were."""
+    return to_json(value).encode("utf-8", "backslashreplace")
 
 
 def place(folder: CohortFolder, path: Path, content: bytes) -> None:

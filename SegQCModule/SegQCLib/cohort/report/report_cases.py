@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from SegQCLib.cohort.case_outcome import Outcome
 from SegQCLib.cohort.cohort_folder import CohortFolder
 from SegQCLib.cohort.report.cohort_columns import table_columns
+from SegQCLib.cohort.tables.read_tables import OF_ANOTHER_VERSION
 from SegQCLib.errors import BadDataError
 from SegQCLib.record import Verdict
 
@@ -87,7 +88,7 @@ def report_cases(folder: CohortFolder) -> tuple[ReportCase, ...]:
         raise BadDataError(
             folder.tables / "cases",
             f"has a word that this version of SegQC does not know ({error}).",
-            "Run the same segqc cohort command again with this version of SegQC; results that are kept are not computed again.",
+            OF_ANOTHER_VERSION,
         ) from error
 
 

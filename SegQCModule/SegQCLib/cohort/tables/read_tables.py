@@ -15,6 +15,11 @@ from SegQCLib.errors import BadDataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# What to do about tables of another version.
+OF_ANOTHER_VERSION = (
+    "Run the same segqc cohort command again with this version of SegQC; results that are kept are not computed again."
+)
+
 
 def read_table(folder: CohortFolder, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a table of a cohort, rows in the order of the plan.
@@ -85,7 +90,7 @@ def require_columns(part: Path, schema: pa.Schema, columns: Sequence[str]) -> No
         raise BadDataError(
             part,
             f"has no column {', '.join(missing)}.",
-            "Run the same segqc cohort command again with this version of SegQC; results that are kept are not computed again.",
+            OF_ANOTHER_VERSION,
         )
 
 
